@@ -1,0 +1,100 @@
+/** The language between the job runner and the inference process: one request, a stream of events. */
+
+export const TASKS = ['TEXT_TO_IMAGE', 'TEXT_TO_VIDEO'] as const;
+export type GenerationTask = (typeof TASKS)[number];
+
+/** How the next token is drawn. All values resolved; the manifest holds the defaults. */
+export interface SamplingParams {
+  /** 0 means argmax. Range 0 to 2. */
+  readonly temperature: number;
+  /** Keep the k most likely tokens; 0 keeps all. */
+  readonly topK: number;
+  /** Nucleus: keep the smallest set of tokens whose probability reaches p. Range (0, 1]. */
+  readonly topP: number;
+  /** Classifier-free guidance: logits = uncond + guidance * (cond - uncond). 1 runs without the unconditional row. Range 1 to 20. */
+  readonly guidance: number;
+  /** The same bytes whatever runs beside (on one machine, with one thread count). */
+  readonly deterministic: boolean;
+}
+
+export interface GenerationRequest {
+  /** Unique among running requests. */
+  readonly id: string;
+  readonly task: GenerationTask;
+  readonly prompt: string;
+  /** 0 to 2^31 - 1. Candidate c draws from its own counter-based stream (seed, c). */
+  readonly seed: number;
+  /** 1 to 4. */
+  readonly candidates: number;
+  readonly sampling: SamplingParams;
+}
+
+export interface GenerationWarning {
+  readonly code: 'WORDS_UNKNOWN' | 'PROMPT_TRUNCATED';
+  readonly message: string;
+}
+
+/** One decoded frame: RGB, 8 bits, row-major, `width * height * 3` bytes. */
+export interface RawFrame {
+  readonly width: number;
+  readonly height: number;
+  readonly rgb: Uint8Array;
+}
+
+export type GenerationEvent =
+  | {
+      readonly type: 'started';
+      readonly tokensTotal: number;
+      readonly executionProvider: string;
+      readonly bundleDigest: string;
+      readonly warnings: readonly GenerationWarning[];
+    }
+  /** At most a few per latent frame. tokensPerSecond over the whole request so far. */
+  | { readonly type: 'tokens'; readonly tokensDone: number; readonly tokensTotal: number; readonly tokensPerSecond: number; readonly etaMs: number }
+  /** final false: a preview of a latent frame that is still incomplete; it is replaced by a later event. */
+  | { readonly type: 'frames'; readonly candidate: number; readonly firstFrame: number; readonly frames: readonly RawFrame[]; readonly final: boolean }
+  | { readonly type: 'finished' };
+
+/** What the inference process reports after its startup self-check. */
+export interface InferenceInfo {
+  readonly bundle: BundleInfo;
+  /** Provider really in use after the self-check. */
+  readonly executionProvider: 'cuda' | 'webgpu' | 'cpu';
+  readonly device: string;
+  /** Why a better provider was not taken, one line each. */
+  readonly providerNotes: readonly string[];
+  readonly threads: number;
+  readonly selfCheckMs: number;
+}
+
+export interface BundleInfo {
+  readonly name: string;
+  readonly digest: string;
+  readonly description: string;
+  readonly tasks: readonly GenerationTask[];
+  readonly languages: readonly string[];
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+  /** Frames of a clip; an image is one frame. */
+  readonly frameCount: number;
+  readonly maxPromptCharacters: number;
+  readonly sampling: Omit<SamplingParams, 'deterministic'> & { readonly deterministic: boolean };
+  readonly examples: readonly string[];
+  readonly trainingCommit: string;
+}
+
+/** The only way into inference. Owner: the composition root, which closes it. */
+export interface InferenceClient {
+  /** Resolves when the self-check has passed. Rejects with BUNDLE_CORRUPT, PROVIDER_UNAVAILABLE or INFERENCE_CRASHED. */
+  ready(): Promise<InferenceInfo>;
+  /** Undefined while the process is starting or restarting. */
+  readonly info: InferenceInfo | undefined;
+  /**
+   * Streams one request. Breaking out of the loop, or aborting, cancels it within one step and frees its cache slots.
+   * Throws PROMPT_EMPTY, PROMPT_TOO_LONG, TASK_NOT_SUPPORTED, CANCELED, INFERENCE_CRASHED, INFERENCE_UNAVAILABLE.
+   */
+  generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationEvent>;
+  /** Ends the process; running requests fail with INFERENCE_CRASHED. */
+  close(): Promise<void>;
+}

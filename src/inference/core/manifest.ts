@@ -1,0 +1,125 @@
+/** manifest.json of a model bundle, format 1 (docs/BUNDLE.md), parsed and cross-checked. */
+import { z } from 'zod';
+import { CinegraphError } from '../../errors.ts';
+import { TASKS } from './generation.ts';
+
+export const BUNDLE_FORMAT_VERSION = 1;
+
+const count = z.int().positive();
+const index = z.int().nonnegative();
+/** A file inside the bundle folder: forward slashes, no way out of the folder. */
+const bundlePath = z.string().regex(/^(?!\/)(?!.*\.\.)[A-Za-z0-9._/-]+$/, 'must be a plain path inside the bundle');
+const range = z.object({ start: index, size: count });
+const taskRows = z.object({ TEXT_TO_IMAGE: index.optional(), TEXT_TO_VIDEO: index.optional() });
+
+const video = z.object({
+  width: count,
+  height: count,
+  fps: z.number().positive(),
+  grid: z.tuple([count, count, count]),
+  framesPerLatent: count,
+  levels: z.array(count).length(6),
+  subCodebooks: z.tuple([count, count]),
+  decoder: z.object({ file: bundlePath, states: z.array(z.object({ shape: z.array(count) })) }),
+});
+
+const languageModel = z.object({
+  layers: count,
+  width: count,
+  heads: count,
+  kvHeads: count,
+  headDim: count,
+  maxLength: count,
+  outputSize: count,
+  prefill: bundlePath,
+  decode: bundlePath,
+  head: bundlePath,
+  outputRanges: z.object({ video: range }),
+  rows: z.object({
+    special: z.object({ bos: index, eos: index, bot: index, eot: index, bov: index }),
+    tasks: taskRows,
+    text: range,
+    positions: z.object({ t: index, y: index, x: index }),
+    contexts: z.array(z.object({ offset: z.tuple([z.int(), z.int(), z.int()]), a: index, b: index })),
+  }),
+});
+
+const manifestSchema = z.object({
+  formatVersion: z.literal(BUNDLE_FORMAT_VERSION),
+  name: z.string().min(1),
+  description: z.string(),
+  createdAt: z.iso.datetime({ offset: true }),
+  trainingCommit: z.string(),
+  tasks: z.array(z.enum(TASKS)).nonempty(),
+  languages: z.array(z.string()).nonempty(),
+  video,
+  languageModel,
+  text: z.object({ file: bundlePath, maxTokens: count, maxCharacters: count }),
+  sampling: z.object({
+    temperature: z.number().min(0).max(2),
+    topK: z.int().nonnegative(),
+    topP: z.number().positive().max(1),
+    guidance: z.number().min(1).max(20),
+  }),
+  knownWords: z.array(z.string()),
+  examples: z.array(z.string()),
+  evaluation: z.record(z.string(), z.unknown()),
+  licences: z.array(z.object({ name: z.string(), licence: z.string(), use: z.string() })),
+  files: z.array(z.object({ path: bundlePath, byteSize: index, sha256: z.string().regex(/^[0-9a-f]{64}$/) })).nonempty(),
+});
+
+export type Manifest = Readonly<z.infer<typeof manifestSchema>>;
+
+/** Parses the bytes of manifest.json. Throws BUNDLE_CORRUPT naming the field and what is wrong with it. */
+export function parseManifest(text: string): Manifest {
+  const json = parseJson(text);
+  const version = (json as { formatVersion?: unknown } | null)?.formatVersion;
+  if (version !== BUNDLE_FORMAT_VERSION) {
+    throw corrupt(`formatVersion is ${JSON.stringify(version)}, this server reads format ${BUNDLE_FORMAT_VERSION}`);
+  }
+  const parsed = manifestSchema.safeParse(json);
+  if (!parsed.success) {
+    throw corrupt(parsed.error.issues.map((issue) => `${issue.path.join('.') || '(root)'}: ${issue.message}`).join('; '));
+  }
+  const fault = findFault(parsed.data);
+  if (fault !== undefined) throw corrupt(fault);
+  return parsed.data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw corrupt(`not valid JSON (${(cause as Error).message})`);
+  }
+}
+
+/** Rules that span fields; the first broken one in words, undefined when all hold. */
+function findFault({ tasks, video, languageModel: model, text, files }: Manifest): string | undefined {
+  const [frames, height, width] = video.grid;
+  const product = (levels: readonly number[]): number => levels.reduce((total, level) => total * level, 1);
+  const listed = new Set(files.map((file) => file.path));
+  const missing = [model.prefill, model.decode, model.head, video.decoder.file, text.file].find((path) => !listed.has(path));
+  if (missing !== undefined) return `files does not list ${missing}`;
+  if (listed.size !== files.length) return 'files lists a path twice';
+  if (product(video.levels.slice(0, 3)) !== video.subCodebooks[0]) return 'video.subCodebooks[0] is not the product of the first three levels';
+  if (product(video.levels.slice(3)) !== video.subCodebooks[1]) return 'video.subCodebooks[1] is not the product of the last three levels';
+  const output = model.outputRanges.video;
+  if (output.size !== video.subCodebooks[0]) return 'languageModel.outputRanges.video.size is not video.subCodebooks[0]';
+  if (output.start + output.size > model.outputSize) return 'languageModel.outputRanges.video ends after outputSize';
+  if (model.heads % model.kvHeads !== 0) return 'languageModel.heads is not a multiple of kvHeads';
+  const task = tasks.find((name) => model.rows.tasks[name] === undefined);
+  if (task !== undefined) return `languageModel.rows.tasks has no row for ${task}`;
+  const forward = model.rows.contexts.find(({ offset: [dt, dy, dx] }) => dt > 0 || (dt === 0 && (dy > 0 || (dy === 0 && dx >= 0))));
+  if (forward !== undefined) return `languageModel.rows.contexts: offset [${forward.offset.join(', ')}] does not point backwards`;
+  const needed = PREFIX_SPECIALS + text.maxTokens + frames * height * width;
+  if (needed > model.maxLength) return `languageModel.maxLength is ${model.maxLength}, prefix and clip need ${needed}`;
+  return undefined;
+}
+
+/** `<bos> <task> <bot> ... <eot> <bov>` */
+export const PREFIX_SPECIALS = 5;
+
+function corrupt(what: string): CinegraphError {
+  return new CinegraphError('BUNDLE_CORRUPT', `The model bundle cannot be used: manifest.json: ${what}.`);
+}

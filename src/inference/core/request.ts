@@ -1,0 +1,44 @@
+/** Parses a generation request at the edge of inference. */
+import { z } from 'zod';
+import { CinegraphError, type ErrorCode } from '../../errors.ts';
+import { TASKS, type GenerationRequest } from './generation.ts';
+
+export const MAX_CANDIDATES = 4;
+export const MAX_SEED = 2 ** 31 - 1;
+
+export const samplingSchema = z
+  .object({
+    temperature: z.number().min(0).max(2),
+    topK: z.int().nonnegative(),
+    topP: z.number().positive().max(1),
+    guidance: z.number().min(1).max(20),
+    deterministic: z.boolean(),
+  })
+  .readonly();
+
+export const requestSchema = z
+  .object({
+    id: z.string().min(1).max(200),
+    task: z.enum(TASKS),
+    prompt: z.string(),
+    seed: z.int().min(0).max(MAX_SEED),
+    candidates: z.int().min(1).max(MAX_CANDIDATES),
+    sampling: samplingSchema,
+  })
+  .readonly();
+
+const CODE_OF_FIELD: Readonly<Record<string, ErrorCode>> = {
+  task: 'TASK_NOT_SUPPORTED',
+  seed: 'SEED_OUT_OF_RANGE',
+  candidates: 'CANDIDATES_OUT_OF_RANGE',
+  sampling: 'SAMPLING_OUT_OF_RANGE',
+};
+
+/** Throws TASK_NOT_SUPPORTED, SEED_OUT_OF_RANGE, CANDIDATES_OUT_OF_RANGE, SAMPLING_OUT_OF_RANGE or INVALID_INPUT, naming the field. */
+export function parseRequest(request: unknown): GenerationRequest {
+  const parsed = requestSchema.safeParse(request);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = (issue?.path ?? []).map(String);
+  throw new CinegraphError(CODE_OF_FIELD[field[0] ?? ''] ?? 'INVALID_INPUT', `${field.join('.')}: ${issue?.message ?? 'not valid'}.`, { field });
+}

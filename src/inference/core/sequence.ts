@@ -1,0 +1,65 @@
+/** One clip being generated: its prefixes, its codes so far, and where it stands. */
+import type { SamplingParams } from './generation.ts';
+import type { TaskSpec } from './task-spec.ts';
+
+export type SequenceStatus =
+  /** Waits for cache slots. */
+  | 'waiting'
+  /** Owns slots, its prefix is not in them yet. */
+  | 'prefill'
+  /** Owns slots and takes part in steps. */
+  | 'decode'
+  | 'finished'
+  | 'canceled'
+  | 'failed';
+
+export interface SequenceInput {
+  readonly requestId: string;
+  readonly candidate: number;
+  readonly seed: number;
+  readonly spec: TaskSpec;
+  readonly sampling: SamplingParams;
+  /** Row ids, conditional first; the second, unconditional one exists under guidance only. */
+  readonly prefixes: readonly (readonly number[])[];
+}
+
+export class Sequence {
+  readonly input: SequenceInput;
+  /** `[positions, 2]`, sub-tokens a and b; the first `done` positions are valid. */
+  readonly codes: Int32Array;
+  /** Positions generated. */
+  done = 0;
+  status: SequenceStatus = 'waiting';
+  /** Set with status `failed`. */
+  failure: unknown = undefined;
+
+  constructor(input: SequenceInput) {
+    this.input = input;
+    this.codes = new Int32Array(input.spec.positions * 2);
+  }
+
+  /** Batch rows and cache slots that this sequence needs: one, or two under classifier-free guidance. */
+  get rows(): number {
+    return this.input.prefixes.length;
+  }
+
+  get total(): number {
+    return this.input.spec.positions;
+  }
+
+  get ended(): boolean {
+    return this.status === 'finished' || this.status === 'canceled' || this.status === 'failed';
+  }
+
+  /** Valid cache entries of one of its rows before the next step. */
+  cacheLength(row: number): number {
+    return (this.input.prefixes[row]?.length ?? 0) + this.done;
+  }
+
+  /** Appends the code of the next position. */
+  append(a: number, b: number): void {
+    this.codes[2 * this.done] = a;
+    this.codes[2 * this.done + 1] = b;
+    this.done += 1;
+  }
+}

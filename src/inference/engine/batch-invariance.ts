@@ -1,0 +1,83 @@
+/**
+ * Proves or refutes, at start, that a row's result does not depend on the rows beside it: the same bits in a pair as in every batch.
+ *
+ * Which kernel computes a row, and in which order it adds, is fixed by the shape of the step, the row's place in it and the row's length,
+ * never by the values. So random values show a dependence almost surely, and each batch size at two placements covers the shapes that
+ * the engine runs. Where this holds, deterministic sequences join the shared batch at no cost; where it does not (another library,
+ * processor or provider), they step alone.
+ */
+import { KvCache } from '../kv-cache/kv-cache.ts';
+import type { Manifest } from '../core/manifest.ts';
+import type { LanguageModel } from '../models/language-model.ts';
+import { CounterRandom } from '../sampling/philox.ts';
+import { MIN_SHARED_ROWS } from '../scheduler/scheduler.ts';
+import { VideoGrid } from '../tokenizers/video-grid.ts';
+
+interface Probe {
+  readonly rowIds: BigInt64Array;
+  readonly length: number;
+}
+
+/** What one row got: logits, hidden and the logits of sub-token b. */
+type RowResult = readonly Float32Array[];
+
+/** True when every batch of 2 to `maxRows` rows gives each row the bits that it gets in a pair. Takes `4 * maxRows` steps or less. */
+export async function isBatchInvariant(manifest: Manifest, model: LanguageModel, maxRows: number): Promise<boolean> {
+  const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
+  const cache = new KvCache<string>({ slots: maxRows, layers, kvHeads, maxLength, headDim });
+  const random = new CounterRandom(1, 0);
+  const whole = cache.view(0, maxRows);
+  [...whole.keys, ...whole.values].forEach((layer, l) => fillRandom(layer, random, l));
+  const probes = Array.from({ length: maxRows }, (_, row) => makeProbe(manifest, random, row));
+  const reference = await rowsInPairs(model, cache, probes);
+  for (let rows = MIN_SHARED_ROWS + 1; rows <= maxRows; rows += 1) {
+    // Rows from the front and rows from the back stand at different places of the batch.
+    for (const first of new Set([0, maxRows - rows])) {
+      const found = await runRows(model, cache, probes, first, rows);
+      if (found.some((row, i) => !sameBits(row, reference[first + i] as RowResult))) return false;
+    }
+  }
+  return true;
+}
+
+/** The last pair reaches back when the number of rows is odd. */
+async function rowsInPairs(model: LanguageModel, cache: KvCache<string>, probes: readonly Probe[]): Promise<RowResult[]> {
+  const results: RowResult[] = [];
+  for (let row = 0; row < probes.length; row += MIN_SHARED_ROWS) {
+    const first = Math.min(row, probes.length - MIN_SHARED_ROWS);
+    results.splice(first, 0, ...(await runRows(model, cache, probes, first, MIN_SHARED_ROWS)));
+  }
+  return results.slice(0, probes.length);
+}
+
+/** One step of the slots `[first, first + rows)`. It rewrites the same cache entries each time, with the same values. */
+async function runRows(model: LanguageModel, cache: KvCache<string>, probes: readonly Probe[], first: number, rows: number): Promise<RowResult[]> {
+  const taken = probes.slice(first, first + rows);
+  const perRow = taken[0]?.rowIds.length ?? 0;
+  const rowIds = new BigInt64Array(rows * perRow);
+  taken.forEach((probe, row) => rowIds.set(probe.rowIds, row * perRow));
+  const { logits, hidden } = await model.decode(rowIds, Int32Array.from(taken, (probe) => probe.length), cache.view(first, rows));
+  const second = await model.head(hidden, new BigInt64Array(rows));
+  return taken.map((_, row) => [logits, hidden, second].map((all) => all.slice((row * all.length) / rows, ((row + 1) * all.length) / rows)));
+}
+
+/** A row at a random position of the clip, with random codes around it. */
+function makeProbe(manifest: Manifest, random: CounterRandom, row: number): Probe {
+  const { video, languageModel } = manifest;
+  const positions = video.grid.reduce((product, extent) => product * extent, 1);
+  const codes = Int32Array.from({ length: 2 * positions }, (_, i) => Math.floor(random.uniform(i, 1000 + row) * video.subCodebooks[i % 2 === 0 ? 0 : 1]));
+  const grid = new VideoGrid(manifest);
+  const rowIds = new BigInt64Array(grid.rowsPerPosition);
+  grid.writeRows(codes, Math.floor(random.uniform(row, 2000) * positions), rowIds, 0);
+  return { rowIds, length: 1 + Math.floor(random.uniform(row, 2001) * (languageModel.maxLength - 2)) };
+}
+
+function fillRandom(values: Float32Array, random: CounterRandom, stream: number): void {
+  // A cheap walk over a short random table: millions of Philox blocks would take longer than the proof.
+  const table = Float32Array.from({ length: 1021 }, (_, i) => 2 * random.uniform(i, stream) - 1);
+  for (let i = 0; i < values.length; i += 1) values[i] = table[(i + (i >> 10)) % 1021] as number;
+}
+
+function sameBits(left: RowResult, right: RowResult): boolean {
+  return left.every((values, i) => values.every((value, j) => Object.is(value, right[i]?.[j])));
+}

@@ -1,0 +1,154 @@
+/** The engine: one loop over all running sequences. Owner of the cache and of the sequences' lives; the model belongs to the caller. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { CinegraphError } from '../../errors.ts';
+import type { Manifest } from '../core/manifest.ts';
+import type { Sequence } from '../core/sequence.ts';
+import { KvCache } from '../kv-cache/kv-cache.ts';
+import type { LanguageModel } from '../models/language-model.ts';
+import { Scheduler } from '../scheduler/scheduler.ts';
+import { VideoGrid } from '../tokenizers/video-grid.ts';
+import { StepRunner, type Drawn } from './step-runner.ts';
+import { Wake } from './wake.ts';
+
+export interface EngineOptions {
+  /** Cache slots, and the most rows of one step. At least 2. */
+  readonly maxRows: number;
+  /** Sequences that may wait for slots. */
+  readonly maxWaiting: number;
+  /** What `isBatchInvariant` found: whether deterministic sequences may share a step with others. */
+  readonly batchInvariant: boolean;
+}
+
+export class Engine {
+  readonly maxRows: number;
+  readonly #scheduler: Scheduler;
+  readonly #runner: StepRunner;
+  readonly #work = new Wake();
+  readonly #idle = new Set<() => void>();
+  /** Whom to tell when a sequence moved or ended. */
+  readonly #watchers = new Map<Sequence, Wake>();
+  #closed = false;
+  readonly #loop: Promise<void>;
+
+  constructor(model: LanguageModel, manifest: Manifest, { maxRows, maxWaiting, batchInvariant }: EngineOptions) {
+    const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
+    const cache = new KvCache<Sequence>({ slots: maxRows, layers, kvHeads, maxLength, headDim });
+    this.maxRows = maxRows;
+    this.#scheduler = new Scheduler(cache, { maxWaiting, batchInvariant });
+    this.#runner = new StepRunner(model, cache, new VideoGrid(manifest));
+    this.#loop = this.#run();
+  }
+
+  /** Sequences that wait for slots. */
+  get waiting(): number {
+    return this.#scheduler.waiting;
+  }
+
+  /** Sequences that own slots. */
+  get running(): number {
+    return this.#scheduler.running;
+  }
+
+  /**
+   * Runs the candidates of one request to their end. Yields each time at least one of them moved since the last yield; read their `done`
+   * and `codes`. Leaving the loop or aborting cancels them within one step. Throws CANCELED, QUEUE_FULL, or what a step threw.
+   */
+  async *generate(sequences: readonly Sequence[], signal: AbortSignal): AsyncGenerator<void> {
+    const progress = new Wake();
+    const abort = (): void => progress.wake();
+    signal.addEventListener('abort', abort);
+    try {
+      this.#scheduler.add(sequences);
+      for (const sequence of sequences) this.#watchers.set(sequence, progress);
+      this.#work.wake();
+      for (let live = true; live; ) {
+        await progress.wait();
+        throwIfOver(sequences, signal);
+        live = sequences.some((sequence) => !sequence.ended);
+        yield;
+      }
+    } finally {
+      signal.removeEventListener('abort', abort);
+      this.#cancel(sequences);
+    }
+  }
+
+  /** Resolves when no sequence waits or runs and every slot is free. */
+  async idle(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#idle.add(resolve);
+      this.#work.wake();
+    });
+  }
+
+  checkIntegrity(): void {
+    this.#scheduler.checkIntegrity();
+  }
+
+  /** Ends the loop after the running step; open requests fail with INFERENCE_UNAVAILABLE. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#work.wake();
+    await this.#loop;
+    for (const sequence of this.#watchers.keys()) this.#end(sequence, new CinegraphError('INFERENCE_UNAVAILABLE'));
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed) {
+      if (await this.#step()) {
+        // Messages and timers get in between two steps: that is how a cancel arrives.
+        await nextTurn();
+      } else {
+        for (const resolve of this.#idle) resolve();
+        this.#idle.clear();
+        await this.#work.wait();
+      }
+    }
+  }
+
+  /** schedule, run, postprocess. False when there was nothing to do. */
+  async #step(): Promise<boolean> {
+    const plan = this.#scheduler.schedule();
+    if (plan === undefined) return false;
+    const sequences = plan.type === 'prefill' ? [plan.sequence] : plan.sequences;
+    try {
+      const drawn = await this.#runner.run(plan);
+      this.#postprocess(sequences, drawn);
+    } catch (error) {
+      for (const sequence of sequences) this.#end(sequence, error);
+    }
+    return true;
+  }
+
+  /** Appends what was drawn. A sequence canceled during the run keeps its state: the scheduler retires it next. */
+  #postprocess(sequences: readonly Sequence[], drawn: readonly Drawn[]): void {
+    for (const sequence of sequences) if (sequence.status === 'prefill') sequence.status = 'decode';
+    for (const { sequence, a, b } of drawn) {
+      if (sequence.ended) continue;
+      sequence.append(a, b);
+      if (sequence.done === sequence.total) sequence.status = 'finished';
+    }
+    for (const sequence of sequences) this.#watchers.get(sequence)?.wake();
+  }
+
+  #end(sequence: Sequence, failure: unknown): void {
+    if (sequence.ended) return;
+    sequence.status = 'failed';
+    sequence.failure = failure;
+    this.#watchers.get(sequence)?.wake();
+  }
+
+  #cancel(sequences: readonly Sequence[]): void {
+    for (const sequence of sequences) {
+      this.#watchers.delete(sequence);
+      if (!sequence.ended) sequence.status = 'canceled';
+    }
+    this.#work.wake();
+  }
+}
+
+function throwIfOver(sequences: readonly Sequence[], signal: AbortSignal): void {
+  if (signal.aborted) throw new CinegraphError('CANCELED');
+  const failed = sequences.find((sequence) => sequence.status === 'failed');
+  if (failed !== undefined) throw failed.failure;
+}

@@ -1,0 +1,65 @@
+/** Runs each graph once before the first request, and proves that the decode graph writes the cache in place. */
+import { KvCache } from '../kv-cache/kv-cache.ts';
+import type { Manifest } from '../core/manifest.ts';
+import type { LanguageModel } from '../models/language-model.ts';
+import type { VideoDecoder } from '../models/video-decoder.ts';
+import { VideoGrid } from '../tokenizers/video-grid.ts';
+
+export interface SelfCheck {
+  /** Logits `[2, V]` of the first step, to compare providers by. */
+  readonly logits: Float32Array;
+  /** One warm decode step of two rows, ms. */
+  readonly stepMs: number;
+  /** The whole check, ms. */
+  readonly totalMs: number;
+}
+
+/** A value that no graph writes by chance. */
+const MARK = 12_345.5;
+const ROWS = 2;
+
+/** Throws an Error that says which graph misbehaved and how. */
+export async function selfCheck(manifest: Manifest, model: LanguageModel, decoder: VideoDecoder): Promise<SelfCheck> {
+  const startedAt = performance.now();
+  const { special, tasks } = manifest.languageModel.rows;
+  const prefix = [special.bos, Object.values(tasks)[0] ?? special.bos, special.bot, special.eot, special.bov];
+  const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
+  const cache = new KvCache<string>({ slots: ROWS, layers, kvHeads, maxLength, headDim });
+  const prefilled = await model.prefill(prefix);
+  for (const layer of [...prefilled.keys, ...prefilled.values]) requireFinite('lm-prefill', layer);
+  const view = cache.view(0, ROWS);
+  for (const layer of [...view.keys, ...view.values]) layer.fill(MARK);
+  for (let slot = 0; slot < ROWS; slot += 1) cache.write(slot, prefilled);
+
+  const grid = new VideoGrid(manifest);
+  const rowIds = new BigInt64Array(ROWS * grid.rowsPerPosition);
+  for (let row = 0; row < ROWS; row += 1) grid.writeRows(new Int32Array(2), 0, rowIds, row * grid.rowsPerPosition);
+  const lengths = new Int32Array(ROWS).fill(prefix.length);
+  const { hidden, logits } = await model.decode(rowIds, lengths, view);
+  requireFinite('lm-decode', logits);
+  requireInPlace([...view.keys, ...view.values], prefix.length, { maxLength, headDim });
+  const first = logits.slice();
+  const stepAt = performance.now();
+  await model.decode(rowIds, lengths, view);
+  const stepMs = performance.now() - stepAt;
+  requireFinite('lm-head', await model.head(hidden, new BigInt64Array(ROWS)));
+  const [, height, width] = manifest.video.grid;
+  requireFinite('video-decoder', (await decoder.decode(new Int32Array(2 * height * width), decoder.initialState())).pixels);
+  return { logits: first, stepMs, totalMs: performance.now() - startedAt };
+}
+
+function requireFinite(graph: string, values: Float32Array): void {
+  if (!values.every((value) => Number.isFinite(value))) throw new Error(`${graph} returned values that are not finite`);
+}
+
+/** Each head of `[B, Kv, M, hd]` has a new entry at `at` and still the marks after it. */
+function requireInPlace(layers: readonly Float32Array[], at: number, { maxLength, headDim }: { maxLength: number; headDim: number }): void {
+  for (const layer of layers) {
+    for (let head = 0; head < layer.length; head += maxLength * headDim) {
+      const entry = layer.subarray(head + at * headDim, head + (at + 1) * headDim);
+      const next = layer.subarray(head + (at + 1) * headDim, head + maxLength * headDim);
+      if (entry.some((value) => value === MARK)) throw new Error('lm-decode did not write the cache in place');
+      if (next.some((value) => value !== MARK)) throw new Error('lm-decode wrote the cache beyond its entry');
+    }
+  }
+}

@@ -1,0 +1,93 @@
+/** Runs one planned step: the graphs, then the drawing of tokens. Changes the cache, not the sequences. */
+import type { Sequence } from '../core/sequence.ts';
+import type { KvCache } from '../kv-cache/kv-cache.ts';
+import type { LanguageModel } from '../models/language-model.ts';
+import { legalLogits } from '../sampling/logits.ts';
+import { CounterRandom } from '../sampling/philox.ts';
+import { Sampler } from '../sampling/sampler.ts';
+import type { StepPlan } from '../scheduler/scheduler.ts';
+import type { VideoGrid } from '../tokenizers/video-grid.ts';
+
+/** The code drawn for a sequence's next position. */
+export interface Drawn {
+  readonly sequence: Sequence;
+  readonly a: number;
+  readonly b: number;
+}
+
+type DecodePlan = Extract<StepPlan, { type: 'decode' }>;
+
+export class StepRunner {
+  readonly #model: LanguageModel;
+  readonly #cache: KvCache<Sequence>;
+  readonly #grid: VideoGrid;
+  readonly #sampler: Sampler;
+
+  constructor(model: LanguageModel, cache: KvCache<Sequence>, grid: VideoGrid) {
+    this.#model = model;
+    this.#cache = cache;
+    this.#grid = grid;
+    this.#sampler = new Sampler(model.config.outputSize);
+  }
+
+  /** A prefill draws nothing: the first output position is the first decode step. */
+  async run(plan: StepPlan): Promise<readonly Drawn[]> {
+    switch (plan.type) {
+      case 'prefill':
+        for (const [row, prefix] of plan.sequence.input.prefixes.entries()) {
+          this.#cache.write(plan.firstSlot + row, await this.#model.prefill(prefix));
+        }
+        return [];
+      case 'decode':
+        return await this.#decode(plan);
+    }
+  }
+
+  async #decode(plan: DecodePlan): Promise<readonly Drawn[]> {
+    const { rowIds, lengths } = this.#layOut(plan);
+    const { logits, hidden } = await this.#model.decode(rowIds, lengths, this.#cache.view(plan.firstSlot, plan.rows));
+    const first = this.#draw(plan, logits, 0);
+    // Both rows of a guided pair go on with the same token.
+    const a = new BigInt64Array(plan.rows);
+    let row = 0;
+    plan.sequences.forEach((sequence, i) => a.fill(BigInt(first[i] as number), row, (row += sequence.rows)));
+    const second = this.#draw(plan, await this.#model.head(hidden, a), 1);
+    return plan.sequences.map((sequence, i) => ({ sequence, a: first[i] as number, b: second[i] as number }));
+  }
+
+  /** `rowIds` `[B, K]` and `lengths` `[B]`; the rows of one sequence ask for the same position. Padding repeats the last row. */
+  #layOut({ sequences, rows }: DecodePlan): { readonly rowIds: BigInt64Array; readonly lengths: Int32Array } {
+    const perRow = this.#grid.rowsPerPosition;
+    const rowIds = new BigInt64Array(rows * perRow);
+    const lengths = new Int32Array(rows);
+    let row = 0;
+    for (const sequence of sequences) {
+      const first = row;
+      for (; row < first + sequence.rows; row += 1) {
+        lengths[row] = sequence.cacheLength(row - first);
+        if (row === first) this.#grid.writeRows(sequence.codes, sequence.done, rowIds, row * perRow);
+        else rowIds.copyWithin(row * perRow, first * perRow, (first + 1) * perRow);
+      }
+    }
+    for (; row < rows; row += 1) {
+      lengths[row] = lengths[row - 1] as number;
+      rowIds.copyWithin(row * perRow, (row - 1) * perRow, row * perRow);
+    }
+    return { rowIds, lengths };
+  }
+
+  /** One sub-token per sequence from `logits` `[B, n]`. The task mask applies to sub-token a; every b is legal. */
+  #draw({ sequences, rows }: DecodePlan, logits: Float32Array, subToken: 0 | 1): number[] {
+    const width = logits.length / rows;
+    let row = 0;
+    return sequences.map(({ input, done, rows: own }) => {
+      const [conditional, unconditional] = [row, row + 1].map((at) => {
+        const all = logits.subarray(at * width, (at + 1) * width);
+        return subToken === 0 ? legalLogits(all, input.spec.outputRange) : all;
+      }) as [Float32Array, Float32Array];
+      row += own;
+      const uniform = new CounterRandom(input.seed, input.candidate).uniform(done, subToken);
+      return this.#sampler.sample(conditional, own === 2 ? unconditional : undefined, input.sampling, uniform);
+    });
+  }
+}

@@ -1,0 +1,84 @@
+/** The inference process's side of the conversation: opens the bundle, then answers requests. */
+import { openBundle, bundleFile, describeBundle, type Bundle } from '../core/bundle.ts';
+import { readFile } from 'node:fs/promises';
+import { CinegraphError } from '../../errors.ts';
+import type { GenerationRequest, InferenceInfo } from '../core/generation.ts';
+import { isBatchInvariant } from '../engine/batch-invariance.ts';
+import { Engine } from '../engine/engine.ts';
+import { openModels, type Models } from '../open-models.ts';
+import { Generator } from '../pipelines/generator.ts';
+import { defaultThreads, deviceName } from '../runtime/device.ts';
+import { chooseProvider, type ProviderChoice } from '../runtime/provider-choice.ts';
+import { probeProvider } from '../runtime/provider-probe.ts';
+import { TextTokenizer } from '../tokenizers/text-tokenizer.ts';
+import { toFailure } from './failure.ts';
+import type { Report, StartOptions } from './messages.ts';
+
+export interface InferenceHost {
+  readonly info: InferenceInfo;
+  /** Streams one request to the end, whatever the end is. Never throws. */
+  generate(ticket: number, request: GenerationRequest): Promise<void>;
+  cancel(ticket: number): void;
+}
+
+/** Throws BUNDLE_CORRUPT and PROVIDER_UNAVAILABLE. */
+export async function openInferenceHost(options: StartOptions, send: (report: Report) => Promise<void>): Promise<InferenceHost> {
+  const bundle = await openBundle(options.bundleDir);
+  const threads = options.threads === 0 ? defaultThreads() : options.threads;
+  const choice = await chooseProvider(options.provider, async (provider) => await probeProvider(options.bundleDir, provider, threads));
+  const models = await openCheckedModels(bundle, choice, threads);
+  const tokenizer = TextTokenizer.parse(await readFile(bundleFile(bundle, bundle.manifest.text.file), 'utf8'), bundle.manifest.text.file);
+  const batchInvariant = await isBatchInvariant(bundle.manifest, models.language, options.maxRows);
+  await send({ type: 'log', level: 'info', message: 'batch invariance', details: { batchInvariant } });
+  const engine = new Engine(models.language, bundle.manifest, { ...options, batchInvariant });
+  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, executionProvider: choice.provider });
+  const info: InferenceInfo = {
+    // The default where it costs nothing (bench/determinism.md).
+    bundle: describeBundle(bundle, batchInvariant),
+    executionProvider: choice.provider,
+    device: `${choice.provider}: ${deviceName(choice.provider, threads)}`,
+    providerNotes: choice.notes,
+    threads,
+    selfCheckMs: models.check.totalMs,
+  };
+  return { info, ...answerRequests(generator, send) };
+}
+
+function answerRequests(generator: Generator, send: (report: Report) => Promise<void>): Pick<InferenceHost, 'generate' | 'cancel'> {
+  const running = new Map<number, AbortController>();
+  return {
+    async generate(ticket, request) {
+      const controller = new AbortController();
+      running.set(ticket, controller);
+      try {
+        for await (const event of generator.generate(request, controller.signal)) {
+          await send({ type: 'event', ticket, event });
+        }
+        await send({ type: 'ended', ticket });
+      } catch (error) {
+        if (!(error instanceof CinegraphError)) await send(logOf(request.id, error));
+        await send({ type: 'ended', ticket, failure: toFailure(error) });
+      } finally {
+        running.delete(ticket);
+      }
+    },
+    cancel(ticket) {
+      running.get(ticket)?.abort();
+    },
+  };
+}
+
+/** The provider passed its trial, or is the CPU: a graph that fails now is a damaged bundle. */
+async function openCheckedModels(bundle: Bundle, { provider }: ProviderChoice, threads: number): Promise<Models> {
+  try {
+    return await openModels(bundle, { provider, threads });
+  } catch (cause) {
+    if (cause instanceof CinegraphError) throw cause;
+    throw new CinegraphError('BUNDLE_CORRUPT', `The model bundle cannot be used: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function logOf(id: string, error: unknown): Report {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { type: 'log', level: 'error', message: 'a generation failed', details: { request: id, stack } };
+}

@@ -1,0 +1,110 @@
+/** Messages between the server and the inference process. Validated on receipt at both ends; pixel bytes by their length only. */
+import { z } from 'zod';
+import { ERRORS, type ErrorCode } from '../../errors.ts';
+import { TASKS } from '../core/generation.ts';
+import { requestSchema } from '../core/request.ts';
+
+export const PROVIDERS = ['cuda', 'webgpu', 'cpu'] as const;
+
+export const startOptionsSchema = z
+  .object({
+    bundleDir: z.string().min(1),
+    provider: z.enum(['auto', ...PROVIDERS]),
+    /** 0: a default for the machine. */
+    threads: z.int().nonnegative(),
+    maxRows: z.int().min(2),
+    maxWaiting: z.int().positive(),
+  })
+  .readonly();
+
+/** Names one request on the wire: request ids may come again, and late messages of the old one must not reach the new one. */
+const ticket = z.int().nonnegative();
+
+/** Server to inference process. */
+export const commandSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('start'), options: startOptionsSchema }).readonly(),
+  z.object({ type: z.literal('generate'), ticket, request: requestSchema }).readonly(),
+  z.object({ type: z.literal('cancel'), ticket }).readonly(),
+]);
+
+const rawFrame = z
+  .object({ width: z.int().positive(), height: z.int().positive(), rgb: z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'rgb must be bytes') })
+  .refine(({ width, height, rgb }) => rgb.byteLength === width * height * 3, 'rgb must hold width * height * 3 bytes')
+  .readonly();
+
+const warning = z.object({ code: z.enum(['WORDS_UNKNOWN', 'PROMPT_TRUNCATED']), message: z.string() }).readonly();
+const count = z.int().nonnegative();
+
+const eventSchema = z.discriminatedUnion('type', [
+  z
+    .object({
+      type: z.literal('started'),
+      tokensTotal: count,
+      executionProvider: z.string(),
+      bundleDigest: z.string(),
+      warnings: z.array(warning).readonly(),
+    })
+    .readonly(),
+  z.object({ type: z.literal('tokens'), tokensDone: count, tokensTotal: count, tokensPerSecond: z.number(), etaMs: z.number() }).readonly(),
+  z
+    .object({ type: z.literal('frames'), candidate: count, firstFrame: count, frames: z.array(rawFrame).readonly(), final: z.boolean() })
+    .readonly(),
+  z.object({ type: z.literal('finished') }).readonly(),
+]);
+
+const errorCode = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]);
+export const failureSchema = z.object({ code: errorCode, message: z.string(), field: z.array(z.string()).readonly().optional() }).readonly();
+
+const infoSchema = z
+  .object({
+    bundle: z
+      .object({
+        name: z.string(),
+        digest: z.string(),
+        description: z.string(),
+        tasks: z.array(z.enum(TASKS)).readonly(),
+        languages: z.array(z.string()).readonly(),
+        width: count,
+        height: count,
+        fps: z.number(),
+        frameCount: count,
+        maxPromptCharacters: count,
+        sampling: z
+          .object({ temperature: z.number(), topK: z.number(), topP: z.number(), guidance: z.number(), deterministic: z.boolean() })
+          .readonly(),
+        examples: z.array(z.string()).readonly(),
+        trainingCommit: z.string(),
+      })
+      .readonly(),
+    executionProvider: z.enum(PROVIDERS),
+    device: z.string(),
+    providerNotes: z.array(z.string()).readonly(),
+    threads: count,
+    selfCheckMs: z.number(),
+  })
+  .readonly();
+
+/** Inference process to server. */
+export const reportSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready'), info: infoSchema }).readonly(),
+  /** Startup failed for good; the process ends. */
+  z.object({ type: z.literal('failed'), failure: failureSchema }).readonly(),
+  z.object({ type: z.literal('event'), ticket, event: eventSchema }).readonly(),
+  /** The request is over and its slots are free; with a failure when it did not finish. */
+  z.object({ type: z.literal('ended'), ticket, failure: failureSchema.optional() }).readonly(),
+  /** The event loop turns. */
+  z.object({ type: z.literal('heartbeat') }).readonly(),
+  z
+    .object({
+      type: z.literal('log'),
+      level: z.enum(['debug', 'info', 'warn', 'error']),
+      message: z.string(),
+      details: z.record(z.string(), z.unknown()),
+    })
+    .readonly(),
+]);
+
+export type StartOptions = z.infer<typeof startOptionsSchema>;
+export type Command = z.infer<typeof commandSchema>;
+export type Report = z.infer<typeof reportSchema>;
+export type Failure = z.infer<typeof failureSchema>;

@@ -1,0 +1,83 @@
+/** The key-value cache: one preallocated array per layer and side, written in place by the decode graph, and the table of its owners. */
+import type { CacheView, PrefixCache } from '../core/cache-view.ts';
+import { SlotTable, type Side } from './slot-table.ts';
+
+export interface CacheShape {
+  readonly slots: number;
+  readonly layers: number;
+  readonly kvHeads: number;
+  /** M, entries per slot. */
+  readonly maxLength: number;
+  readonly headDim: number;
+}
+
+export class KvCache<Owner> {
+  readonly shape: CacheShape;
+  readonly table: SlotTable<Owner>;
+  /** Per layer, `[slots, Kv, M, hd]`. */
+  readonly #keys: readonly Float32Array[];
+  readonly #values: readonly Float32Array[];
+  readonly #slotSize: number;
+  /** By first slot and rows; at most slots squared. */
+  readonly #views = new Map<string, CacheView>();
+
+  constructor(shape: CacheShape) {
+    this.shape = shape;
+    this.table = new SlotTable(shape.slots);
+    this.#slotSize = shape.kvHeads * shape.maxLength * shape.headDim;
+    const side = () => Array.from({ length: shape.layers }, () => new Float32Array(shape.slots * this.#slotSize));
+    this.#keys = side();
+    this.#values = side();
+  }
+
+  get bytes(): number {
+    return 2 * this.shape.layers * this.shape.slots * this.#slotSize * Float32Array.BYTES_PER_ELEMENT;
+  }
+
+  /** Consecutive slots, no copy; the same object for the same slots. */
+  view(firstSlot: number, rows: number): CacheView {
+    const name = `${firstSlot}:${rows}`;
+    const known = this.#views.get(name);
+    if (known !== undefined) return known;
+    const [begin, end] = [firstSlot * this.#slotSize, (firstSlot + rows) * this.#slotSize];
+    const cut = (layers: readonly Float32Array[]) => layers.map((layer) => layer.subarray(begin, end));
+    const view = { firstSlot, rows, keys: cut(this.#keys), values: cut(this.#values) };
+    this.#views.set(name, view);
+    return view;
+  }
+
+  claim(owner: Owner, rows: number, side: Side): boolean {
+    return this.table.claim(owner, rows, side);
+  }
+
+  /** Frees the owner's slots and moves its inner neighbours' contents together; a no-op for a stranger. */
+  release(owner: Owner): void {
+    for (const { from, to } of this.table.release(owner)) {
+      for (const layer of [...this.#keys, ...this.#values]) {
+        layer.copyWithin(to * this.#slotSize, from * this.#slotSize, (from + 1) * this.#slotSize);
+      }
+    }
+  }
+
+  /** Copies a prefix, per layer `[Kv, P, hd]`, to the start of a slot. */
+  write(slot: number, prefix: PrefixCache): void {
+    this.#writeSide(this.#keys, slot, prefix.keys, prefix.length);
+    this.#writeSide(this.#values, slot, prefix.values, prefix.length);
+  }
+
+  #writeSide(layers: readonly Float32Array[], slot: number, prefix: readonly Float32Array[], length: number): void {
+    const { kvHeads, maxLength, headDim } = this.shape;
+    const used = length * headDim;
+    layers.forEach((layer, index) => {
+      const source = prefix[index];
+      if (source?.length !== kvHeads * used) throw new Error(`prefill returned layer ${index} with the wrong size`);
+      for (let head = 0; head < kvHeads; head += 1) {
+        layer.set(source.subarray(head * used, (head + 1) * used), slot * this.#slotSize + head * maxLength * headDim);
+      }
+    });
+  }
+
+  checkIntegrity(): void {
+    this.table.checkIntegrity();
+  }
+}

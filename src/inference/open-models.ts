@@ -1,0 +1,29 @@
+/** Loads a bundle's graphs on one provider and runs the self-check: what process.ts and probe.ts share. */
+import type { Bundle } from './core/bundle.ts';
+import { selfCheck, type SelfCheck } from './engine/self-check.ts';
+import { LanguageModel } from './models/language-model.ts';
+import { VideoDecoder } from './models/video-decoder.ts';
+import type { SessionOptions } from './runtime/graph-session.ts';
+
+/** Owner of the sessions until `close`. */
+export interface Models {
+  readonly language: LanguageModel;
+  readonly decoder: VideoDecoder;
+  readonly check: SelfCheck;
+  close(): Promise<void>;
+}
+
+/** Throws what onnxruntime or the self-check threw. */
+export async function openModels(bundle: Bundle, options: SessionOptions): Promise<Models> {
+  const language = await LanguageModel.open(bundle, options);
+  const decoder = await VideoDecoder.open(bundle, options);
+  const close = async (): Promise<void> => {
+    await Promise.all([language.close(), decoder.close()]);
+  };
+  try {
+    return { language, decoder, check: await selfCheck(bundle.manifest, language, decoder), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

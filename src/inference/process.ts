@@ -1,0 +1,46 @@
+/** The inference process, forked by ipc/child-link.ts: its event loop may block for a run without anyone noticing. */
+import { CinegraphError } from '../errors.ts';
+import { openInferenceHost, type InferenceHost } from './ipc/inference-host.ts';
+import { toFailure } from './ipc/failure.ts';
+import { commandSchema, type Report } from './ipc/messages.ts';
+
+const HEARTBEAT_MS = 1_000;
+
+let host: InferenceHost | undefined;
+
+/** Resolves when the message is on its way; a slow reader on the other side slows the sender down. */
+async function send(report: Report): Promise<void> {
+  if (!process.connected) return;
+  await new Promise<void>((resolve) => process.send?.(report, () => resolve()));
+}
+
+async function start(options: Parameters<typeof openInferenceHost>[0]): Promise<void> {
+  try {
+    host = await openInferenceHost(options, send);
+    await send({ type: 'ready', info: host.info });
+  } catch (error) {
+    if (!(error instanceof CinegraphError)) throw error;
+    await send({ type: 'failed', failure: toFailure(error) });
+    process.exit(1);
+  }
+}
+
+process.on('message', (message) => {
+  const command = commandSchema.parse(message);
+  switch (command.type) {
+    case 'start':
+      setInterval(() => void send({ type: 'heartbeat' }), HEARTBEAT_MS).unref();
+      void start(command.options);
+      return;
+    case 'generate':
+      void host?.generate(command.ticket, command.request);
+      return;
+    case 'cancel':
+      host?.cancel(command.ticket);
+      return;
+  }
+});
+// The server is gone: nobody is left to work for.
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C in a terminal reaches the whole process group; the parent decides when this process ends.
+process.on('SIGINT', () => {});

@@ -1,0 +1,72 @@
+/** One ONNX graph, loaded. The only place that calls onnxruntime's `run`. */
+import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import { existsSync } from 'node:fs';
+
+export type ExecutionProvider = 'cuda' | 'webgpu' | 'cpu';
+
+export interface SessionOptions {
+  readonly provider: ExecutionProvider;
+  readonly threads: number;
+}
+
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/**
+ * First output of a graph that runs in place, of Sequence type. onnxruntime-node copies each fetched output into a fresh buffer,
+ * preallocated ones too, in the order of the graph's outputs; it cannot convert a Sequence and throws at the first one: after the run,
+ * before any copy. onnxruntime-node is pinned for this, and the engine proves at start that the cache aliases.
+ */
+export const SENTINEL = 'aa_sentinel';
+const SENTINEL_MESSAGE = 'Non tensor type is temporarily not supported';
+
+export class GraphSession {
+  readonly path: string;
+  readonly #session: InferenceSession;
+
+  private constructor(path: string, session: InferenceSession) {
+    this.path = path;
+    this.#session = session;
+  }
+
+  /** Loads a graph; external data is found beside it. Blocks the thread while it loads. */
+  static async open(path: string, { provider, threads }: SessionOptions): Promise<GraphSession> {
+    if (!existsSync(path)) throw new Error(`${path} does not exist`);
+    const session = await InferenceSession.create(path, {
+      executionProviders: [provider],
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+    });
+    return new GraphSession(path, session);
+  }
+
+  get inputNames(): readonly string[] {
+    return this.#session.inputNames;
+  }
+
+  get outputNames(): readonly string[] {
+    return this.#session.outputNames;
+  }
+
+  /** Runs the graph; every output is a fresh copy. Blocks the thread for the length of the run. */
+  async run(feeds: Tensors): Promise<Tensors> {
+    return await this.#session.run(feeds);
+  }
+
+  /** Runs a graph whose first output is the sentinel: `fetches` are written in place, nothing is returned. */
+  async runInPlace(feeds: Tensors, fetches: Tensors): Promise<void> {
+    try {
+      await this.#session.run(feeds, { [SENTINEL]: null, ...fetches });
+    } catch (error) {
+      if (error instanceof Error && error.message.includes(SENTINEL_MESSAGE)) return;
+      throw error;
+    }
+    throw new Error(`${this.path} did not stop at ${SENTINEL}: its outputs were copied instead of written in place`);
+  }
+
+  async close(): Promise<void> {
+    await this.#session.release();
+  }
+}

@@ -1,0 +1,41 @@
+/** Chooses the execution provider. Each one is tried by itself in a process of its own; nothing falls back silently. */
+import { CinegraphError } from '../../errors.ts';
+import type { ExecutionProvider } from './graph-session.ts';
+
+export type ProviderSetting = ExecutionProvider | 'auto';
+
+/** What a trial run of one provider found. */
+export type ProviderReport =
+  | { readonly usable: true; readonly stepMs: number; readonly cpuStepMs: number }
+  | { readonly usable: false; readonly reason: string };
+
+export interface ProviderChoice {
+  readonly provider: ExecutionProvider;
+  /** Why a better one was not taken, one line each. */
+  readonly notes: readonly string[];
+}
+
+/** Tries a provider on the bundle's graphs. Never throws. */
+export type ProviderProbe = (provider: ExecutionProvider) => Promise<ProviderReport>;
+
+const ACCELERATORS = ['cuda', 'webgpu'] as const satisfies readonly ExecutionProvider[];
+
+/** `auto` takes the fastest that passes, `cpu` needs no trial. Throws PROVIDER_UNAVAILABLE when the one asked for does not pass. */
+export async function chooseProvider(setting: ProviderSetting, probe: ProviderProbe): Promise<ProviderChoice> {
+  if (setting === 'cpu') return { provider: 'cpu', notes: [] };
+  if (setting !== 'auto') {
+    const report = await probe(setting);
+    if (report.usable) return { provider: setting, notes: [] };
+    throw new CinegraphError('PROVIDER_UNAVAILABLE', `The execution provider ${setting} cannot be used on this machine: ${report.reason}`);
+  }
+  const reports = await Promise.all(ACCELERATORS.map(async (provider) => ({ provider, report: await probe(provider) })));
+  const notes: string[] = [];
+  let best: { readonly provider: ExecutionProvider; readonly stepMs: number } | undefined;
+  for (const { provider, report } of reports) {
+    if (!report.usable) notes.push(`${provider}: ${report.reason}`);
+    else if (report.stepMs >= Math.min(report.cpuStepMs, best?.stepMs ?? Infinity)) {
+      notes.push(`${provider}: works, but a step takes ${report.stepMs.toFixed(1)} ms (cpu: ${report.cpuStepMs.toFixed(1)} ms)`);
+    } else best = { provider, stepMs: report.stepMs };
+  }
+  return { provider: best?.provider ?? 'cpu', notes };
+}

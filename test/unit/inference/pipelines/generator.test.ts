@@ -1,0 +1,158 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { GenerationEvent } from '../../../../src/inference/core/generation.ts';
+import { Engine } from '../../../../src/inference/engine/engine.ts';
+import { toRawFrames } from '../../../../src/inference/models/video-decoder.ts';
+import { ClipStream } from '../../../../src/inference/pipelines/clip-stream.ts';
+import { clipBytes, collect, framesOf, makeRequest, makeSequence, openEngine, openGenerator, openTinyInference, runToEnd, type TinyInference } from '../../../support/inference.ts';
+
+const never = new AbortController().signal;
+let tiny: TinyInference;
+let engine: Engine;
+beforeAll(async () => {
+  tiny = await openTinyInference();
+});
+afterEach(async () => await engine.close());
+afterAll(async () => await tiny.models.close());
+
+async function run(changes: Parameters<typeof makeRequest>[0] = {}, maxRows = 8): Promise<GenerationEvent[]> {
+  engine = openEngine(tiny, { maxRows });
+  return await collect(openGenerator(tiny, engine).generate(makeRequest(changes), never));
+}
+
+describe('the events of a clip', () => {
+  it('begin with started, end with finished, and hold every frame once', async () => {
+    const events = await run();
+    expect(events[0]).toMatchObject({ type: 'started', tokensTotal: 80, executionProvider: 'cpu', bundleDigest: tiny.bundle.digest, warnings: [] });
+    expect(events.at(-1)).toEqual({ type: 'finished' });
+    const finals = framesOf(events).filter((event) => event.final);
+    expect(finals.map(({ firstFrame, frames }) => [firstFrame, frames.length])).toEqual([[0, 1], [1, 4], [5, 4], [9, 4], [13, 4]]);
+    expect(finals.every(({ frames }) => frames.every(({ width, height, rgb }) => width === 32 && height === 32 && rgb.length === 3072))).toBe(true);
+  });
+
+  it('show a preview of each latent frame before its final frames, with the same place and length', async () => {
+    const frames = framesOf(await run());
+    const finals = frames.filter((event) => event.final);
+    for (const final of finals) {
+      const at = frames.findIndex((event) => !event.final && event.firstFrame === final.firstFrame);
+      expect(frames[at]?.frames.length).toBe(final.frames.length);
+      expect(at).toBeLessThan(frames.indexOf(final));
+    }
+    expect(frames.length).toBe(2 * finals.length);
+  });
+
+  it('count tokens upwards to the end, two to four times a latent frame', async () => {
+    const tokens = (await run()).filter((event) => event.type === 'tokens');
+    expect(tokens.length).toBeGreaterThanOrEqual(10);
+    expect(tokens.length).toBeLessThanOrEqual(20);
+    const done = tokens.map((event) => event.tokensDone);
+    expect(done).toEqual([...new Set(done)].sort((a, b) => a - b));
+    expect(tokens.at(-1)).toMatchObject({ tokensDone: 80, tokensTotal: 80, etaMs: 0 });
+  });
+
+  it('an image is one frame', async () => {
+    const events = await run({ task: 'TEXT_TO_IMAGE' });
+    expect(events[0]).toMatchObject({ tokensTotal: 16 });
+    expect(framesOf(events).filter((event) => event.final)).toMatchObject([{ firstFrame: 0, frames: [{ width: 32, height: 32 }] }]);
+  });
+
+  it('the candidates of a request are different clips, each as if it ran alone', async () => {
+    const together = await run({ candidates: 3, seed: 9 });
+    expect(together[0]).toMatchObject({ tokensTotal: 240 });
+    await engine.close();
+    const first = await run({ candidates: 1, seed: 9 });
+    expect(clipBytes(together, 0)).toEqual(clipBytes(first));
+    expect(clipBytes(together, 1)).not.toEqual(clipBytes(together, 0));
+    expect(clipBytes(together, 2)).not.toEqual(clipBytes(together, 1));
+  });
+
+  it('previews are left out while somebody waits for slots, and the clip is the same', async () => {
+    engine = openEngine(tiny, { maxRows: 2 });
+    const generator = openGenerator(tiny, engine);
+    const [first, second] = await Promise.all([
+      collect(generator.generate(makeRequest({ id: 'a', seed: 1 }), never)),
+      collect(generator.generate(makeRequest({ id: 'b', seed: 2 }), never)),
+    ]);
+    expect(framesOf(first).filter((event) => !event.final)).toEqual([]);
+    await engine.close();
+    expect(clipBytes(second)).toEqual(clipBytes(await run({ seed: 2 })));
+    await engine.close();
+    expect(clipBytes(first)).toEqual(clipBytes(await run({ seed: 1 })));
+  });
+
+  it('streaming gives the bytes of one decode of the whole clip', async () => {
+    const events = await run({ seed: 3 });
+    await engine.close();
+    engine = openEngine(tiny);
+    const sequence = makeSequence(tiny, { seed: 3 });
+    await runToEnd(engine, sequence);
+    const { pixels } = await tiny.models.decoder.decode(sequence.codes, tiny.models.decoder.initialState());
+    const whole = Buffer.concat(toRawFrames(pixels, 32, 32, 3).map((frame) => frame.rgb));
+    expect(clipBytes(events).equals(whole)).toBe(true);
+  });
+
+  it('streams bit-equal floats, not only bytes', async () => {
+    engine = openEngine(tiny);
+    const sequence = makeSequence(tiny, { seed: 4 });
+    await runToEnd(engine, sequence);
+    const { decoder } = tiny.models;
+    const whole = (await decoder.decode(sequence.codes, decoder.initialState())).pixels;
+    let state = decoder.initialState();
+    const parts: number[] = [];
+    for (let latent = 0; latent < 5; latent += 1) {
+      const decoded = await decoder.decode(sequence.codes.slice(latent * 32, (latent + 1) * 32), state);
+      state = decoded.state;
+      parts.push(...decoded.pixels);
+    }
+    expect(Buffer.from(Float32Array.from(parts).buffer).equals(Buffer.from(whole.slice().buffer))).toBe(true);
+  });
+});
+
+describe('previews', () => {
+  it('never change what follows', async () => {
+    engine = openEngine(tiny);
+    const sequence = makeSequence(tiny, { seed: 8 });
+    await runToEnd(engine, sequence);
+    const decode = async (withPreviews: boolean): Promise<Buffer[]> => {
+      const copy = makeSequence(tiny, { seed: 8 });
+      const clip = new ClipStream(copy, tiny.models.decoder);
+      const parts: Buffer[] = [];
+      while (copy.done < copy.total) {
+        copy.append(sequence.codes[2 * copy.done] as number, sequence.codes[2 * copy.done + 1] as number);
+        if (withPreviews) await clip.preview();
+        const frames = await clip.next();
+        if (frames !== undefined) parts.push(...frames.frames.map((frame) => Buffer.from(frame.rgb)));
+      }
+      expect(clip.complete).toBe(true);
+      return parts;
+    };
+    expect(await decode(true)).toEqual(await decode(false));
+  });
+});
+
+describe('refusals', () => {
+  it.each([
+    [{ prompt: '  \n ' }, 'PROMPT_EMPTY'],
+    [{ prompt: 'a '.repeat(201) }, 'PROMPT_TOO_LONG'],
+  ])('%j is refused with %s', async (changes, code) => {
+    await expect(run(changes)).rejects.toMatchObject({ code });
+    await engine.idle();
+  });
+
+  it('unknown words and cut prompts are warnings', async () => {
+    const events = await run({ task: 'TEXT_TO_IMAGE', prompt: `a griffin ${'a red fox '.repeat(20)}` });
+    expect(events[0]).toMatchObject({
+      warnings: [
+        { code: 'WORDS_UNKNOWN', message: expect.stringContaining('"griffin"') as string },
+        { code: 'PROMPT_TRUNCATED', message: expect.stringContaining('first 32') as string },
+      ],
+    });
+  });
+
+  it('leaving the events frees the slots', async () => {
+    engine = openEngine(tiny);
+    for await (const event of openGenerator(tiny, engine).generate(makeRequest({ candidates: 3 }), never)) if (event.type === 'frames') break;
+    await engine.idle();
+    engine.checkIntegrity();
+    expect([engine.running, engine.waiting]).toEqual([0, 0]);
+  });
+});
