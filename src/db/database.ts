@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { CinegraphError } from '../errors.ts';
+import { PrismaClient } from '../generated/prisma/client.ts';
+import { type BlobStore, PostgresBlobStore } from './blob-store.ts';
+import { EmbeddedPostgres } from './embedded/embedded-postgres.ts';
+import type { FrameBus } from './frame-bus.ts';
+import type { Log } from './log.ts';
+import { migrate } from './migrate.ts';
+import { asCinegraphError, faultOf } from './pg-error.ts';
+import { PostgresFrameBus } from './postgres-frame-bus.ts';
+
+/** Connections of each pool (Prisma's and the one for bytes and events). */
+const POOL_SIZE = 10;
+const CONNECT_DEADLINE_MS = 5_000;
+/** No statement of ours is allowed to take longer, in ms. */
+const STATEMENT_DEADLINE_MS = 30_000;
+
+export interface OpenDatabaseOptions {
+  /** Folder of the embedded Postgres; unused with databaseUrl. */
+  readonly dataDir: string;
+  /** A Postgres of version 15 or newer, instead of the embedded one. */
+  readonly databaseUrl?: string | undefined;
+  readonly log: Log;
+}
+
+/** Everything that speaks to Postgres. Owner: the composition root, which closes it last. */
+export interface Database {
+  readonly prisma: PrismaClient;
+  /** For bytes, events and whatever Prisma cannot say. */
+  readonly pool: pg.Pool;
+  readonly bus: FrameBus;
+  readonly blobs: BlobStore;
+  readonly url: string;
+  /** True: we started Postgres, and the lock of its folder proves that no other Cinegraph uses it. */
+  readonly embedded: boolean;
+  readonly serverVersion: string;
+  /** 32 bytes that sign URLs; made at the first call and kept in the database. */
+  signingKey(): Promise<Buffer>;
+  /** Whether the database answers within the time, in ms. Never throws. */
+  ping(timeoutMs?: number): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database and brings it to the newest migration.
+ * Throws DATA_DIR_LOCKED, DATA_DIR_NOT_WRITABLE, STORAGE_FULL or DATABASE_UNAVAILABLE.
+ */
+export async function openDatabase({ dataDir, databaseUrl, log }: OpenDatabaseOptions): Promise<Database> {
+  const opened: { close(): Promise<void> }[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const each of opened.splice(0).reverse()) await each.close();
+  };
+  try {
+    const embedded = databaseUrl === undefined ? await EmbeddedPostgres.start({ dataDir, log }) : undefined;
+    if (embedded !== undefined) {
+      opened.push(embedded);
+      await embedded.ensureDatabase('cinegraph');
+    }
+    const url = databaseUrl ?? embedded?.url('cinegraph') ?? '';
+    const { serverVersion } = await migrate(url, { log });
+    const pool = openPool(url, log);
+    opened.push({ close: () => pool.end() });
+    const prismaPool = openPool(url, log);
+    opened.push({ close: () => prismaPool.end() });
+    const prisma = new PrismaClient({ adapter: new PrismaPg(prismaPool) });
+    opened.push({ close: () => prisma.$disconnect() });
+    const bus = await PostgresFrameBus.open(url, log);
+    opened.push(bus);
+    return {
+      prisma, pool, bus, url, serverVersion,
+      embedded: embedded !== undefined,
+      blobs: new PostgresBlobStore(pool),
+      signingKey: () => signingKey(pool),
+      ping: timeoutMs => ping(pool, timeoutMs),
+      close: closeAll,
+    };
+  } catch (error) {
+    await closeAll();
+    const seen = asCinegraphError(error);
+    throw seen instanceof CinegraphError ? seen : new CinegraphError('DATABASE_UNAVAILABLE', `The database cannot be opened: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function openPool(url: string, log: Log): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: POOL_SIZE,
+    application_name: 'cinegraph',
+    connectionTimeoutMillis: CONNECT_DEADLINE_MS,
+    query_timeout: STATEMENT_DEADLINE_MS,
+    keepAlive: true,
+  });
+  // An idle connection that breaks must not end the process; the next statement opens a new one.
+  pool.on('error', error => {
+    if (!pool.ending) log.warn(faultOf(error), 'an idle database connection broke');
+  });
+  return pool;
+}
+
+async function signingKey(pool: pg.Pool): Promise<Buffer> {
+  const { rows } = await pool.query<{ value: string }>(
+    `INSERT INTO setting (key, value) VALUES ('url-signing-key', $1) ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING value`,
+    [randomBytes(32).toString('base64')],
+  );
+  return Buffer.from(rows[0]?.value ?? '', 'base64');
+}
+
+async function ping(pool: pg.Pool, timeoutMs = 1_000): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>(resolve => (timer = setTimeout(resolve, timeoutMs, false)));
+  try {
+    return await Promise.race([pool.query('SELECT 1').then(() => true, () => false), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,27 @@
+/** Where an event is stored. The event itself stays in the database: a pointer is small, may be repeated and may be lost. */
+export interface EventPointer {
+  readonly job: string;
+  readonly seq: number;
+}
+
+export type BusMessage =
+  | ({ readonly type: 'event' } & EventPointer)
+  /** The job's row says CANCELED already; whoever runs it should stop now. */
+  | { readonly type: 'cancel'; readonly job: string };
+
+export interface BusListener {
+  message(message: BusMessage): void;
+  /** Messages may have been lost; read again what you follow. */
+  resync(): void;
+}
+
+/**
+ * Tells every process that a job has news. At most once and unordered: listeners re-read the database from the last seq they saw,
+ * and do so on resync() too, so no event is lost when the carrier was away.
+ */
+export interface FrameBus {
+  /** Never throws and never waits. In the same process the listeners have been called when it returns. */
+  publish(message: BusMessage): void;
+  subscribe(listener: BusListener): () => void;
+  close(): Promise<void>;
+}

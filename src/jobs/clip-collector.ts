@@ -1,0 +1,43 @@
+import type { GenerationTask, RawFrame } from '../inference/core/generation.ts';
+import type { EncodedMedia, Media } from '../media/media.ts';
+
+/** Gathers the final frames of each candidate and encodes a candidate as soon as it is complete. Owner: one run. */
+export class ClipCollector {
+  readonly #frames: Map<number, RawFrame>[];
+  readonly #results: (Promise<EncodedMedia> | undefined)[];
+  readonly #options: { readonly media: Media; readonly task: GenerationTask; readonly frameCount: number; readonly fps: number };
+
+  constructor(candidates: number, options: { readonly media: Media; readonly task: GenerationTask; readonly frameCount: number; readonly fps: number }) {
+    this.#frames = Array.from({ length: candidates }, () => new Map<number, RawFrame>());
+    this.#results = Array.from({ length: candidates }, () => undefined);
+    this.#options = options;
+  }
+
+  add(candidate: number, firstFrame: number, frames: readonly RawFrame[]): void {
+    const clip = this.#frames[candidate];
+    if (clip === undefined) throw new Error(`candidate ${candidate} was not asked for`);
+    for (const [index, frame] of frames.entries()) clip.set(firstFrame + index, frame);
+    if (clip.size < this.#frameCount || this.#results[candidate] !== undefined) return;
+    const result = this.#encode(clip);
+    result.catch(() => {}); // Awaited, and its error seen, in results().
+    this.#results[candidate] = result;
+  }
+
+  /** All candidates, encoded. Throws when frames are missing, or INTERNAL when a clip cannot be encoded. */
+  results(): Promise<EncodedMedia[]> {
+    return Promise.all(this.#results.map((result, candidate) => result ?? Promise.reject(new Error(`candidate ${candidate} ended with ${this.#frames[candidate]?.size ?? 0} of ${this.#frameCount} frames`))));
+  }
+
+  get #frameCount(): number {
+    return this.#options.task === 'TEXT_TO_IMAGE' ? 1 : this.#options.frameCount;
+  }
+
+  async #encode(clip: ReadonlyMap<number, RawFrame>): Promise<EncodedMedia> {
+    const { media, task, fps } = this.#options;
+    const frames = [...clip.entries()].sort(([a], [b]) => a - b).map(([, frame]) => frame);
+    const [first] = frames;
+    if (task === 'TEXT_TO_IMAGE' && first !== undefined) return media.image(first);
+    // An encoder process may have been killed under it: the frames are still here, so once more.
+    return media.video(frames, fps).catch(() => media.video(frames, fps));
+  }
+}

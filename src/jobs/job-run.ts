@@ -1,0 +1,78 @@
+import type { Database } from '../db/database.ts';
+import { untilDatabase } from '../db/until-database.ts';
+import { CinegraphError } from '../errors.ts';
+import type { GenerationEvent, InferenceClient } from '../inference/core/generation.ts';
+import type { Media } from '../media/media.ts';
+import { ClipCollector } from './clip-collector.ts';
+import type { Attempt, JobStore } from './job-store.ts';
+import { composePrompt } from './prompt.ts';
+
+/** How long a running job waits for Postgres to come back before the run is given up, in ms. */
+const DATABASE_DEADLINE_MS = 30_000;
+
+export interface JobRunDeps {
+  readonly database: Database;
+  readonly store: JobStore;
+  readonly inference: InferenceClient;
+  readonly media: Media;
+}
+
+/**
+ * One attempt of one job: from the inference process' stream to stored events and, at the end, stored assets.
+ * Throws what inference throws, the signal's reason, {@link Fenced}, or a database fault that outlasted its deadline.
+ */
+export async function runJob(run: Attempt, { store, inference, media }: JobRunDeps, signal: AbortSignal): Promise<void> {
+  const { bundle } = await untilAborted(inference.ready(), signal);
+  const clips = new ClipCollector(run.candidates, { media, task: run.task, frameCount: bundle.frameCount, fps: bundle.fps });
+  const steady = <T>(work: () => Promise<T>): Promise<T> => untilDatabase(work, { deadlineMs: DATABASE_DEADLINE_MS, signal });
+  const request = {
+    id: `${run.jobId}:${run.attempt}`, task: run.task, prompt: composePrompt(run.input), seed: run.seed, candidates: run.candidates, sampling: run.sampling,
+  };
+  let tokensTotal = 0;
+  for await (const event of inference.generate(request, signal)) {
+    signal.throwIfAborted();
+    if (event.type === 'started') tokensTotal = event.tokensTotal;
+    if (event.type === 'frames' && event.final) clips.add(event.candidate, event.firstFrame, event.frames);
+    await record(run, event, media, store, steady);
+  }
+  const results = await untilAborted(clips.results(), signal);
+  signal.throwIfAborted();
+  await steady(() => store.succeed(run, results, tokensTotal));
+}
+
+async function record(run: Attempt, event: GenerationEvent, media: Media, store: JobStore, steady: <T>(work: () => Promise<T>) => Promise<T>): Promise<void> {
+  switch (event.type) {
+    case 'started': {
+      const { tokensTotal, executionProvider, warnings } = event;
+      return steady(() => store.append(run, { type: 'JobStarted', tokensTotal, executionProvider }, { tokensTotal, executionProvider, warnings }));
+    }
+    case 'tokens': {
+      const { tokensDone, tokensTotal, tokensPerSecond } = event;
+      const etaMs = Number.isFinite(event.etaMs) ? Math.round(event.etaMs) : null;
+      return steady(() => store.append(run, { type: 'TokensGenerated', tokensDone, tokensTotal, tokensPerSecond, etaMs }, { tokensDone, tokensTotal, tokensPerSecond, etaMs }));
+    }
+    case 'frames': {
+      const { candidate, firstFrame, final } = event;
+      const previews = await Promise.all(event.frames.map(async (frame, offset) => ({ index: firstFrame + offset, ...(await media.preview(frame)) })));
+      const frames = previews.map(({ index, width, height }) => ({ index, width, height }));
+      return steady(() => store.append(run, { type: 'FramesDecoded', candidate, firstFrame, frames, final }, {}, previews));
+    }
+    case 'finished':
+      return;
+    default:
+      throw new CinegraphError('INTERNAL', `unknown event ${JSON.stringify(event satisfies never)}`);
+  }
+}
+
+/** The promise's value, or the signal's reason as soon as it is aborted. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

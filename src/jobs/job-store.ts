@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto';
+import type { Queryable } from '../db/blob-store.ts';
+import type { Database } from '../db/database.ts';
+import { transaction } from '../db/transaction.ts';
+import { ERRORS, type ErrorCode } from '../errors.ts';
+import type { GenerationTask } from '../inference/core/generation.ts';
+import type { EncodedMedia } from '../media/media.ts';
+import type { Preview } from '../media/still.ts';
+import type { JobEventPayload, JobStatus, SamplingRecord, WarningRecord } from '../services/contract.ts';
+
+/** A job is given up after this many attempts that were lost: a crash, or a process that vanished. */
+export const MOST_TRIES = 3;
+
+/** Another attempt, or a cancel, has taken the job: whatever this one still wants to write is refused. */
+export class Fenced extends Error {}
+
+/** The right to write events of a job. Owner: one run of the job runner. Mutated by {@link JobStore}: seq follows what is stored. */
+export interface Attempt {
+  readonly jobId: string;
+  readonly ownerId: string;
+  readonly attempt: number;
+  readonly tries: number;
+  readonly task: GenerationTask;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly candidates: number;
+  readonly sampling: SamplingRecord;
+  readonly title: string | null;
+  readonly tags: readonly string[];
+  readonly deadlineAt: Date | null;
+  seq: number;
+}
+
+/** Columns of the job that change together with an event. */
+export interface Progress {
+  readonly tokensDone?: number;
+  readonly tokensTotal?: number;
+  readonly tokensPerSecond?: number;
+  readonly etaMs?: number | null;
+  readonly executionProvider?: string;
+  readonly warnings?: readonly WarningRecord[];
+}
+
+/**
+ * Writes jobs and their events. All writes take the job's row first, so the events of a job are committed in the order of their seq:
+ * a reader that has seen seq n has seen all before it. All methods are safe to repeat after a connection broke.
+ */
+export class JobStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Starts an attempt. Undefined when the job has ended, or ends here: past its deadline, or lost too often. */
+  async claim(jobId: string): Promise<Attempt | undefined> {
+    const outcome = await transaction(this.#database.pool, async client => {
+      const { rows } = await client.query<ClaimRow>(`SELECT ${CLAIM_COLUMNS} FROM job WHERE id = $1 FOR UPDATE`, [jobId]);
+      const row = rows[0];
+      if (row === undefined || (row.status !== 'QUEUED' && row.status !== 'RUNNING')) return undefined;
+      if (row.overdue) return { ended: await end(client, jobId, row.lastSeq, 'FAILED', 'DEADLINE_EXCEEDED') };
+      if (row.tries >= MOST_TRIES) return { ended: await end(client, jobId, row.lastSeq, 'FAILED', 'INFERENCE_CRASHED', `The job was lost ${MOST_TRIES} times.`) };
+      await client.query(
+        `UPDATE job SET status = 'RUNNING', attempt = attempt + 1, tries = tries + 1, started_at = coalesce(started_at, now()),
+           tokens_done = 0, tokens_per_second = 0, eta_ms = NULL WHERE id = $1`,
+        [jobId],
+      );
+      const { lastSeq, status: _status, overdue: _overdue, ...rest } = row;
+      return { attempt: { ...rest, jobId, attempt: row.attempt + 1, tries: row.tries + 1, seq: lastSeq } satisfies Attempt };
+    });
+    if (outcome?.ended !== undefined) this.#publish(jobId, outcome.ended);
+    return outcome?.attempt;
+  }
+
+  /** Stores one event with its preview frames. Throws {@link Fenced}. A crash of the machine may lose the newest ones (synchronous_commit off). */
+  async append(run: Attempt, payload: JobEventPayload, progress: Progress = {}, frames: readonly (Preview & { readonly index: number })[] = []): Promise<void> {
+    const { rows } = await this.#database.pool.query<{ seq: number }>(APPEND, [
+      run.jobId, run.attempt, run.seq, payload.type, JSON.stringify(payload),
+      progress.tokensDone ?? null, progress.tokensTotal ?? null, progress.tokensPerSecond ?? null, progress.etaMs ?? null,
+      progress.executionProvider ?? null, progress.warnings === undefined ? null : JSON.stringify(progress.warnings),
+      frames.map(({ index }) => index), frames.map(({ width }) => width), frames.map(({ height }) => height), frames.map(({ webp }) => webp),
+    ]);
+    if (rows.length === 0 && !(await this.#stands(run, run.seq + 1))) throw new Fenced(`attempt ${run.attempt} of job ${run.jobId}`);
+    run.seq += 1;
+    this.#publish(run.jobId, run.seq);
+  }
+
+  /** Stores the results and ends the job, all or nothing: one asset per candidate, whatever runs again. Throws {@link Fenced}. */
+  async succeed(run: Attempt, results: readonly EncodedMedia[], tokensTotal: number): Promise<void> {
+    const seq = await transaction(this.#database.pool, async client => {
+      if (!(await lock(client, run))) return undefined;
+      // The same order in every transaction: two clips that share a blob must not wait for each other.
+      const blobs = results.flatMap(({ bytes, thumbnail }) => [bytes, thumbnail]);
+      const stored = new Map<Buffer, { sha256: string; byteSize: number }>();
+      for (const bytes of blobs.sort((a, b) => Buffer.compare(a, b))) stored.set(bytes, await this.#database.blobs.put(bytes, client));
+      let last = run.seq;
+      for (const [candidate, media] of results.entries()) {
+        const assetId = await insertAsset(client, run, candidate, media, stored);
+        last = await insertEvent(client, run.jobId, last, { type: 'AssetReady', assetId, candidate });
+      }
+      return end(client, run.jobId, last, 'SUCCEEDED', undefined, undefined, tokensTotal);
+    });
+    await this.#ended(run, seq, 'SUCCEEDED');
+  }
+
+  /** Ends the job with an error. Throws {@link Fenced}. */
+  async fail(run: Attempt, code: ErrorCode, message: string): Promise<void> {
+    const seq = await transaction(this.#database.pool, async client =>
+      (await lock(client, run)) ? end(client, run.jobId, run.seq, 'FAILED', code, message) : undefined);
+    await this.#ended(run, seq, 'FAILED');
+  }
+
+  /** Puts the job back into the queue. charged: the attempt counts as lost. Throws {@link Fenced}. */
+  async handBack(run: Attempt, charged: boolean): Promise<void> {
+    const seq = await transaction(this.#database.pool, async client => {
+      if (!(await lock(client, run))) return undefined;
+      const last = await insertEvent(client, run.jobId, run.seq, { type: 'JobQueued', position: 1 });
+      await client.query(`UPDATE job SET status = 'QUEUED', tries = tries - $2, last_seq = $3, eta_ms = NULL WHERE id = $1`, [run.jobId, charged ? 0 : 1, last]);
+      return last;
+    });
+    await this.#ended(run, seq, 'QUEUED');
+  }
+
+  /** Ends what waits in the queue past its deadline. Returns the ids. */
+  async failOverdue(drop: (client: Queryable, jobId: string) => Promise<void>): Promise<string[]> {
+    const { rows } = await this.#database.pool.query<{ id: string }>(`SELECT id FROM job WHERE status = 'QUEUED' AND deadline_at < now() LIMIT 100`);
+    for (const { id } of rows) {
+      const seq = await transaction(this.#database.pool, async client => {
+        const locked = await client.query<{ lastSeq: number }>(`SELECT last_seq AS "lastSeq" FROM job WHERE id = $1 AND status = 'QUEUED' FOR UPDATE`, [id]);
+        if (locked.rows[0] === undefined) return undefined;
+        await drop(client, id);
+        return end(client, id, locked.rows[0].lastSeq, 'FAILED', 'DEADLINE_EXCEEDED');
+      });
+      if (seq !== undefined) this.#publish(id, seq);
+    }
+    return rows.map(({ id }) => id);
+  }
+
+  /** After a write that found the job taken: was it our own, whose answer was lost with the connection? */
+  async #ended(run: Attempt, seq: number | undefined, status: JobStatus): Promise<void> {
+    if (seq === undefined) {
+      const { rows } = await this.#database.pool.query<{ seq: number }>('SELECT last_seq AS seq FROM job WHERE id = $1 AND attempt = $2 AND status = $3::"JobStatus"', [run.jobId, run.attempt, status]);
+      if (rows[0] === undefined || rows[0].seq <= run.seq) throw new Fenced(`attempt ${run.attempt} of job ${run.jobId}`);
+      seq = rows[0].seq;
+    }
+    run.seq = seq;
+    this.#publish(run.jobId, seq);
+  }
+
+  async #stands(run: Attempt, seq: number): Promise<boolean> {
+    const { rowCount } = await this.#database.pool.query(`SELECT FROM job WHERE id = $1 AND attempt = $2 AND status = 'RUNNING' AND last_seq = $3`, [run.jobId, run.attempt, seq]);
+    return rowCount === 1;
+  }
+
+  #publish(job: string, seq: number): void {
+    this.#database.bus.publish({ type: 'event', job, seq });
+  }
+}
+
+interface ClaimRow extends Omit<Attempt, 'seq' | 'jobId'> {
+  readonly status: JobStatus;
+  readonly lastSeq: number;
+  readonly overdue: boolean;
+}
+
+const CLAIM_COLUMNS = `owner_id AS "ownerId", status, attempt, tries, task, input, seed, candidates, sampling, title, tags, last_seq AS "lastSeq",
+  deadline_at AS "deadlineAt", coalesce(deadline_at < now(), false) AS overdue`;
+
+// One statement, one round trip: the job's row, the event, its frames. set_config makes this commit not wait for the disk.
+const APPEND = `
+  WITH relaxed AS (SELECT set_config('synchronous_commit', 'off', true)),
+  moved AS (
+    UPDATE job SET last_seq = last_seq + 1,
+      tokens_done = coalesce($6, tokens_done), tokens_total = coalesce($7, tokens_total), tokens_per_second = coalesce($8, tokens_per_second),
+      eta_ms = coalesce($9, eta_ms), execution_provider = coalesce($10, execution_provider), warnings = coalesce($11::jsonb, warnings)
+    FROM relaxed WHERE id = $1 AND attempt = $2 AND last_seq = $3 AND status = 'RUNNING' RETURNING last_seq
+  ), event AS (
+    INSERT INTO job_event (job_id, seq, type, payload) SELECT $1, last_seq, $4, $5::jsonb FROM moved
+  ), frames AS (
+    INSERT INTO preview_frame (job_id, seq, frame_index, width, height, webp)
+    SELECT $1, last_seq, f.* FROM moved, unnest($12::int[], $13::int[], $14::int[], $15::bytea[]) AS f
+  )
+  SELECT last_seq AS seq FROM moved`;
+
+/** Takes the job's row for this attempt; false when another has it. */
+async function lock(client: Queryable, run: Attempt): Promise<boolean> {
+  const { rows } = await client.query<{ lastSeq: number }>(`SELECT last_seq AS "lastSeq" FROM job WHERE id = $1 AND attempt = $2 AND status = 'RUNNING' FOR UPDATE`, [run.jobId, run.attempt]);
+  if (rows[0] === undefined) return false;
+  run.seq = rows[0].lastSeq;
+  return true;
+}
+
+async function insertEvent(client: Queryable, jobId: string, last: number, payload: JobEventPayload): Promise<number> {
+  await client.query('INSERT INTO job_event (job_id, seq, type, payload) VALUES ($1, $2, $3, $4)', [jobId, last + 1, payload.type, JSON.stringify(payload)]);
+  return last + 1;
+}
+
+/** The last event and the final status. The caller holds the job's row. Returns the seq of JobFinished. */
+export async function end(
+  client: Queryable, jobId: string, last: number, status: 'SUCCEEDED' | 'FAILED' | 'CANCELED',
+  code?: ErrorCode, message: string | undefined = code && ERRORS[code].message, tokensDone?: number,
+): Promise<number> {
+  const seq = await insertEvent(client, jobId, last, { type: 'JobFinished', status });
+  await client.query(
+    `UPDATE job SET status = $2, last_seq = $3, finished_at = now(), error_code = $4, error_message = $5, tokens_done = coalesce($6, tokens_done),
+       eta_ms = CASE WHEN $2 = 'SUCCEEDED'::"JobStatus" THEN 0 END WHERE id = $1`,
+    [jobId, status, seq, code ?? null, message ?? null, tokensDone ?? null],
+  );
+  return seq;
+}
+
+async function insertAsset(client: Queryable, run: Attempt, candidate: number, media: EncodedMedia, stored: ReadonlyMap<Buffer, { sha256: string; byteSize: number }>): Promise<string> {
+  const id = randomUUID();
+  const content = stored.get(media.bytes);
+  const thumbnail = stored.get(media.thumbnail);
+  await client.query(
+    `INSERT INTO asset (id, owner_id, kind, origin, title, tags, content_type, byte_size, sha256, width, height, fps, frame_count, duration_ms,
+       has_audio, thumbhash, thumbnail_sha256, frames_sha256, job_id, candidate)
+     VALUES ($1, $2, $3, 'GENERATED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, false, $14, $15, $16, $17, $18)`,
+    [id, run.ownerId, media.kind, run.title, run.tags, media.contentType, content?.byteSize, content?.sha256, media.width, media.height, media.fps,
+      media.frameCount, media.durationMs, media.thumbhash, thumbnail?.sha256, media.framesSha256, run.jobId, candidate],
+  );
+  return id;
+}

@@ -1,0 +1,199 @@
+/** What the resolvers, the loaders and the media routes may ask of the services. The access check is the first line of each use case. */
+import type { ErrorCode } from '../errors.ts';
+import type { GenerationTask, InferenceInfo } from '../inference/core/generation.ts';
+
+/** Who asks. On loopback there is one local user. */
+export interface Viewer {
+  readonly ownerId: string;
+}
+
+export type JobStatus = 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELED';
+export const TERMINAL: ReadonlySet<JobStatus> = new Set(['SUCCEEDED', 'FAILED', 'CANCELED']);
+export type AssetKind = 'TEXT' | 'IMAGE' | 'VIDEO' | 'AUDIO' | 'MASK';
+
+export interface SamplingRecord {
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly guidance: number;
+  readonly deterministic: boolean;
+}
+
+export interface WarningRecord {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface JobRecord {
+  readonly id: string;
+  readonly ownerId: string;
+  readonly task: GenerationTask;
+  readonly status: JobStatus;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly candidates: number;
+  readonly sampling: SamplingRecord;
+  readonly modelName: string;
+  readonly modelDigest: string;
+  readonly executionProvider: string | null;
+  readonly warnings: readonly WarningRecord[];
+  readonly attempt: number;
+  readonly tokensDone: number;
+  readonly tokensTotal: number;
+  readonly tokensPerSecond: number;
+  readonly etaMs: number | null;
+  readonly lastSeq: number;
+  readonly errorCode: ErrorCode | null;
+  readonly errorMessage: string | null;
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly retryOfId: string | null;
+}
+
+export interface AssetRecord {
+  readonly id: string;
+  readonly ownerId: string;
+  readonly kind: AssetKind;
+  readonly origin: 'GENERATED' | 'UPLOADED';
+  readonly title: string | null;
+  readonly tags: readonly string[];
+  readonly contentType: string;
+  readonly byteSize: number;
+  readonly sha256: string;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly fps: number | null;
+  readonly frameCount: number | null;
+  readonly durationMs: number | null;
+  readonly hasAudio: boolean;
+  readonly thumbhash: string | null;
+  readonly thumbnailSha256: string | null;
+  readonly framesSha256: string | null;
+  readonly jobId: string | null;
+  readonly candidate: number | null;
+  readonly createdAt: Date;
+}
+
+/** A stored event of a job's stream. `seq` counts from 1 without a gap. */
+export type JobEventRecord = {
+  readonly jobId: string;
+  readonly seq: number;
+  readonly at: Date;
+} & JobEventPayload;
+
+export type JobEventPayload =
+  | { readonly type: 'JobQueued'; readonly position: number }
+  | { readonly type: 'JobStarted'; readonly tokensTotal: number; readonly executionProvider: string }
+  | { readonly type: 'TokensGenerated'; readonly tokensDone: number; readonly tokensTotal: number; readonly tokensPerSecond: number; readonly etaMs: number | null }
+  | {
+      readonly type: 'FramesDecoded';
+      readonly candidate: number;
+      readonly firstFrame: number;
+      readonly frames: readonly { readonly index: number; readonly width: number; readonly height: number }[];
+      readonly final: boolean;
+    }
+  | { readonly type: 'AssetReady'; readonly assetId: string; readonly candidate: number }
+  | { readonly type: 'JobFinished'; readonly status: 'SUCCEEDED' | 'FAILED' | 'CANCELED' };
+
+export interface PageInput {
+  /** 1 to 100, else PAGE_SIZE_OUT_OF_RANGE. */
+  readonly first: number;
+  readonly after: string | null;
+}
+
+export interface Page<T> {
+  readonly edges: readonly { readonly cursor: string; readonly node: T }[];
+  readonly hasNextPage: boolean;
+}
+
+export interface GenerateInput {
+  readonly task: GenerationTask;
+  readonly prompt: string;
+  readonly seed?: number | null;
+  readonly candidates?: number | null;
+  readonly sampling?: Partial<Record<keyof SamplingRecord, number | boolean | null>> | null;
+  readonly idempotencyKey?: string | null;
+  /** Bundle name; resolvers decode the global id. */
+  readonly model?: string | null;
+  readonly tags?: readonly string[] | null;
+  readonly title?: string | null;
+  readonly deadlineMs?: number | null;
+  readonly durationMs?: number | null;
+  /** Words for the camera ("pan left") appended to the prompt by the service. */
+  readonly camera?: string | null;
+  readonly style?: string | null;
+}
+
+export interface AssetFilter {
+  readonly kind?: readonly AssetKind[] | null;
+  readonly origin?: 'GENERATED' | 'UPLOADED' | null;
+  readonly tags?: readonly string[] | null;
+  readonly prompt?: string | null;
+  readonly seed?: number | null;
+  readonly task?: GenerationTask | null;
+  readonly createdAfter?: Date | null;
+  readonly createdBefore?: Date | null;
+}
+
+export interface JobFilter {
+  readonly status?: readonly JobStatus[] | null;
+  readonly task?: GenerationTask | null;
+}
+
+export interface GenerationService {
+  /** Validates, then stores the job and queues it in one transaction. Throws the codes of src/errors.ts with `field` set. */
+  generate(viewer: Viewer, input: GenerateInput): Promise<JobRecord>;
+}
+
+export interface JobService {
+  byIds(viewer: Viewer, ids: readonly string[]): Promise<(JobRecord | null)[]>;
+  list(viewer: Viewer, page: PageInput, filter: JobFilter): Promise<Page<JobRecord>>;
+  count(viewer: Viewer, filter: JobFilter): Promise<number>;
+  cancel(viewer: Viewer, id: string): Promise<JobRecord>;
+  /** A new job with the same input, linked by retryOfId. */
+  retry(viewer: Viewer, id: string): Promise<JobRecord>;
+  /** 1 for the next one to run; null when not queued. */
+  queuePosition(job: JobRecord): Promise<number | null>;
+  /** Replays what is stored after afterSeq, then follows; ends after JobFinished. One bounded buffer per call; previews may be coalesced for a slow reader, but not state events. */
+  events(viewer: Viewer, jobId: string, afterSeq: number, signal: AbortSignal): Promise<AsyncIterableIterator<JobEventRecord>>;
+  /** Bytes of one preview frame (WebP), or null. */
+  previewFrame(viewer: Viewer | null, jobId: string, seq: number, frameIndex: number): Promise<Buffer | null>;
+}
+
+export interface AssetService {
+  byIds(viewer: Viewer, ids: readonly string[]): Promise<(AssetRecord | null)[]>;
+  byJobIds(viewer: Viewer, jobIds: readonly string[]): Promise<AssetRecord[][]>;
+  list(viewer: Viewer, page: PageInput, filter: AssetFilter, order: 'NEWEST' | 'OLDEST'): Promise<Page<AssetRecord>>;
+  count(viewer: Viewer, filter: AssetFilter): Promise<number>;
+  parents(viewer: Viewer, assetId: string, page: PageInput): Promise<Page<AssetRecord>>;
+  children(viewer: Viewer, assetId: string, page: PageInput): Promise<Page<AssetRecord>>;
+  /** Opens a blob for the byte routes; the URL's signature was checked by the caller. start and end inclusive. */
+  open(sha256: string): Promise<{ readonly byteSize: number; read(start: number, end: number): AsyncIterable<Buffer> } | null>;
+}
+
+export interface SystemStatus {
+  readonly version: string;
+  readonly inference: InferenceInfo | null;
+  readonly queueDepth: number;
+  readonly runningJobs: number;
+  readonly databaseReady: boolean;
+}
+
+export interface SystemService {
+  status(): Promise<SystemStatus>;
+}
+
+/** Signed, expiring URLs for bytes. Absolute when a public base URL is configured, else from the request. */
+export interface UrlSigner {
+  asset(asset: Pick<AssetRecord, 'id' | 'sha256' | 'contentType'>): string;
+  thumbnail(asset: Pick<AssetRecord, 'id' | 'thumbnailSha256'>): string;
+  previewFrame(jobId: string, seq: number, frameIndex: number): string;
+}
+
+export interface Services {
+  readonly generation: GenerationService;
+  readonly jobs: JobService;
+  readonly assets: AssetService;
+  readonly system: SystemService;
+}

@@ -1,0 +1,79 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import type { Database } from '../db/database.ts';
+import { asCinegraphError, isUniqueViolation } from '../db/pg-error.ts';
+import { transaction } from '../db/transaction.ts';
+import { CinegraphError } from '../errors.ts';
+import type { BundleInfo } from '../inference/core/generation.ts';
+import type { JobQueue } from '../jobs/job-queue.ts';
+import { toJobRecord } from '../jobs/job-rows.ts';
+import type { GenerateInput, GenerationService, JobRecord, Viewer } from './contract.ts';
+import { type CheckedInput, checkInput, inputDigest } from './generation-input.ts';
+
+export interface GenerationDeps {
+  readonly database: Database;
+  readonly queue: JobQueue;
+  /** The loaded model; throws INFERENCE_UNAVAILABLE while there is none. */
+  readonly bundle: () => Promise<BundleInfo>;
+  readonly maxQueuedJobs: number;
+}
+
+export class Generation implements GenerationService {
+  readonly #deps: GenerationDeps;
+
+  constructor(deps: GenerationDeps) {
+    this.#deps = deps;
+  }
+
+  async generate(viewer: Viewer, input: GenerateInput): Promise<JobRecord> {
+    const bundle = await this.#deps.bundle();
+    const checked = checkInput(input, bundle);
+    return this.start(viewer, checked, bundle, null);
+  }
+
+  /** Stores and queues a job whose input was checked. The same idempotency key and input give the same job again. */
+  async start(viewer: Viewer, input: CheckedInput, bundle: BundleInfo, retryOfId: string | null): Promise<JobRecord> {
+    const digest = inputDigest(input);
+    const known = await this.#findByKey(viewer, input.idempotencyKey, digest);
+    if (known !== undefined) return known;
+    try {
+      const id = await this.#store(viewer, input, digest, bundle, retryOfId);
+      this.#deps.database.bus.publish({ type: 'event', job: id, seq: 1 });
+      return toJobRecord(await this.#deps.database.prisma.job.findUniqueOrThrow({ where: { id } }));
+    } catch (error) {
+      // Two requests with one key at once: the other one stored its job between our look and our insert.
+      const twin = isUniqueViolation(error) ? await this.#findByKey(viewer, input.idempotencyKey, digest) : undefined;
+      if (twin !== undefined) return twin;
+      throw asCinegraphError(error);
+    }
+  }
+
+  async #findByKey({ ownerId }: Viewer, idempotencyKey: string | null, digest: string): Promise<JobRecord | undefined> {
+    if (idempotencyKey === null) return undefined;
+    const job = await this.#deps.database.prisma.job.findUnique({ where: { ownerId_idempotencyKey: { ownerId, idempotencyKey } } });
+    if (job === null) return undefined;
+    if (job.inputDigest !== digest) throw new CinegraphError('IDEMPOTENCY_CONFLICT', undefined, { field: ['input', 'idempotencyKey'] });
+    return toJobRecord(job);
+  }
+
+  async #store({ ownerId }: Viewer, input: CheckedInput, digest: string, bundle: BundleInfo, retryOfId: string | null): Promise<string> {
+    const { database, queue, maxQueuedJobs } = this.#deps;
+    const id = randomUUID();
+    const { idempotencyKey, seed: wanted, ...rest } = input;
+    const seed = wanted ?? randomInt(2 ** 31);
+    const kept = { ...rest, seed, model: bundle.name };
+    await transaction(database.pool, async client => {
+      const { rows } = await client.query<{ waiting: number }>(`SELECT count(*)::int AS waiting FROM job WHERE status = 'QUEUED'`);
+      const waiting = rows[0]?.waiting ?? 0;
+      if (waiting >= maxQueuedJobs) throw new CinegraphError('QUEUE_FULL', `${waiting} jobs are waiting already. Try again later.`);
+      await client.query(
+        `INSERT INTO job (id, owner_id, task, input, input_digest, idempotency_key, seed, candidates, sampling, model_name, model_digest, title, tags, deadline_at, retry_of_id, last_seq)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + $14 * interval '1 millisecond', $15, 1)`,
+        [id, ownerId, input.task, JSON.stringify(kept), digest, idempotencyKey, seed, input.candidates, JSON.stringify(input.sampling), bundle.name, bundle.digest, input.title, input.tags, input.deadlineMs, retryOfId],
+      );
+      const queued = { type: 'JobQueued', position: waiting + 1 };
+      await client.query('INSERT INTO job_event (job_id, seq, type, payload) VALUES ($1, 1, $2, $3)', [id, queued.type, JSON.stringify(queued)]);
+      await queue.enqueue(client, id);
+    });
+    return id;
+  }
+}

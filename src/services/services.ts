@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../db/database.ts';
+import { CinegraphError } from '../errors.ts';
+import type { BundleInfo, InferenceClient } from '../inference/core/generation.ts';
+import type { JobQueue } from '../jobs/job-queue.ts';
+import { Assets } from './asset-service.ts';
+import type { Services } from './contract.ts';
+import { Generation } from './generation-service.ts';
+import { Jobs } from './job-service.ts';
+import { System } from './system-service.ts';
+
+/** How long a mutation waits for a model that is still loading, in ms. */
+const MODEL_WAIT_MS = 5_000;
+
+export interface ServicesOptions {
+  readonly database: Database;
+  readonly queue: JobQueue;
+  readonly inference: InferenceClient;
+  readonly version: string;
+  /** Jobs that may wait; one more is refused with QUEUE_FULL. Requests in the same instant may pass it by the number of connections. */
+  readonly maxQueuedJobs: number;
+}
+
+/** The use cases, wired. They own nothing: what they are given is closed by the composition root. */
+export function createServices({ database, queue, inference, version, maxQueuedJobs }: ServicesOptions): Services {
+  const bundle = loadedBundle(inference);
+  const generation = new Generation({ database, queue, bundle, maxQueuedJobs });
+  return {
+    generation,
+    jobs: new Jobs({ database, queue, generation, bundle }),
+    assets: new Assets(database),
+    system: new System({ database, inference, version }),
+  };
+}
+
+/** The model's limits do not change while the process restarts: once known, jobs are taken meanwhile. */
+function loadedBundle(inference: InferenceClient): () => Promise<BundleInfo> {
+  let known: BundleInfo | undefined;
+  return async () => {
+    known = inference.info?.bundle ?? known;
+    if (known !== undefined) return known;
+    const timer = new AbortController();
+    const info = await Promise.race([inference.ready(), sleep(MODEL_WAIT_MS, undefined, { signal: timer.signal }).catch(() => undefined)]).finally(() => timer.abort());
+    if (info === undefined) throw new CinegraphError('INFERENCE_UNAVAILABLE');
+    known = info.bundle;
+    return known;
+  };
+}

@@ -1,0 +1,125 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Database, openDatabase } from '../../src/db/database.ts';
+import type { InferenceClient } from '../../src/inference/core/generation.ts';
+import { createInferenceClient } from '../../src/inference/index.ts';
+import { type Attempt, Fenced, JobStore } from '../../src/jobs/job-store.ts';
+import type { JobEventRecord } from '../../src/services/contract.ts';
+import { followJob } from '../../src/services/job-event-feed.ts';
+import { ADA, type DataStack, openDataStack, silent } from '../support/data-stack.ts';
+import { TINY_BUNDLE } from '../support/inference.ts';
+
+/** The writer is a JobStore here, the reader another process' view of the same database: only Postgres lies between them. */
+describe('job events', () => {
+  let inference: InferenceClient;
+  let stack: DataStack;
+  let reader: Database;
+  let store: JobStore;
+  beforeAll(async () => {
+    inference = createInferenceClient({ bundleDir: TINY_BUNDLE, provider: 'cpu', threads: 1 });
+    await inference.ready();
+    stack = await openDataStack({ inference });
+    reader = await openDatabase({ dataDir: '/nowhere', databaseUrl: stack.database.url, log: silent });
+    store = new JobStore(stack.database);
+  });
+  afterAll(async () => {
+    await reader.close();
+    await stack[Symbol.asyncDispose]();
+    await inference.close();
+  });
+
+  const start = async (): Promise<Attempt> => {
+    const job = await stack.services.generation.generate(ADA, { task: 'TEXT_TO_VIDEO', prompt: 'a fox' });
+    const run = await store.claim(job.id);
+    if (run === undefined) throw new Error('not claimed');
+    return run;
+  };
+  const tokens = (run: Attempt, tokensDone: number): Promise<void> => store.append(run, { type: 'TokensGenerated', tokensDone, tokensTotal: 100, tokensPerSecond: 1, etaMs: null });
+  const seqs = (events: readonly JobEventRecord[]): number[] => events.map(({ seq }) => seq);
+
+  it('come without a gap and without a repeat, wherever a reader enters, leaves and resumes while they are written', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 25 }), fc.array(fc.integer({ min: 1, max: 7 }), { maxLength: 6 }), fc.boolean(), async (count, stays, sameProcess) => {
+        const run = await start();
+        const database = sameProcess ? stack.database : reader;
+        const writing = (async () => {
+          for (let done = 1; done <= count; done++) await tokens(run, done);
+          await store.fail(run, 'INTERNAL', 'the end');
+        })();
+        const seen: JobEventRecord[] = [];
+        for (const stay of [...stays, Number.POSITIVE_INFINITY]) {
+          if (seen.at(-1)?.type === 'JobFinished') break;
+          let left = stay;
+          for await (const event of followJob(database, run.jobId, seen.length, AbortSignal.timeout(30_000))) {
+            seen.push(event);
+            if (--left === 0) break;
+          }
+        }
+        await writing;
+        expect(seqs(seen)).toEqual(Array.from({ length: count + 2 }, (_, index) => index + 1));
+        expect(seen.at(-1)).toMatchObject({ type: 'JobFinished', status: 'FAILED' });
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('replay in batches, every one of them', async () => {
+    const run = await start();
+    for (let done = 1; done <= 150; done++) await tokens(run, done);
+    await store.fail(run, 'INTERNAL', 'the end');
+    const events = await Array.fromAsync(followJob(reader, run.jobId, 0, AbortSignal.timeout(30_000)));
+    expect(seqs(events)).toEqual(Array.from({ length: 152 }, (_, index) => index + 1));
+  });
+
+  it('spare a reader that fell behind the tokens that were replaced, never a state', async () => {
+    const run = await start();
+    const events = followJob(stack.database, run.jobId, 1, AbortSignal.timeout(30_000));
+    const first = events.next();
+    await tokens(run, 1);
+    expect((await first).value).toMatchObject({ seq: 2 });
+    const second = events.next(); // It has caught up and waits.
+    await tokens(run, 2);
+    expect((await second).value).toMatchObject({ seq: 3 });
+    for (let done = 3; done <= 150; done++) await tokens(run, done);
+    await store.fail(run, 'INTERNAL', 'the end');
+    const rest = await Array.fromAsync(events);
+    expect(rest.length).toBeLessThan(150);
+    expect(rest.at(-1)).toMatchObject({ type: 'JobFinished', seq: 152 });
+  });
+
+  it('end at return() and at abort, also while waiting, and leave no listener', async () => {
+    const run = await start();
+    const controller = new AbortController();
+    const one = followJob(stack.database, run.jobId, 1, controller.signal);
+    const two = followJob(stack.database, run.jobId, 1, AbortSignal.timeout(30_000));
+    const waiting = [one.next(), two.next()];
+    controller.abort();
+    await two.return?.();
+    expect(await Promise.all(waiting)).toEqual([{ done: true, value: undefined }, { done: true, value: undefined }]);
+  });
+
+  it('go on after Postgres dropped every connection', async () => {
+    const run = await start();
+    const events = followJob(reader, run.jobId, 0, AbortSignal.timeout(30_000));
+    expect((await events.next()).value).toMatchObject({ seq: 1 });
+    const waiting = events.next();
+    await stack.database.pool.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()');
+    await tokens(run, 1);
+    expect((await waiting).value).toMatchObject({ seq: 2 });
+    await events.return?.();
+  });
+
+  it('are refused from an attempt that was overtaken', async () => {
+    const late = await start();
+    const current = await store.claim(late.jobId);
+    if (current === undefined) throw new Error('not claimed');
+    expect(current.attempt).toBe(late.attempt + 1);
+    await expect(tokens(late, 1)).rejects.toThrow(Fenced);
+    await expect(store.succeed(late, [], 1)).rejects.toThrow(Fenced);
+    await expect(store.fail(late, 'INTERNAL', '')).rejects.toThrow(Fenced);
+    await tokens(current, 1);
+    await stack.services.jobs.cancel(ADA, current.jobId);
+    await expect(tokens(current, 2)).rejects.toThrow(Fenced);
+    expect(seqs(await Array.fromAsync(followJob(reader, current.jobId, 0, AbortSignal.timeout(30_000))))).toEqual([1, 2, 3]);
+  });
+});

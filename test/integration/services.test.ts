@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { InferenceClient } from '../../src/inference/core/generation.ts';
+import { createInferenceClient } from '../../src/inference/index.ts';
+import { openJobQueue } from '../../src/jobs/job-queue.ts';
+import { createServices } from '../../src/services/services.ts';
+import type { GenerateInput, Services } from '../../src/services/contract.ts';
+import { ADA, BOB, type DataStack, collectEvents, openDataStack, silent } from '../support/data-stack.ts';
+import { TINY_BUNDLE } from '../support/inference.ts';
+
+const INPUT: GenerateInput = { task: 'TEXT_TO_VIDEO', prompt: 'a fox bounces on a red background' };
+
+/** No runner here: jobs stay QUEUED, so every state is ours to look at. */
+describe('services', () => {
+  let inference: InferenceClient;
+  let stack: DataStack;
+  let services: Services;
+  beforeAll(async () => {
+    inference = createInferenceClient({ bundleDir: TINY_BUNDLE, provider: 'cpu', threads: 1 });
+    await inference.ready();
+    stack = await openDataStack({ inference });
+    services = stack.services;
+  });
+  afterAll(async () => {
+    await stack[Symbol.asyncDispose]();
+    await inference.close();
+  });
+
+  const addAsset = async (change: { prompt?: string; tags?: string[]; createdAt?: Date; ownerId?: string } = {}): Promise<string> => {
+    const ownerId = change.ownerId ?? ADA.ownerId;
+    const { sha256, byteSize } = await stack.database.blobs.put(Buffer.from(randomUUID()));
+    const job = await services.generation.generate({ ownerId }, { ...INPUT, prompt: change.prompt ?? INPUT.prompt });
+    const { id } = await stack.database.prisma.asset.create({
+      data: { id: randomUUID(), ownerId, kind: 'IMAGE', origin: 'GENERATED', contentType: 'image/png', byteSize, sha256, tags: change.tags ?? [], jobId: job.id, candidate: 0, createdAt: change.createdAt ?? new Date() },
+    });
+    return id;
+  };
+
+  it('stores a job with its defaults, its queue message and its first event', async () => {
+    const job = await services.generation.generate(ADA, { ...INPUT, camera: 'pan left', tags: ['a', 'a'] });
+    expect(job).toMatchObject({ status: 'QUEUED', candidates: 1, lastSeq: 1, modelName: 'tiny-random', attempt: 0, input: { prompt: INPUT.prompt, camera: 'pan left', seed: job.seed, tags: ['a'] } });
+    const { rows } = await stack.database.pool.query('SELECT state FROM pgboss.job WHERE id = $1', [job.id]);
+    expect(rows).toEqual([{ state: 'created' }]);
+  });
+
+  it('draws a seed when none is given', async () => {
+    const seeds = await Promise.all([1, 2, 3].map(async () => (await services.generation.generate(ADA, INPUT)).seed));
+    expect(new Set(seeds).size).toBe(3);
+  });
+
+  it('stores nothing of a refused input', async () => {
+    const before = await services.jobs.count(ADA, {});
+    await expect(services.generation.generate(ADA, { ...INPUT, prompt: '' })).rejects.toMatchObject({ code: 'PROMPT_EMPTY', field: ['input', 'prompt'] });
+    expect(await services.jobs.count(ADA, {})).toBe(before);
+  });
+
+  it('gives the same job for the same key and input, also at once, and refuses another input', async () => {
+    const idempotencyKey = randomUUID();
+    const jobs = await Promise.all(Array.from({ length: 5 }, () => services.generation.generate(ADA, { ...INPUT, idempotencyKey })));
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(1);
+    await expect(services.generation.generate(ADA, { ...INPUT, seed: 1, idempotencyKey })).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
+    const other = await services.generation.generate(BOB, { ...INPUT, seed: 1, idempotencyKey });
+    expect(other.id, 'keys are per owner').not.toBe(jobs[0]?.id);
+  });
+
+  it('shows nobody what belongs to another', async () => {
+    const job = await services.generation.generate(ADA, INPUT);
+    const asset = await addAsset();
+    expect(await services.jobs.byIds(BOB, [job.id])).toEqual([null]);
+    expect(await services.assets.byIds(BOB, [asset])).toEqual([null]);
+    expect(await services.assets.byJobIds(BOB, [job.id])).toEqual([[]]);
+    expect(await services.jobs.previewFrame(BOB, job.id, 1, 0)).toBeNull();
+    const signal = AbortSignal.timeout(10_000);
+    const attempts: (() => Promise<unknown>)[] = [
+      () => services.jobs.cancel(BOB, job.id),
+      () => services.jobs.retry(BOB, job.id),
+      () => services.jobs.events(BOB, job.id, 0, signal),
+      () => services.assets.parents(BOB, asset, { first: 1, after: null }),
+      () => services.jobs.cancel(ADA, 'no uuid'),
+    ];
+    for (const attempt of attempts) {
+      await expect(attempt()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    }
+  });
+
+  it('cancels a waiting job once, and retries it with the same seed', async () => {
+    const job = await services.generation.generate(ADA, INPUT);
+    await expect(services.jobs.retry(ADA, job.id)).rejects.toMatchObject({ code: 'JOB_NOT_RETRYABLE' });
+    expect(await services.jobs.cancel(ADA, job.id)).toMatchObject({ status: 'CANCELED', lastSeq: 2 });
+    expect((await collectEvents(services, job.id)).map(({ seq, type }) => [seq, type])).toEqual([[1, 'JobQueued'], [2, 'JobFinished']]);
+    await expect(services.jobs.cancel(ADA, job.id)).rejects.toMatchObject({ code: 'JOB_NOT_CANCELABLE' });
+    expect(await services.jobs.retry(ADA, job.id)).toMatchObject({ status: 'QUEUED', seed: job.seed, retryOfId: job.id });
+    expect(await collectEvents(services, job.id, 2), 'nothing follows the end').toEqual([]);
+  });
+
+  it('refuses a job more than may wait', async () => {
+    await using small = await openDataStack({ inference, maxQueuedJobs: 2 });
+    for (let count = 0; count < 2; count++) await small.services.generation.generate(ADA, INPUT);
+    await expect(small.services.generation.generate(ADA, INPUT)).rejects.toMatchObject({ code: 'QUEUE_FULL', retryable: true });
+    const [first, second] = (await small.services.jobs.list(ADA, { first: 2, after: null }, {})).edges.map(({ node }) => node).reverse();
+    if (first === undefined || second === undefined) throw new Error('two jobs');
+    expect([await small.services.jobs.queuePosition(first), await small.services.jobs.queuePosition(second)]).toEqual([1, 2]);
+  });
+
+  it('pages through equal times without a gap or a repeat, in both orders', async () => {
+    const createdAt = new Date('2020-01-01T00:00:00.123Z');
+    const ids = await Promise.all(Array.from({ length: 7 }, () => addAsset({ createdAt, tags: ['page'] })));
+    for (const order of ['NEWEST', 'OLDEST'] as const) {
+      const seen: string[] = [];
+      for (let after: string | null = null; ; ) {
+        const page = await services.assets.list(ADA, { first: 3, after }, { tags: ['page'] }, order);
+        seen.push(...page.edges.map(({ node }) => node.id));
+        if (!page.hasNextPage) break;
+        after = page.edges.at(-1)?.cursor ?? null;
+      }
+      expect(seen).toEqual(order === 'OLDEST' ? ids.toSorted() : ids.toSorted().reverse());
+    }
+  });
+
+  it('finds assets by words of the prompt, tags, seed, kind, task and time', async () => {
+    const fox = await addAsset({ prompt: 'A Fox, running fast', tags: ['red', 'night'] });
+    const find = async (filter: Parameters<Services['assets']['list']>[2]): Promise<string[]> => (await services.assets.list(ADA, { first: 100, after: null }, filter, 'NEWEST')).edges.map(({ node }) => node.id);
+    expect(await find({ prompt: 'running FOX' })).toEqual([fox]);
+    expect(await find({ prompt: `fox'); DROP TABLE asset; --` })).toEqual([]);
+    expect(await find({ tags: ['red', 'night'] })).toEqual([fox]);
+    expect(await find({ tags: ['red', 'day'] })).toEqual([]);
+    expect(await find({ kind: ['VIDEO'] })).toEqual([]);
+    expect(await find({ task: 'TEXT_TO_IMAGE' })).toEqual([]);
+    const [asset] = await services.assets.byIds(ADA, [fox]);
+    const [job] = await services.jobs.byIds(ADA, [asset?.jobId ?? '']);
+    expect(await find({ seed: job?.seed ?? -1, createdAfter: new Date(Date.now() - 60_000), createdBefore: new Date(Date.now() + 60_000) })).toEqual([fox]);
+    expect(await services.assets.count(ADA, { tags: ['red'] })).toBe(1);
+  });
+
+  it('walks lineage both ways', async () => {
+    const [parent, child] = [await addAsset(), await addAsset()];
+    await stack.database.prisma.assetParent.create({ data: { parentId: parent, childId: child } });
+    const page = { first: 5, after: null };
+    expect((await services.assets.parents(ADA, child, page)).edges.map(({ node }) => node.id)).toEqual([parent]);
+    expect((await services.assets.children(ADA, parent, page)).edges.map(({ node }) => node.id)).toEqual([child]);
+  });
+
+  it('opens bytes by their digest', async () => {
+    const { sha256 } = await stack.database.blobs.put(Buffer.from('0123456789'));
+    const opened = await services.assets.open(sha256);
+    expect(opened?.byteSize).toBe(10);
+    expect(Buffer.concat(await Array.fromAsync(opened?.read(2, 4) ?? [])).toString()).toBe('234');
+    expect(await services.assets.open('0'.repeat(64))).toBeNull();
+  });
+
+  it('keeps the signing key', async () => {
+    const key = await stack.database.signingKey();
+    expect(key).toHaveLength(32);
+    expect(await stack.database.signingKey()).toEqual(key);
+  });
+
+  it('reports the state of the system', async () => {
+    expect(await services.system.status()).toMatchObject({ version: 'test', databaseReady: true, runningJobs: 0, inference: { bundle: { name: 'tiny-random' } } });
+  });
+
+  it('serves a second process of the same database', async () => {
+    const queue = await openJobQueue({ database: stack.database, log: silent });
+    const again = createServices({ database: stack.database, queue, inference, version: 'test', maxQueuedJobs: 500 });
+    const job = await again.generation.generate(ADA, INPUT);
+    expect(await services.jobs.byIds(ADA, [job.id])).toMatchObject([{ id: job.id }]);
+    await queue.close();
+  });
+});

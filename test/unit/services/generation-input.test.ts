@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import type { BundleInfo } from '../../../src/inference/core/generation.ts';
+import type { GenerateInput } from '../../../src/services/contract.ts';
+import { checkInput, inputDigest } from '../../../src/services/generation-input.ts';
+
+const bundle: BundleInfo = {
+  name: 'small', digest: 'd', description: '', tasks: ['TEXT_TO_VIDEO'], languages: ['en'], width: 64, height: 64, fps: 8, frameCount: 17,
+  maxPromptCharacters: 40, sampling: { temperature: 1, topK: 0, topP: 0.95, guidance: 3, deterministic: false }, examples: [], trainingCommit: 'none',
+};
+const good: GenerateInput = { task: 'TEXT_TO_VIDEO', prompt: ' a red ball ' };
+
+describe('checkInput', () => {
+  it('fills in the defaults of the model', () => {
+    expect(checkInput(good, bundle)).toMatchObject({ prompt: 'a red ball', seed: null, candidates: 1, durationMs: 2125, tags: [], sampling: bundle.sampling });
+  });
+
+  it.each<[string, Partial<GenerateInput>, string]>([
+    ['PROMPT_EMPTY', { prompt: ' \n' }, 'prompt'],
+    ['PROMPT_TOO_LONG', { prompt: 'x'.repeat(41) }, 'prompt'],
+    ['PROMPT_TOO_LONG', { prompt: 'x'.repeat(30), style: 'y'.repeat(10) }, 'prompt'],
+    ['INVALID_INPUT', { prompt: 'a\0b' }, 'prompt'],
+    ['SEED_OUT_OF_RANGE', { seed: -1 }, 'seed'],
+    ['SEED_OUT_OF_RANGE', { seed: 2 ** 31 }, 'seed'],
+    ['SEED_OUT_OF_RANGE', { seed: 0.5 }, 'seed'],
+    ['CANDIDATES_OUT_OF_RANGE', { candidates: 0 }, 'candidates'],
+    ['CANDIDATES_OUT_OF_RANGE', { candidates: 5 }, 'candidates'],
+    ['DURATION_NOT_SUPPORTED', { durationMs: 5000 }, 'durationMs'],
+    ['DURATION_NOT_SUPPORTED', { durationMs: Number.NaN }, 'durationMs'],
+    ['MODEL_UNKNOWN', { model: 'large' }, 'model'],
+    ['TASK_NOT_SUPPORTED', { task: 'TEXT_TO_IMAGE' }, 'task'],
+    ['INVALID_INPUT', { tags: [''] }, 'tags'],
+    ['INVALID_INPUT', { deadlineMs: 0 }, 'deadlineMs'],
+  ])('throws %s for %j', (code, change, field) => {
+    expect(() => checkInput({ ...good, ...change }, bundle)).toThrow(expect.objectContaining({ code, field: ['input', field] }));
+  });
+
+  it.each([['temperature', 2.1], ['topK', -1], ['topK', 1.5], ['topP', 0], ['guidance', 0.5], ['guidance', 21], ['temperature', Number.NaN]])('refuses sampling.%s = %d', (name, value) => {
+    const wrong = expect.objectContaining({ code: 'SAMPLING_OUT_OF_RANGE', field: ['input', 'sampling', name] });
+    expect(() => checkInput({ ...good, sampling: { [name]: value } }, bundle)).toThrow(wrong);
+  });
+
+  it('takes a duration near the only one there is', () => {
+    expect(checkInput({ ...good, durationMs: 2000 }, bundle).durationMs).toBe(2125);
+  });
+
+  it('counts characters as a reader does, not UTF-16 units', () => {
+    expect(checkInput({ ...good, prompt: '🦊'.repeat(40) }, bundle).prompt).toHaveLength(80);
+  });
+
+  it('gives equal digests to equal requests, whatever their key', () => {
+    const digest = (change: Partial<GenerateInput>): string => inputDigest(checkInput({ ...good, ...change }, bundle));
+    expect(digest({ idempotencyKey: 'a' })).toBe(digest({ idempotencyKey: 'b', candidates: 1 }));
+    expect(digest({ seed: 1 })).not.toBe(digest({}));
+  });
+});
