@@ -1,0 +1,40 @@
+import type { CodegenConfig } from '@graphql-codegen/cli';
+
+/** Resolver types from the SDL. Types only: nothing of src/generated/graphql.ts exists at run time. */
+const config: CodegenConfig = {
+  schema: 'schema/*.graphql',
+  generates: {
+    'src/generated/graphql.ts': {
+      plugins: ['typescript', 'typescript-resolvers'],
+      config: {
+        useTypeImports: true,
+        enumType: 'string-literal',
+        enumsAsTypes: true,
+        contextType: '../resolvers/context.ts#Context',
+        resolversNonOptionalTypename: false,
+        scalars: { DateTime: { input: 'Date', output: 'Date' }, URL: { input: 'string', output: 'string' }, JSON: { input: 'unknown', output: 'unknown' } },
+        mappers: {
+          Node: '../resolvers/sources.ts#NodeSource',
+          Asset: '../services/contract.ts#AssetRecord',
+          VideoAsset: '../services/contract.ts#AssetRecord',
+          ImageAsset: '../services/contract.ts#AssetRecord',
+          AssetConnection: '../resolvers/sources.ts#AssetPage',
+          Job: '../services/contract.ts#JobRecord',
+          JobConnection: '../resolvers/sources.ts#JobPage',
+          Model: '../loaders/loaders.ts#ModelSource',
+          System: '../services/contract.ts#SystemStatus',
+          JobEvent: '../services/contract.ts#JobEventRecord',
+          JobQueued: '../resolvers/sources.ts#JobQueuedRecord',
+          JobStarted: '../resolvers/sources.ts#JobStartedRecord',
+          TokensGenerated: '../resolvers/sources.ts#TokensGeneratedRecord',
+          FramesDecoded: '../resolvers/sources.ts#FramesDecodedRecord',
+          AssetReady: '../resolvers/sources.ts#AssetReadyRecord',
+          JobFinished: '../resolvers/sources.ts#JobFinishedRecord',
+          PreviewFrame: '../resolvers/sources.ts#PreviewFrameSource',
+        },
+      },
+    },
+  },
+};
+
+export default config;

@@ -1,0 +1,113 @@
+/** The composition root: every part of the program is made here, and closed here. */
+import type { Logger } from 'pino';
+import { closeInOrder, type Closable } from './close-in-order.ts';
+import type { Config } from './config.ts';
+import { openDatabase } from './db/database.ts';
+import { withDeadline } from './deadline.ts';
+import { createInferenceClient, type InferenceClient, type InferenceInfo } from './inference/index.ts';
+import { openJobQueue } from './jobs/job-queue.ts';
+import { startJobRunner } from './jobs/job-runner.ts';
+import { openMedia } from './media/media.ts';
+import type { Backend, BackendStatus, Readiness } from './server/backend.ts';
+import { startServer } from './server/server.ts';
+import { createServices } from './services/services.ts';
+import { VERSION } from './version.ts';
+
+export type StartStep = 'server' | 'database' | 'model';
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** Called when a step of the start is done. */
+  readonly onStep: (step: StartStep, detail: string) => void;
+}
+
+export interface App {
+  readonly url: string;
+  /** Resolves when jobs run. Rejects when the model cannot be used. */
+  readonly ready: Promise<InferenceInfo>;
+  /**
+   * Readiness fails, no new jobs, running jobs handed back, sockets closed with 1001, every child process ended. What does not end within
+   * the configured bound is named in the log and left to the end of the process.
+   */
+  close(): Promise<void>;
+}
+
+const PING_MS = 2000;
+
+/**
+ * Listens first, then opens the database while the model checks itself. Resolves when jobs are accepted. Closes what was opened when a
+ * step fails. Throws the codes of configuration, port, data folder and database.
+ */
+export async function startApp({ config, log, onStep }: AppOptions): Promise<App> {
+  const opened: Closable[] = [];
+  let backend: Backend | undefined;
+  let ping: (() => Promise<boolean>) | undefined;
+  let draining = false;
+  let inference: InferenceClient | undefined;
+
+  const status: BackendStatus = {
+    get backend() {
+      return draining ? undefined : backend;
+    },
+    async readiness(): Promise<Readiness> {
+      if (draining) return { ready: false, reasons: ['The server is stopping.'] };
+      const reasons: string[] = [];
+      if (ping === undefined) reasons.push('The database is starting.');
+      else if (!(await withDeadline(ping(), PING_MS, false))) reasons.push('The database does not answer.');
+      if (inference?.info === undefined) reasons.push('The model is starting or restarting.');
+      return { ready: reasons.length === 0, reasons };
+    },
+  };
+  const close = () => {
+    draining = true;
+    return closeInOrder(opened.splice(0), config.drainMs, log);
+  };
+
+  try {
+    const server = await startServer(config, status, log);
+    opened.push({ name: 'server', close: (ms) => server.close(ms) });
+    onStep('server', server.url);
+
+    const model = createInferenceClient({
+      bundleDir: config.modelDir,
+      provider: config.executionProvider,
+      threads: config.inferenceThreads,
+      maxRows: config.maxRows,
+      log: ({ level, message, details }) => log[level]({ part: 'inference', ...details }, message),
+    });
+    opened.push({ name: 'inference', close: () => model.close() });
+    inference = model;
+    const ready = model.ready();
+    // Nobody waits for it yet; the caller does, through `ready`.
+    ready.catch(() => undefined);
+
+    const database = await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, log });
+    // The database outlives all that writes to it.
+    opened.push({ name: 'database', close: () => database.close() });
+    const queue = await openJobQueue({ database, log });
+    opened.splice(-1, 0, { name: 'queue', close: () => queue.close() });
+    const media = await openMedia({ encoders: 1, log });
+    opened.splice(-2, 0, { name: 'media', close: () => media.close() });
+    const services = createServices({ database, queue, inference: model, version: VERSION, maxQueuedJobs: config.maxQueuedJobs });
+    const signingKey = await database.signingKey();
+    const runner = await startJobRunner({ database, queue, media, inference: model, concurrency: config.jobConcurrency, log });
+    // First of all: running jobs are handed back while everything is still there.
+    opened.unshift({ name: 'job runner', close: (ms) => runner.stop({ graceMs: ms }) });
+    ping = () => database.ping();
+    backend = { services, signingKey };
+    onStep('database', database.embedded ? `Postgres ${database.serverVersion} in ${config.dataDir}` : `Postgres ${database.serverVersion}`);
+
+    return {
+      url: server.url,
+      ready: ready.then((result) => {
+        onStep('model', `${result.bundle.name} on ${result.executionProvider} (${result.device})`);
+        return result;
+      }),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { openDatabase } from '../../db/database.ts';
+import { CinegraphError } from '../../errors.ts';
+import { createInferenceClient } from '../../inference/index.ts';
+import { broken, note, ok, type Check } from './check.ts';
+
+const silent = pino({ level: 'silent' });
+
+/** Opens the database as a start would. A data folder that is not there yet is tried in a temporary one. */
+export const database: Check = {
+  name: 'Database',
+  async run({ dataDir, databaseUrl }) {
+    const fresh = databaseUrl === undefined && !existsSync(join(dataDir, 'postgres')) ? await mkdtemp(join(tmpdir(), 'cinegraph-doctor-')) : null;
+    try {
+      const opened = await openDatabase({ dataDir: fresh ?? dataDir, databaseUrl, log: silent });
+      const text = `Postgres ${opened.serverVersion}, ${opened.embedded ? 'embedded' : 'external'}`;
+      await opened.close();
+      return ok(text);
+    } catch (error) {
+      if (!(error instanceof CinegraphError)) throw error;
+      if (error.code === 'DATA_DIR_LOCKED') return note('the data folder is in use by a Cinegraph that runs', 'Nothing to do if it is meant to run.');
+      const fix = databaseUrl === undefined ? 'Run `npm install` again, with optional dependencies: they bring Postgres.' : 'Check DATABASE_URL, and that the server runs and lets you in.';
+      return broken(`${error.code}: ${error.message}`, fix);
+    } finally {
+      if (fresh !== null) await rm(fresh, { recursive: true, force: true });
+    }
+  },
+};
+
+/** Starts the inference process: it verifies the bundle's digests and runs its self-check. */
+export const model: Check = {
+  name: 'Model',
+  async run({ modelDir, executionProvider, inferenceThreads, maxRows }) {
+    const inference = createInferenceClient({ bundleDir: modelDir, provider: executionProvider, threads: inferenceThreads, maxRows });
+    try {
+      const info = await inference.ready();
+      const text = `${info.bundle.name} (${info.bundle.digest.slice(0, 12)}) on ${info.executionProvider}, ${info.device}; self-check ${Math.round(info.selfCheckMs)} ms`;
+      return info.providerNotes.length === 0 ? ok(text) : note(text, info.providerNotes.join('\n'));
+    } catch (error) {
+      if (!(error instanceof CinegraphError)) throw error;
+      return broken(`${error.code}: ${error.message}`, FIXES[error.code] ?? 'Run `npm start` with LOG_LEVEL=debug and look at the log.');
+    } finally {
+      await inference.close();
+    }
+  },
+};
+
+const FIXES: Partial<Record<string, string>> = {
+  BUNDLE_CORRUPT: 'Check out models/ again (`git checkout -- models`), or point MODEL_DIR at a complete bundle.',
+  PROVIDER_UNAVAILABLE: 'Use EXECUTION_PROVIDER=auto or cpu, or see docs/OPERATIONS.md.',
+};

@@ -1,0 +1,128 @@
+/** The only reader of process.env. Every variable is a row of {@link VARIABLES}; docs/CONFIG.md and `doctor` are written from it. */
+import { isAbsolute, resolve } from 'node:path';
+import { z } from 'zod';
+import { CinegraphError } from './errors.ts';
+import { isLoopback } from './loopback.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/)
+    .transform(Number)
+    .pipe(z.number().int().min(min).max(max));
+const flag = z.enum(['0', '1', 'true', 'false']).transform((value) => value === '1' || value === 'true');
+const path = z.string().min(1).transform((value) => (isAbsolute(value) ? value : resolve(value)));
+const httpUrl = z
+  .string()
+  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol))
+  .transform((value) => value.replace(/\/+$/, ''));
+const postgresUrl = z.string().regex(/^postgres(?:ql)?:\/\//);
+const origins = z.string().transform((value) => value.split(',').map((origin) => origin.trim().replace(/\/+$/, ''))).pipe(z.array(z.string().regex(/^https?:\/\/[^/]+$/)));
+
+interface Variable<T> {
+  readonly schema: z.ZodType<T>;
+  /** Text of the default; null for none. */
+  readonly default: string | null;
+  readonly allowed: string;
+  readonly meaning: string;
+}
+const variable = <T>(schema: z.ZodType<T>, defaultText: string | null, allowed: string, meaning: string): Variable<T> => ({
+  schema,
+  default: defaultText,
+  allowed,
+  meaning,
+});
+
+/** name: value, default, what is allowed, what it means. */
+export const VARIABLES = {
+  PORT: variable(integer(0, 65535), '4000', '0 to 65535; 0 takes a free port', 'The port of the server.'),
+  HOST: variable(z.string().min(1), '127.0.0.1', 'an address of this machine', 'The address to listen on. Anything but a loopback address needs `CINEGRAPH_ALLOW_PUBLIC=1`.'),
+  CINEGRAPH_ALLOW_PUBLIC: variable(flag, '0', '0 or 1', 'Allow a `HOST` that others can reach. There is no login yet: whoever reaches the port can do everything.'),
+  PUBLIC_URL: variable(httpUrl, null, 'an http or https URL', 'Where clients reach the server, when it stands behind a proxy. Signed URLs begin with it.'),
+  ALLOWED_ORIGINS: variable(origins, null, 'origins, separated by commas', 'Web origins that may call the server from a browser, besides its own and those on this machine.'),
+  DATA_DIR: variable(path, resolve('.data'), 'a folder that can be written to', 'Where the embedded database keeps everything.'),
+  DATABASE_URL: variable(postgresUrl, null, 'postgres://...', 'A Postgres of version 15 or later to use instead of the embedded one.'),
+  MODEL_DIR: variable(path, resolve(ROOT, 'models/cinegraph-small'), 'a folder with a manifest.json', 'The model bundle.'),
+  EXECUTION_PROVIDER: variable(z.enum(['auto', 'cuda', 'webgpu', 'cpu']), 'auto', 'auto, cuda, webgpu or cpu', 'Where the model runs. `auto` takes the first that passes the self-check.'),
+  INFERENCE_THREADS: variable(integer(0, 256), '0', '0 to 256', 'Processor threads for the model. 0: half of the processors.'),
+  MAX_ROWS: variable(integer(1, 256), '8', '1 to 256', 'Sequences that the model works on at once. A job takes one or two for each candidate.'),
+  JOB_CONCURRENCY: variable(integer(1, 64), '4', '1 to 64', 'Jobs that run at once.'),
+  MAX_QUEUED_JOBS: variable(integer(1, 100_000), '200', '1 to 100000', 'Jobs that may wait; more are refused with `QUEUE_FULL`.'),
+  URL_TTL_SECONDS: variable(integer(60, 604_800), '3600', '60 to 604800', 'How long the signed URL of an asset is valid at least.'),
+  DRAIN_SECONDS: variable(integer(1, 300), '10', '1 to 300', 'How long a stop may take before what is left is ended by force.'),
+  LOG_LEVEL: variable(z.enum(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'debug, info, warn, error or silent', 'The least important log line to write. Lines are JSON, on the standard error stream.'),
+} as const satisfies Record<string, Variable<unknown>>;
+
+type Name = keyof typeof VARIABLES;
+type ValueOf<N extends Name> = (typeof VARIABLES)[N] extends Variable<infer T> ? T : never;
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  readonly publicUrl: string | undefined;
+  readonly allowedOrigins: readonly string[];
+  readonly dataDir: string;
+  readonly databaseUrl: string | undefined;
+  readonly modelDir: string;
+  readonly executionProvider: ValueOf<'EXECUTION_PROVIDER'>;
+  /** 0: the runtime decides. */
+  readonly inferenceThreads: number;
+  readonly maxRows: number;
+  readonly jobConcurrency: number;
+  readonly maxQueuedJobs: number;
+  readonly urlTtlSeconds: number;
+  readonly drainMs: number;
+  readonly logLevel: ValueOf<'LOG_LEVEL'>;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Frozen. Throws CONFIG_INVALID naming the variable, what was wrong and what is allowed. */
+export function loadConfig(env: Env = process.env): Config {
+  const host = required('HOST', env);
+  if (!isLoopback(host) && !required('CINEGRAPH_ALLOW_PUBLIC', env)) {
+    throw new CinegraphError(
+      'CONFIG_INVALID',
+      `HOST is ${JSON.stringify(host)}, which others may reach, and there is no login yet. Use 127.0.0.1, ::1 or localhost, put a proxy with a login in front, or set CINEGRAPH_ALLOW_PUBLIC=1 if you mean it.`,
+    );
+  }
+  return Object.freeze({
+    port: required('PORT', env),
+    host,
+    publicUrl: optional('PUBLIC_URL', env),
+    allowedOrigins: Object.freeze(optional('ALLOWED_ORIGINS', env) ?? []),
+    dataDir: required('DATA_DIR', env),
+    databaseUrl: optional('DATABASE_URL', env),
+    modelDir: required('MODEL_DIR', env),
+    executionProvider: required('EXECUTION_PROVIDER', env),
+    inferenceThreads: required('INFERENCE_THREADS', env),
+    maxRows: required('MAX_ROWS', env),
+    jobConcurrency: required('JOB_CONCURRENCY', env),
+    maxQueuedJobs: required('MAX_QUEUED_JOBS', env),
+    urlTtlSeconds: required('URL_TTL_SECONDS', env),
+    drainMs: required('DRAIN_SECONDS', env) * 1000,
+    logLevel: required('LOG_LEVEL', env),
+  });
+}
+
+function optional<N extends Name>(name: N, env: Env): ValueOf<N> | undefined {
+  const row: Variable<unknown> = VARIABLES[name];
+  const given = env[name]?.trim();
+  const text = given === undefined || given === '' ? row.default : given;
+  if (text === null) return undefined;
+  const result = row.schema.safeParse(text);
+  if (!result.success) {
+    // A database URL holds a password.
+    const shown = name === 'DATABASE_URL' ? 'not a Postgres URL' : JSON.stringify(text);
+    throw new CinegraphError('CONFIG_INVALID', `${name} is ${shown}; allowed: ${row.allowed}.`);
+  }
+  return result.data as ValueOf<N>;
+}
+
+function required<N extends Name>(name: N, env: Env): ValueOf<N> {
+  const value = optional(name, env);
+  if (value === undefined) throw new CinegraphError('CONFIG_INVALID', `${name} is not set; allowed: ${VARIABLES[name].allowed}.`);
+  return value;
+}

@@ -1,0 +1,40 @@
+import DataLoader from 'dataloader';
+import type { BundleInfo } from '../inference/core/generation.ts';
+import type { AssetRecord, JobRecord, Services, SystemStatus, Viewer } from '../services/contract.ts';
+
+export interface ModelSource {
+  readonly name: string;
+  /** Null when the model is not loaded any more. */
+  readonly bundle: BundleInfo | null;
+}
+
+/** One batch per key and request. Made anew for each request and for each event of a subscription. */
+export interface Loaders {
+  readonly job: DataLoader<string, JobRecord | null>;
+  readonly asset: DataLoader<string, AssetRecord | null>;
+  readonly assetsByJob: DataLoader<string, AssetRecord[]>;
+  system(): Promise<SystemStatus>;
+  loadedModels(): Promise<ModelSource[]>;
+  /** The model that a job was made with: without its bundle when another one is loaded now. */
+  model(name: string, digest: string): Promise<ModelSource>;
+}
+
+export function createLoaders(services: Services, viewer: Viewer): Loaders {
+  let status: Promise<SystemStatus> | undefined;
+  const system = () => (status ??= services.system.status());
+  const loadedModels = async () => {
+    const { inference } = await system();
+    return inference === null ? [] : [{ name: inference.bundle.name, bundle: inference.bundle }];
+  };
+  return {
+    job: new DataLoader((ids: readonly string[]) => services.jobs.byIds(viewer, ids)),
+    asset: new DataLoader((ids: readonly string[]) => services.assets.byIds(viewer, ids)),
+    assetsByJob: new DataLoader((ids: readonly string[]) => services.assets.byJobIds(viewer, ids)),
+    system,
+    loadedModels,
+    async model(name, digest) {
+      const models = await loadedModels();
+      return models.find((model) => model.name === name && model.bundle?.digest === digest) ?? { name, bundle: null };
+    },
+  };
+}

@@ -1,0 +1,4 @@
+import type { AssetConnectionResolvers } from '../generated/graphql.ts';
+import { connectionFields } from './connection.ts';
+
+export const AssetConnection: AssetConnectionResolvers = connectionFields;

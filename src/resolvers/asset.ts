@@ -1,0 +1,47 @@
+import type { AssetResolvers } from '../generated/graphql.ts';
+import type { Context } from './context.ts';
+import type { AssetRecord } from '../services/contract.ts';
+import { listing } from './connection.ts';
+import { toGlobalId } from './global-id.ts';
+
+export const Asset: Pick<AssetResolvers, '__resolveType'> = {
+  __resolveType(asset) {
+    switch (asset.kind) {
+      case 'VIDEO':
+        return 'VideoAsset';
+      case 'IMAGE':
+        return 'ImageAsset';
+      case 'TEXT':
+      case 'AUDIO':
+      case 'MASK':
+        throw new Error(`assets of kind ${asset.kind} are not part of the schema yet`);
+    }
+  },
+};
+
+interface PageArgs {
+  readonly first: number;
+  readonly after?: string | null | undefined;
+}
+
+/** The fields that every concrete asset type has. */
+export const assetFields = {
+  id: (asset: AssetRecord) => toGlobalId('Asset', asset.id),
+  tags: (asset: AssetRecord) => [...asset.tags],
+  url: (asset: AssetRecord, _args: unknown, { urls }: Context) => urls.asset(asset),
+  job: (asset: AssetRecord, _args: unknown, { loaders }: Context) => (asset.jobId === null ? null : loaders.job.load(asset.jobId)),
+  async parents(asset: AssetRecord, { first, after }: PageArgs, { services, viewer }: Context) {
+    return listing(await services.assets.parents(viewer, asset.id, { first, after: after ?? null }), after, null);
+  },
+  async children(asset: AssetRecord, { first, after }: PageArgs, { services, viewer }: Context) {
+    return listing(await services.assets.children(viewer, asset.id, { first, after: after ?? null }), after, null);
+  },
+  thumbnailUrl: (asset: AssetRecord, _args: unknown, { urls }: Context) => urls.thumbnail(asset),
+  thumbhash: (asset: AssetRecord) => asset.thumbhash ?? '',
+};
+
+/** A column that assets of this kind always have. */
+export function present<T>(asset: AssetRecord, name: string, value: T | null): T {
+  if (value === null) throw new Error(`${asset.kind} asset ${asset.id} has no ${name}`);
+  return value;
+}

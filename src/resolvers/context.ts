@@ -1,0 +1,27 @@
+import { createLoaders, type Loaders } from '../loaders/loaders.ts';
+import type { Services, UrlSigner, Viewer } from '../services/contract.ts';
+
+/** What every resolver may use. One per operation. */
+export interface Context {
+  readonly viewer: Viewer;
+  readonly services: Services;
+  readonly urls: UrlSigner;
+  readonly loaders: Loaders;
+  /** Forgets what was loaded; a subscription calls it at each event. */
+  renewLoaders(): void;
+}
+
+export function createContext(services: Services, urls: UrlSigner, viewer: Viewer): Context {
+  let loaders = createLoaders(services, viewer);
+  return {
+    viewer,
+    services,
+    urls,
+    get loaders() {
+      return loaders;
+    },
+    renewLoaders() {
+      loaders = createLoaders(services, viewer);
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import { GraphQLDateTime, GraphQLJSON, GraphQLURL } from 'graphql-scalars';
+import type { Resolvers } from '../generated/graphql.ts';
+import { AssetConnection } from './asset-connection.ts';
+import { Asset } from './asset.ts';
+import { ImageAsset } from './image-asset.ts';
+import { JobConnection } from './job-connection.ts';
+import { AssetReady, FramesDecoded, JobEvent, JobFinished, JobQueued, JobStarted, TokensGenerated } from './job-event.ts';
+import { Job } from './job.ts';
+import { Model } from './model.ts';
+import { Mutation } from './mutation.ts';
+import { Node } from './node.ts';
+import { PreviewFrame } from './preview-frame.ts';
+import { Query } from './query.ts';
+import { Subscription } from './subscription.ts';
+import { System } from './system.ts';
+import { VideoAsset } from './video-asset.ts';
+
+export const resolvers: Resolvers = {
+  DateTime: GraphQLDateTime,
+  URL: GraphQLURL,
+  JSON: GraphQLJSON,
+  Query,
+  Mutation,
+  Subscription,
+  Node,
+  Asset,
+  VideoAsset,
+  ImageAsset,
+  AssetConnection,
+  Job,
+  JobConnection,
+  Model,
+  System,
+  JobEvent,
+  JobQueued,
+  JobStarted,
+  TokensGenerated,
+  FramesDecoded,
+  PreviewFrame,
+  AssetReady,
+  JobFinished,
+};

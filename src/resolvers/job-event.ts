@@ -1,0 +1,38 @@
+import type {
+  AssetReadyResolvers,
+  FramesDecodedResolvers,
+  JobEventResolvers,
+  JobFinishedResolvers,
+  JobQueuedResolvers,
+  JobStartedResolvers,
+  TokensGeneratedResolvers,
+} from '../generated/graphql.ts';
+import type { JobEventRecord } from '../services/contract.ts';
+import { toGlobalId } from './global-id.ts';
+
+const jobId = (event: JobEventRecord): string => toGlobalId('Job', event.jobId);
+
+export const JobEvent: Pick<JobEventResolvers, '__resolveType'> = { __resolveType: (event) => event.type };
+export const JobQueued: JobQueuedResolvers = { jobId };
+export const JobStarted: JobStartedResolvers = { jobId };
+export const TokensGenerated: TokensGeneratedResolvers = { jobId };
+export const FramesDecoded: FramesDecodedResolvers = {
+  jobId,
+  frames: (event) => event.frames.map((frame) => ({ ...frame, jobId: event.jobId, seq: event.seq })),
+};
+export const AssetReady: AssetReadyResolvers = {
+  jobId,
+  async asset(event, _args, { loaders }) {
+    const asset = await loaders.asset.load(event.assetId);
+    if (asset === null) throw new Error(`asset ${event.assetId} of an AssetReady event does not exist`);
+    return asset;
+  },
+};
+export const JobFinished: JobFinishedResolvers = {
+  jobId,
+  async job(event, _args, { loaders }) {
+    const job = await loaders.job.load(event.jobId);
+    if (job === null) throw new Error(`job ${event.jobId} of a JobFinished event does not exist`);
+    return job;
+  },
+};

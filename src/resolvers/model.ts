@@ -1,0 +1,28 @@
+import type { ModelResolvers } from '../generated/graphql.ts';
+import { toGlobalId } from './global-id.ts';
+
+const MAX_CANDIDATES = 4;
+
+export const Model: ModelResolvers = {
+  id: (model) => toGlobalId('Model', model.name),
+  description: ({ bundle }) => bundle?.description ?? null,
+  digest: ({ bundle }) => bundle?.digest ?? null,
+  tasks: ({ bundle }) => [...(bundle?.tasks ?? [])],
+  limits: ({ bundle }) =>
+    bundle === null
+      ? null
+      : {
+          width: bundle.width,
+          height: bundle.height,
+          fps: bundle.fps,
+          frameCount: bundle.frameCount,
+          durationMs: Math.round((bundle.frameCount * 1000) / bundle.fps),
+          maxPromptCharacters: bundle.maxPromptCharacters,
+          maxCandidates: MAX_CANDIDATES,
+        },
+  loaded: ({ bundle }) => bundle !== null,
+  languages: ({ bundle }) => [...(bundle?.languages ?? [])],
+  sampling: ({ bundle }) => bundle?.sampling ?? null,
+  examples: ({ bundle }) => [...(bundle?.examples ?? [])],
+  trainingCommit: ({ bundle }) => bundle?.trainingCommit ?? null,
+};

@@ -1,0 +1,29 @@
+/** What the resolvers of a type receive as their parent. Named here because codegen maps GraphQL types to them. */
+import type { ModelSource } from '../loaders/loaders.ts';
+import type { AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page } from '../services/contract.ts';
+
+export type NodeSource = JobRecord | AssetRecord | ModelSource;
+
+/** A page, whether it continues another one, and how to count the whole list; null where it is not counted. */
+export interface Listing<T> extends Page<T> {
+  readonly after: string | null;
+  readonly count: (() => Promise<number>) | null;
+}
+export type AssetPage = Listing<AssetRecord>;
+export type JobPage = Listing<JobRecord>;
+
+type EventOf<T extends JobEventPayload['type']> = Extract<JobEventRecord, { readonly type: T }>;
+export type JobQueuedRecord = EventOf<'JobQueued'>;
+export type JobStartedRecord = EventOf<'JobStarted'>;
+export type TokensGeneratedRecord = EventOf<'TokensGenerated'>;
+export type FramesDecodedRecord = EventOf<'FramesDecoded'>;
+export type AssetReadyRecord = EventOf<'AssetReady'>;
+export type JobFinishedRecord = EventOf<'JobFinished'>;
+
+export interface PreviewFrameSource {
+  readonly jobId: string;
+  readonly seq: number;
+  readonly index: number;
+  readonly width: number;
+  readonly height: number;
+}

@@ -1,0 +1,118 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { GraphQLError, OperationTypeNode, getOperationAST, type ExecutionArgs, type ExecutionResult } from 'graphql';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import type { Context } from '../../resolvers/context.ts';
+import { sendGraphqlError } from '../guard.ts';
+import type { Pipeline } from './pipeline.ts';
+
+const KEEP_ALIVE_MS = 12_000;
+const MAX_STREAMS = 1000;
+
+const json = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue('not JSON');
+    return z.NEVER;
+  }
+});
+const operation = z.object({
+  query: z.string(),
+  operationName: z.string().nullish(),
+  variables: z.record(z.string(), z.unknown()).nullish(),
+});
+const operationInUrl = operation.extend({ variables: json.pipe(operation.shape.variables).optional() });
+
+export interface SseEndpoint {
+  readonly handler: RequestHandler;
+  /** Ends every stream without `complete`: clients then connect again. */
+  close(): void;
+}
+
+/**
+ * GraphQL over server-sent events, distinct connections mode (the protocol of graphql-sse: events `next` and `complete`).
+ * Not graphql-sse's own handler: between the source and the socket it keeps a queue without a bound. Here a reader that does not keep up
+ * holds back the source, which then coalesces previews.
+ */
+export function createSseEndpoint(pipeline: Pipeline, contextOf: (request: IncomingMessage) => Context): SseEndpoint {
+  const open = new Set<Response>();
+
+  async function handle(request: Request, response: Response): Promise<void> {
+    const args = prepare(pipeline, request, response, contextOf);
+    if (args === null) return;
+    if (open.size >= MAX_STREAMS) return sendGraphqlError(response, 503, 'BAD_REQUEST', 'Too many streams are open.');
+    const type = getOperationAST(args.document, args.operationName)?.operation;
+    if (request.method === 'GET' && type === OperationTypeNode.MUTATION) {
+      response.setHeader('Allow', 'POST');
+      return sendGraphqlError(response, 405, 'BAD_REQUEST', 'Mutations need POST.');
+    }
+    const results = type === OperationTypeNode.SUBSCRIPTION ? await pipeline.subscribe(args) : await pipeline.execute(args);
+    open.add(response);
+    try {
+      await stream(results, response);
+    } finally {
+      open.delete(response);
+    }
+  }
+
+  return {
+    handler: (request, response) => handle(request, response),
+    close() {
+      for (const response of open) response.end();
+    },
+  };
+}
+
+function prepare(
+  pipeline: Pipeline,
+  request: Request,
+  response: Response,
+  contextOf: (request: IncomingMessage) => Context,
+): ExecutionArgs | null {
+  const parsed = request.method === 'GET' ? operationInUrl.safeParse(request.query) : operation.safeParse(request.body);
+  if (!parsed.success) {
+    sendGraphqlError(response, 400, 'BAD_REQUEST', 'query must be a string, variables an object; a POST needs Content-Type: application/json.');
+    return null;
+  }
+  const prepared = pipeline.prepare(parsed.data, contextOf(request));
+  if (!('length' in prepared)) return prepared;
+  response.status(400).json({ errors: prepared.map((error: GraphQLError) => error.toJSON()) });
+  return null;
+}
+
+async function stream(results: AsyncGenerator<ExecutionResult> | ExecutionResult, response: Response): Promise<void> {
+  response.writeHead(200, {
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'Cache-Control': 'no-cache, no-transform',
+    'X-Accel-Buffering': 'no',
+  });
+  response.write(':\n\n');
+  if (!(Symbol.asyncIterator in results)) return void response.end(`${next(results)}${COMPLETE}`);
+
+  const keepAlive = setInterval(() => response.write(':\n\n'), KEEP_ALIVE_MS);
+  const gone = new AbortController();
+  response.once('close', () => {
+    gone.abort();
+    // A pending next() then settles, and the loop below ends.
+    void results.return(undefined);
+  });
+  try {
+    for await (const result of results) {
+      if (response.writableEnded || gone.signal.aborted) return;
+      if (!response.write(next(result))) await once(response, 'drain', { signal: gone.signal });
+    }
+    if (!response.writableEnded) response.end(COMPLETE);
+  } catch (error) {
+    if (!gone.signal.aborted) throw error;
+  } finally {
+    clearInterval(keepAlive);
+  }
+}
+
+const COMPLETE = 'event: complete\ndata: {}\n\n';
+
+function next(result: ExecutionResult): string {
+  return `event: next\ndata: ${JSON.stringify(result)}\n\n`;
+}

@@ -1,0 +1,85 @@
+import { Router, type Request, type Response } from 'express';
+import { pipeline } from 'node:stream/promises';
+import { CinegraphError } from '../../errors.ts';
+import type { Services } from '../../services/contract.ts';
+import { contentTypeOf } from './content-types.ts';
+import { matchesEtag, parseRange } from './range.ts';
+import { verifyUrl, type SigningOptions } from './url-signer.ts';
+
+/** What byte routes need, once the database is there. */
+export interface MediaSource {
+  readonly services: Pick<Services, 'assets' | 'jobs'>;
+  readonly signing: SigningOptions;
+}
+
+/** The bytes behind signed URLs. The signature is the capability: no cookie, no login, any origin. */
+export function mediaRoutes(source: () => MediaSource): Router {
+  const router = Router({ caseSensitive: true });
+  router.use((_request, response, next) => {
+    response.setHeader('Access-Control-Allow-Origin', '*');
+    response.setHeader('Access-Control-Expose-Headers', 'Accept-Ranges, Content-Range, ETag, Content-Disposition');
+    response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
+    response.setHeader('Content-Security-Policy', "default-src 'none'; sandbox");
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    next();
+  });
+  router.get(['/assets/:id/:file', '/thumbnails/:id/:file'], (request, response) => sendBlob(source(), request, response));
+  router.get('/previews/:job/:seq/:file', (request, response) => sendPreview(source(), request, response));
+  return router;
+}
+
+async function sendBlob({ services, signing }: MediaSource, request: Request, response: Response): Promise<void> {
+  const secondsLeft = verifyUrl(request.originalUrl, signing);
+  const [sha256 = '', extension = 'bin'] = param(request, 'file').split('.');
+  const etag = `"${sha256}"`;
+  const blob = await services.assets.open(sha256);
+  if (blob === null) throw new CinegraphError('NOT_FOUND');
+  setHeaders(response, etag, secondsLeft);
+  response.setHeader('Accept-Ranges', 'bytes');
+  if (matchesEtag(request.headers['if-none-match'], etag)) return void response.status(304).end();
+
+  const { byteSize } = blob;
+  response.setHeader('Content-Type', contentTypeOf(extension));
+  const disposition = request.query['download'] === undefined ? 'inline' : 'attachment';
+  response.setHeader('Content-Disposition', `${disposition}; filename="cinegraph-${sha256.slice(0, 12)}.${extension}"`);
+  const ifRange = request.headers['if-range'];
+  const range = ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, byteSize) : 'whole';
+  if (range === 'unsatisfiable') {
+    response.setHeader('Content-Range', `bytes */${byteSize}`);
+    throw new CinegraphError('RANGE_NOT_SATISFIABLE', `The asset has ${byteSize} bytes.`);
+  }
+  const { start, end } = range === 'whole' ? { start: 0, end: byteSize - 1 } : range;
+  if (range !== 'whole') response.status(206).setHeader('Content-Range', `bytes ${start}-${end}/${byteSize}`);
+  response.setHeader('Content-Length', end - start + 1);
+  if (request.method === 'HEAD' || byteSize === 0) return void response.end();
+  await pipeline(blob.read(start, end), response).catch(ignoreGoneClient);
+}
+
+async function sendPreview({ services, signing }: MediaSource, request: Request, response: Response): Promise<void> {
+  const secondsLeft = verifyUrl(request.originalUrl, signing);
+  const [job, seq, index] = [param(request, 'job'), Number(param(request, 'seq')), Number.parseInt(param(request, 'file'), 10)];
+  const webp = await services.jobs.previewFrame(null, job, seq, index);
+  if (webp === null) throw new CinegraphError('NOT_FOUND');
+  const etag = `"${job}-${seq}-${index}"`;
+  setHeaders(response, etag, secondsLeft);
+  if (matchesEtag(request.headers['if-none-match'], etag)) return void response.status(304).end();
+  response.setHeader('Content-Type', 'image/webp');
+  response.setHeader('Content-Length', webp.byteLength);
+  response.end(request.method === 'HEAD' ? undefined : webp);
+}
+
+/** The bytes behind a path never change, so caches may keep them as long as the URL lives. */
+function setHeaders(response: Response, etag: string, secondsLeft: number): void {
+  response.setHeader('ETag', etag);
+  response.setHeader('Cache-Control', `private, max-age=${secondsLeft}, immutable`);
+}
+
+function param(request: Request, name: string): string {
+  const value = request.params[name];
+  return typeof value === 'string' ? value : '';
+}
+
+/** A player that seeks closes its connection; that is no error. */
+function ignoreGoneClient(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
+}

@@ -1,0 +1,155 @@
+import express, { type ErrorRequestHandler, type Express, type Request } from 'express';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { CinegraphError } from '../errors.ts';
+import { createContext, type Context } from '../resolvers/context.ts';
+import type { Viewer } from '../services/contract.ts';
+import type { Backend, BackendStatus } from './backend.ts';
+import { createHttpEndpoint } from './graphql/http.ts';
+import { limitRules, MAX_BODY_BYTES } from './graphql/limits.ts';
+import { maskError } from './graphql/mask.ts';
+import { createPipeline } from './graphql/pipeline.ts';
+import { loadSchema } from './graphql/schema.ts';
+import { createSseEndpoint, type SseEndpoint } from './graphql/sse.ts';
+import { createWebSocketEndpoint, refuseUpgrade, type WebSocketEndpoint } from './graphql/websocket.ts';
+import { guard, sendGraphqlError } from './guard.ts';
+import { healthRoutes } from './health.ts';
+import { mediaRoutes } from './media/routes.ts';
+import { createUrlSigner, type SigningOptions } from './media/url-signer.ts';
+import { pageRoutes } from './pages/pages.ts';
+import { createPerimeter, type Perimeter } from './perimeter.ts';
+
+export type ServerConfig = Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'urlTtlSeconds'>;
+
+/** On loopback there is one user and no login. */
+const LOCAL_VIEWER: Viewer = { ownerId: 'local' };
+
+export interface RunningServer {
+  readonly url: string;
+  readonly port: number;
+  /** Takes no more requests, closes sockets with 1001, ends streams, waits for requests to end up to the deadline, then cuts them off. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Listens before the backend is there and answers 503 until then. Throws PORT_IN_USE. */
+export async function startServer(config: ServerConfig, status: BackendStatus, log: Logger): Promise<RunningServer> {
+  const perimeter = createPerimeter(config);
+  const backend = (): Backend => {
+    if (status.backend === undefined) throw new CinegraphError('DATABASE_UNAVAILABLE', 'Cinegraph is starting or stopping. Try again in a moment.');
+    return status.backend;
+  };
+  const signing = (): SigningOptions => ({ key: backend().signingKey, ttlSeconds: config.urlTtlSeconds, now: Date.now });
+  const contextOf = (request: IncomingMessage): Context =>
+    createContext(backend().services, createUrlSigner(perimeter.baseUrl(request), signing()), LOCAL_VIEWER);
+
+  const schema = loadSchema();
+  const rules = limitRules();
+  const pipeline = createPipeline(schema, rules, log);
+  const http = await createHttpEndpoint(schema, rules, contextOf, log);
+  const sse = createSseEndpoint(pipeline, contextOf);
+  const webSocket = createWebSocketEndpoint(pipeline, contextOf);
+
+  const app = express().disable('x-powered-by').disable('etag');
+  app.use('/health', healthRoutes(status));
+  app.use('/media', mediaRoutes(() => ({ services: backend().services, signing: signing() })));
+  useGraphql(app, perimeter, status, sse, http.handler);
+  app.use(await pageRoutes());
+  app.use((_request, response) => void response.status(404).json({ error: { code: 'NOT_FOUND', message: 'There is nothing at this path.' } }));
+  app.use(answerError(log));
+
+  const server = createServer(app);
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    const refusal = perimeter.refusal(request);
+    if (new URL(request.url ?? '', 'http://localhost').pathname !== '/graphql') return refuseUpgrade(socket, 404, 'WebSockets are at /graphql.');
+    if (refusal !== null) return refuseUpgrade(socket, 403, refusal);
+    if (status.backend === undefined) return refuseUpgrade(socket, 503, 'Cinegraph is starting or stopping.');
+    webSocket.upgrade(request, socket, head);
+  });
+  const port = await listen(server, config);
+  return {
+    port,
+    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    close: (graceMs) => close(server, webSocket, sse, http, graceMs),
+  };
+}
+
+function useGraphql(app: Express, perimeter: Perimeter, status: BackendStatus, sse: SseEndpoint, handler: express.RequestHandler): void {
+  app.use('/graphql', guard(perimeter), (request, response, next) => {
+    if (isPageVisit(request)) return response.redirect(302, '/graphiql');
+    if (status.backend !== undefined) return next();
+    response.setHeader('Retry-After', '1');
+    sendGraphqlError(response, 503, 'DATABASE_UNAVAILABLE', 'Cinegraph is starting or stopping. Try again in a moment.');
+  });
+  app.use('/graphql', express.json({ limit: MAX_BODY_BYTES }));
+  app.get('/graphql/stream', sse.handler);
+  app.post('/graphql/stream', sse.handler);
+  app.all('/graphql', handler);
+}
+
+/** Somebody typed the address into a browser. */
+function isPageVisit(request: Request): boolean {
+  return request.method === 'GET' && request.query['query'] === undefined && request.headers.accept?.includes('text/html') === true;
+}
+
+/** Errors before or outside GraphQL: bodies that cannot be read, byte routes, faults of ours. */
+function answerError(log: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, _next) => {
+    if (response.headersSent) {
+      log.error({ err: error, path: request.path }, 'a response broke off');
+      response.destroy();
+      return;
+    }
+    const isGraphql = request.path.startsWith('/graphql');
+    if (isBodyError(error)) {
+      sendGraphqlError(response, error.status, 'BAD_REQUEST', error.message);
+      return;
+    }
+    const { message, extensions } = maskError(error, log);
+    response.status(error instanceof CinegraphError ? error.status : 500).removeHeader('Cache-Control');
+    response.json(isGraphql ? { errors: [{ message, extensions }] } : { error: { ...extensions, message } });
+  };
+}
+
+/** What express.json throws, and the router for a path that cannot be decoded. */
+function isBodyError(error: unknown): error is { readonly status: number; readonly message: string } {
+  return error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500 && !(error instanceof CinegraphError);
+}
+
+async function listen(server: Server, { host, port }: ServerConfig): Promise<number> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw listenError(error, host, port);
+  }
+  return (server.address() as AddressInfo).port;
+}
+
+function listenError(error: unknown, host: string, port: number): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') {
+    return new CinegraphError('PORT_IN_USE', `Port ${port} on ${host} is already in use. Stop the other program or choose another PORT.`, { cause: error });
+  }
+  if (code === 'EACCES') return new CinegraphError('CONFIG_INVALID', `PORT ${port} needs more rights than this program has. Choose one above 1023.`, { cause: error });
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return new CinegraphError('CONFIG_INVALID', `HOST ${host} is not an address of this machine.`, { cause: error });
+  return error;
+}
+
+async function close(server: Server, webSocket: WebSocketEndpoint, sse: SseEndpoint, http: { stop(): Promise<void> }, graceMs: number): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  sse.close();
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  try {
+    await webSocket.close(graceMs);
+    server.closeIdleConnections();
+    await closed;
+    await http.stop();
+  } finally {
+    clearTimeout(cut);
+  }
+}

@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createCinegraphClient } from '../../src/client/index.ts';
+import { allEvents } from '../support/graphql-client.ts';
+import { allGone, descendants, runProgram, startProgram, temporaryFolder, type Program } from '../support/server.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => folder.remove());
+
+describe('a start that cannot work says so in one line and fails', () => {
+  it('port in use', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const { code, stderr } = await runProgram('src/main.ts', [], { DATA_DIR: folder.path, PORT: String(port) });
+    other.close();
+    expect(code).toBe(1);
+    expect(stderr).toContain(`PORT_IN_USE: Port ${port}`);
+  });
+
+  it.each([
+    ['an address that others can reach', { HOST: '0.0.0.0' }, /CONFIG_INVALID: HOST .*CINEGRAPH_ALLOW_PUBLIC=1/],
+    ['a wrong value', { EXECUTION_PROVIDER: 'gpu' }, /CONFIG_INVALID: EXECUTION_PROVIDER is "gpu"; allowed: auto, cuda, webgpu or cpu/],
+    ['a folder without a model', { MODEL_DIR: '/nowhere' }, /BUNDLE_CORRUPT/],
+    ['a database that is not there', { DATABASE_URL: 'postgres://127.0.0.1:9/none' }, /DATABASE_UNAVAILABLE/],
+  ])('%s', async (_what, env, message) => {
+    const { code, stderr } = await runProgram('src/main.ts', [], { DATA_DIR: folder.path, LOG_LEVEL: 'silent', ...env });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(message)]);
+  });
+});
+
+describe('a program that runs', () => {
+  let program: Program;
+  beforeAll(async () => {
+    program = await startProgram({ DATA_DIR: folder.path });
+  });
+  afterAll(() => program.stop());
+
+  it('keeps its data folder to itself', async () => {
+    const { code, stderr } = await runProgram('src/main.ts', [], { DATA_DIR: folder.path });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('DATA_DIR_LOCKED')]);
+  });
+
+  it('says where it is', () => {
+    expect(program.output()).toContain(`${program.url}/graphiql`);
+  });
+
+  it('stops on SIGINT in the middle of a clip, with no process left, and hands the job back', async () => {
+    const client = createCinegraphClient({ url: program.url });
+    const job = await client.textToVideo({ prompt: 'a red ball', seed: 2, candidates: 4 });
+    for await (const event of client.watchJob(job.id)) if (event.__typename === 'JobStarted') break;
+    const children = await descendants(program.pid);
+    expect(children.length).toBeGreaterThan(1);
+    program.signal('SIGINT');
+    expect(await program.exit()).toEqual({ code: 0, signal: null });
+    await allGone(children);
+
+    program = await startProgram({ DATA_DIR: folder.path });
+    const events = await allEvents(program.url, job.id);
+    expect(events.filter((event) => event.__typename === 'AssetReady').length).toBe(4);
+    expect(events.filter((event) => event.__typename === 'JobStarted').length).toBeGreaterThan(1);
+    expect(events.at(-1)).toMatchObject({ __typename: 'JobFinished', job: { status: 'SUCCEEDED', outputs: [0, 1, 2, 3].map((candidate) => ({ candidate })) } });
+  });
+});

@@ -1,0 +1,65 @@
+/** Everything below the server, for tests: a real database, the real queue, encoders and runner. Inference is the caller's. */
+import pino from 'pino';
+import { type Database, openDatabase } from '../../src/db/database.ts';
+import type { InferenceClient } from '../../src/inference/core/generation.ts';
+import { type JobQueue, openJobQueue } from '../../src/jobs/job-queue.ts';
+import { type JobRunner, startJobRunner } from '../../src/jobs/job-runner.ts';
+import { type Media, openMedia } from '../../src/media/media.ts';
+import type { JobEventRecord, Services, Viewer } from '../../src/services/contract.ts';
+import { createServices } from '../../src/services/services.ts';
+import { createTestDatabase } from './postgres.ts';
+
+export const ADA: Viewer = { ownerId: 'ada' };
+export const BOB: Viewer = { ownerId: 'bob' };
+export const silent = pino({ level: 'silent' });
+
+export interface DataStack extends AsyncDisposable {
+  readonly database: Database;
+  readonly queue: JobQueue;
+  readonly media: Media;
+  readonly services: Services;
+  startRunner(): Promise<JobRunner>;
+}
+
+export interface DataStackOptions {
+  readonly inference: InferenceClient;
+  readonly maxQueuedJobs?: number;
+  readonly concurrency?: number;
+}
+
+export async function openDataStack({ inference, maxQueuedJobs = 200, concurrency = 4 }: DataStackOptions): Promise<DataStack> {
+  const test = await createTestDatabase();
+  const database = await openDatabase({ dataDir: '/nowhere', databaseUrl: test.url, log: silent });
+  const queue = await openJobQueue({ database, log: silent });
+  const media = await openMedia({ encoders: 1, log: silent });
+  const runners: JobRunner[] = [];
+  return {
+    database, queue, media,
+    services: createServices({ database, queue, inference, version: 'test', maxQueuedJobs }),
+    async startRunner() {
+      const runner = await startJobRunner({ database, queue, media, inference, concurrency, log: silent });
+      runners.push(runner);
+      return runner;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const runner of runners) await runner.stop({ graceMs: 5_000 });
+      await media.close();
+      await queue.close();
+      await database.close();
+      await test.close();
+    },
+  };
+}
+
+/** All events of a job until it has ended. */
+export async function collectEvents(services: Services, jobId: string, afterSeq = 0, viewer: Viewer = ADA): Promise<JobEventRecord[]> {
+  return Array.fromAsync(await services.jobs.events(viewer, jobId, afterSeq, AbortSignal.timeout(60_000)));
+}
+
+/** The first event that passes, from an own subscription. */
+export async function nextEvent(services: Services, jobId: string, test: (event: JobEventRecord) => boolean): Promise<JobEventRecord> {
+  for await (const event of await services.jobs.events(ADA, jobId, 0, AbortSignal.timeout(60_000))) {
+    if (test(event)) return event;
+  }
+  throw new Error('the job ended without such an event');
+}

@@ -1,0 +1,240 @@
+/** Services in memory: a job makes `frames` preview frames and one asset. For what must hold without a database or a model. */
+import { createHash, randomUUID } from 'node:crypto';
+import { CinegraphError } from '../../src/errors.ts';
+import type { InferenceInfo } from '../../src/inference/core/generation.ts';
+import type { AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page, Services } from '../../src/services/contract.ts';
+
+export const FAKE_BYTES = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));
+export const FAKE_SHA256 = createHash('sha256').update(FAKE_BYTES).digest('hex');
+
+export const FAKE_INFERENCE: InferenceInfo = {
+  bundle: {
+    name: 'fake',
+    digest: 'f'.repeat(64),
+    description: 'A model that is not there.',
+    tasks: ['TEXT_TO_IMAGE', 'TEXT_TO_VIDEO'],
+    languages: ['en'],
+    width: 16,
+    height: 16,
+    fps: 8,
+    frameCount: 9,
+    maxPromptCharacters: 100,
+    sampling: { temperature: 1, topK: 0, topP: 1, guidance: 3, deterministic: true },
+    examples: ['a red ball'],
+    trainingCommit: '0000000',
+  },
+  executionProvider: 'cpu',
+  device: 'fake',
+  providerNotes: [],
+  threads: 1,
+  selfCheckMs: 1,
+};
+
+export interface FakeServices extends Services {
+  /** Appends an event to a job's stream. */
+  emit(jobId: string, payload: JobEventPayload): void;
+  addAsset(jobId: string, candidate?: number): AssetRecord;
+  update(jobId: string, change: Partial<JobRecord>): void;
+  /** Subscriptions that are being followed. */
+  readonly followers: number;
+  /** The next call of any use case throws this. */
+  failWith(error: unknown): void;
+  readonly calls: Readonly<Record<string, number>>;
+}
+
+export function createFakeServices(): FakeServices {
+  const jobs = new Map<string, JobRecord>();
+  const assets = new Map<string, AssetRecord>();
+  const events = new Map<string, JobEventRecord[]>();
+  const wakers = new Set<() => void>();
+  const calls: Record<string, number> = {};
+  let failure: { readonly error: unknown } | undefined;
+  let followers = 0;
+
+  const enter = (name: string) => {
+    calls[name] = (calls[name] ?? 0) + 1;
+    if (failure !== undefined) {
+      const { error } = failure;
+      failure = undefined;
+      throw error;
+    }
+  };
+  const job = (id: string) => {
+    const found = jobs.get(id);
+    if (found === undefined) throw new CinegraphError('NOT_FOUND');
+    return found;
+  };
+  const update = (id: string, change: Partial<JobRecord>) => void jobs.set(id, { ...job(id), ...change });
+  const emit = (jobId: string, payload: JobEventPayload) => {
+    const stream = events.get(jobId) ?? [];
+    stream.push({ jobId, seq: stream.length + 1, at: new Date(), ...payload });
+    events.set(jobId, stream);
+    update(jobId, { lastSeq: stream.length });
+    for (const wake of wakers) wake();
+  };
+  async function* follow(jobId: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<JobEventRecord, void, void> {
+    followers += 1;
+    try {
+      for (let seq = afterSeq; !signal.aborted; ) {
+        const event = events.get(jobId)?.[seq];
+        if (event === undefined) {
+          await new Promise<void>((resolve) => {
+            wakers.add(resolve);
+            signal.addEventListener('abort', () => resolve(), { once: true });
+          });
+          continue;
+        }
+        seq = event.seq;
+        yield event;
+        if (event.type === 'JobFinished') return;
+      }
+    } finally {
+      followers -= 1;
+    }
+  }
+
+  return {
+    emit,
+    update,
+    addAsset(jobId, candidate = 0) {
+      const asset = fakeAsset({ jobId, candidate });
+      assets.set(asset.id, asset);
+      return asset;
+    },
+    get followers() {
+      return followers;
+    },
+    failWith: (error) => void (failure = { error }),
+    calls,
+    generation: {
+      async generate(viewer, input) {
+        enter('generate');
+        if (input.prompt.trim() === '') throw new CinegraphError('PROMPT_EMPTY', undefined, { field: ['input', 'prompt'] });
+        const record = fakeJob({ ownerId: viewer.ownerId, task: input.task, input: { ...input }, seed: input.seed ?? 1 });
+        jobs.set(record.id, record);
+        emit(record.id, { type: 'JobQueued', position: 1 });
+        return job(record.id);
+      },
+    },
+    jobs: {
+      async byIds(_viewer, ids) {
+        enter('jobs.byIds');
+        return ids.map((id) => jobs.get(id) ?? null);
+      },
+      async list(_viewer, { first, after }) {
+        enter('jobs.list');
+        return page([...jobs.values()], first, after);
+      },
+      count: async () => jobs.size,
+      async cancel(_viewer, id) {
+        enter('jobs.cancel');
+        if (job(id).finishedAt !== null) throw new CinegraphError('JOB_NOT_CANCELABLE', undefined, { field: ['input', 'jobId'] });
+        update(id, { status: 'CANCELED', finishedAt: new Date() });
+        emit(id, { type: 'JobFinished', status: 'CANCELED' });
+        return job(id);
+      },
+      async retry(_viewer, id) {
+        const record = fakeJob({ ...job(id), id: randomUUID(), status: 'QUEUED', finishedAt: null, retryOfId: id });
+        jobs.set(record.id, record);
+        return record;
+      },
+      queuePosition: async (record) => (record.status === 'QUEUED' ? 1 : null),
+      async events(_viewer, jobId, afterSeq, signal) {
+        enter('jobs.events');
+        job(jobId);
+        return follow(jobId, afterSeq, signal);
+      },
+      previewFrame: async (_viewer, _jobId, _seq, index) => (index < 9 ? Buffer.from(`webp ${index}`) : null),
+    },
+    assets: {
+      async byIds(_viewer, ids) {
+        enter('assets.byIds');
+        return ids.map((id) => assets.get(id) ?? null);
+      },
+      async byJobIds(_viewer, jobIds) {
+        enter('assets.byJobIds');
+        return jobIds.map((id) => [...assets.values()].filter((asset) => asset.jobId === id));
+      },
+      list: async (_viewer, { first, after }) => page([...assets.values()], first, after),
+      count: async () => assets.size,
+      parents: async (_viewer, _id, { first }) => page<AssetRecord>([], first, null),
+      children: async (_viewer, _id, { first }) => page<AssetRecord>([], first, null),
+      async open(sha256) {
+        if (sha256 !== FAKE_SHA256) return null;
+        return {
+          byteSize: FAKE_BYTES.byteLength,
+          async *read(start, end) {
+            yield FAKE_BYTES.subarray(start, end + 1);
+          },
+        };
+      },
+    },
+    system: {
+      status: async () => ({ version: '0.0.0', inference: FAKE_INFERENCE, queueDepth: 0, runningJobs: 0, databaseReady: true }),
+    },
+  };
+}
+
+function fakeJob(change: Partial<JobRecord>): JobRecord {
+  return {
+    id: randomUUID(),
+    ownerId: 'local',
+    task: 'TEXT_TO_VIDEO',
+    status: 'QUEUED',
+    input: {},
+    seed: 1,
+    candidates: 1,
+    sampling: FAKE_INFERENCE.bundle.sampling,
+    modelName: 'fake',
+    modelDigest: FAKE_INFERENCE.bundle.digest,
+    executionProvider: null,
+    warnings: [],
+    attempt: 0,
+    tokensDone: 0,
+    tokensTotal: 0,
+    tokensPerSecond: 0,
+    etaMs: null,
+    lastSeq: 0,
+    errorCode: null,
+    errorMessage: null,
+    createdAt: new Date(),
+    startedAt: null,
+    finishedAt: null,
+    retryOfId: null,
+    ...change,
+  };
+}
+
+function fakeAsset(change: Partial<AssetRecord>): AssetRecord {
+  return {
+    id: randomUUID(),
+    ownerId: 'local',
+    kind: 'VIDEO',
+    origin: 'GENERATED',
+    title: null,
+    tags: [],
+    contentType: 'video/mp4',
+    byteSize: FAKE_BYTES.byteLength,
+    sha256: FAKE_SHA256,
+    width: 16,
+    height: 16,
+    fps: 8,
+    frameCount: 9,
+    durationMs: 1125,
+    hasAudio: false,
+    thumbhash: null,
+    thumbnailSha256: FAKE_SHA256,
+    framesSha256: 'a'.repeat(64),
+    jobId: null,
+    candidate: 0,
+    createdAt: new Date(),
+    ...change,
+  };
+}
+
+function page<T extends { id: string }>(items: readonly T[], first: number, after: string | null): Page<T> {
+  if (first < 1 || first > 100) throw new CinegraphError('PAGE_SIZE_OUT_OF_RANGE', undefined, { field: ['first'] });
+  const start = after === null ? 0 : items.findIndex((item) => item.id === after) + 1;
+  const nodes = items.slice(start, start + first);
+  return { edges: nodes.map((node) => ({ cursor: node.id, node })), hasNextPage: start + first < items.length };
+}

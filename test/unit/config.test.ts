@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+
+describe('loadConfig', () => {
+  it('has a default for everything and cannot be changed', () => {
+    const config = loadConfig({});
+    expect(config).toMatchObject({ port: 4000, host: '127.0.0.1', executionProvider: 'auto', databaseUrl: undefined });
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('reads values', () => {
+    expect(loadConfig({ PORT: '0', ALLOWED_ORIGINS: 'https://a.example, http://b.example/', LOG_LEVEL: 'silent', INFERENCE_THREADS: ' 2 ' })).toMatchObject({
+      port: 0,
+      allowedOrigins: ['https://a.example', 'http://b.example'],
+      logLevel: 'silent',
+      inferenceThreads: 2,
+    });
+  });
+
+  it.each([
+    ['PORT', '70000'],
+    ['PORT', 'http'],
+    ['PORT', '4e3'],
+    ['EXECUTION_PROVIDER', 'gpu'],
+    ['DATABASE_URL', 'mysql://x'],
+    ['MAX_ROWS', '0'],
+    ['ALLOWED_ORIGINS', 'https://a.example/path'],
+    ['PUBLIC_URL', 'ftp://a.example'],
+  ])('refuses %s=%s and names it', (name, value) => {
+    expect(() => loadConfig({ [name]: value })).toThrowError(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(name) }));
+  });
+
+  it('does not print a database password', () => {
+    expect(() => loadConfig({ DATABASE_URL: 'mysql://user:secret@h' })).toThrowError(expect.not.objectContaining({ message: expect.stringContaining('secret') }));
+  });
+
+  it.each(['0.0.0.0', '192.168.1.5', 'box.lan', '::'])('refuses to listen on %s without a login', (host) => {
+    expect(() => loadConfig({ HOST: host })).toThrowError(expect.objectContaining({ message: expect.stringContaining('CINEGRAPH_ALLOW_PUBLIC') }));
+    expect(loadConfig({ HOST: host, CINEGRAPH_ALLOW_PUBLIC: '1' }).host).toBe(host);
+  });
+});
