@@ -18,7 +18,6 @@ const video = z.object({
   fps: z.number().positive(),
   grid: z.tuple([count, count, count]),
   framesPerLatent: count,
-  levels: z.array(count).length(6),
   subCodebooks: z.tuple([count, count]),
   decoder: z.object({ file: bundlePath, states: z.array(z.object({ shape: z.array(count) })) }),
 });
@@ -97,13 +96,10 @@ function parseJson(text: string): unknown {
 /** Rules that span fields; the first broken one in words, undefined when all hold. */
 function findFault({ tasks, video, languageModel: model, text, files }: Manifest): string | undefined {
   const [frames, height, width] = video.grid;
-  const product = (levels: readonly number[]): number => levels.reduce((total, level) => total * level, 1);
   const listed = new Set(files.map((file) => file.path));
   const missing = [model.prefill, model.decode, model.head, video.decoder.file, text.file].find((path) => !listed.has(path));
   if (missing !== undefined) return `files does not list ${missing}`;
   if (listed.size !== files.length) return 'files lists a path twice';
-  if (product(video.levels.slice(0, 3)) !== video.subCodebooks[0]) return 'video.subCodebooks[0] is not the product of the first three levels';
-  if (product(video.levels.slice(3)) !== video.subCodebooks[1]) return 'video.subCodebooks[1] is not the product of the last three levels';
   const output = model.outputRanges.video;
   if (output.size !== video.subCodebooks[0]) return 'languageModel.outputRanges.video.size is not video.subCodebooks[0]';
   if (output.start + output.size > model.outputSize) return 'languageModel.outputRanges.video ends after outputSize';

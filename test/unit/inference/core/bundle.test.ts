@@ -88,7 +88,7 @@ describe('a bundle', () => {
     ['an unknown task', 'tasks.2', 'VIDEO_TO_SMELL', 'tasks.2'],
     ['a path out of the folder', 'text.file', '../secrets', 'text.file'],
     ['a graph that files does not list', 'languageModel.head', 'other.onnx', 'files does not list other.onnx'],
-    ['levels that do not make the codebook', 'video.levels.0', 7, 'subCodebooks[0]'],
+    ['sub-codebooks that the output does not cover', 'video.subCodebooks.0', 7, 'subCodebooks[0]'],
     ['a context that points forwards', 'languageModel.rows.contexts.0.offset', [0, 0, 1], 'does not point backwards'],
     ['a cache too short for prefix and clip', 'languageModel.maxLength', 100, 'prefix and clip need 117'],
     ['an output range beyond the vocabulary', 'languageModel.outputRanges.video.start', 2, 'outputRanges.video'],
