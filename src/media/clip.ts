@@ -40,7 +40,6 @@ const positive = z.number().int().positive();
 
 /** Parent to encoder process. */
 export const encodeRequest = z.object({ id: z.number().int(), width: positive.max(8192), height: positive.max(8192), fps: positive.max(240), frameCount: positive.max(10_000), rgb: bytes });
-export type EncodeRequest = z.infer<typeof encodeRequest>;
 
 /** Encoder process to parent; `ready` once, when FFmpeg is loaded. */
 export const encodeReply = z.discriminatedUnion('type', [

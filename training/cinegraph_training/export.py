@@ -1,0 +1,148 @@
+"""Exports a trained model as a bundle (docs/BUNDLE.md) and checks it in onnxruntime against PyTorch.
+
+    python -m cinegraph_training.export --tokenizer checkpoints/video-tokenizer.pt \\
+        --language-model runs/language-model/decayed.pt --out ../models/cinegraph-small
+"""
+
+import argparse
+import json
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from . import paths, stage
+from .bundle import BundleFacts, write_bundle
+from .check_bundle import compare_decoder, compare_language_model
+from .export_video_decoder import POSITION, export_video_decoder
+from .language_model import PRESETS, LanguageModel, LanguageModelConfig
+from .model_card import LICENCES, model_card
+from .text_tokenizer import TextTokenizer
+from .tiny_bundle import round_to_half
+from .train_video_tokenizer import load_shipped
+from .video_tokenizer import StreamingDecoder, TokenizerConfig, VideoTokenizer
+
+DESCRIPTION = (
+    "A small VideoPoet-like model, trained on two CPU cores: one animated object over a plain, gradient or flower "
+    "background, moved and filmed as the prompt says. 128 x 128 px, 17 frames at 8 fps."
+)
+EXAMPLES = (
+    "a fox bounces on a red background",
+    "a rocket moves up at night",
+    "a large penguin sways on the left on a yellow background",
+    "a butterfly moves right in front of tulips, the camera pans right",
+    "an octopus grows on a purple background",
+    "a robot spins in a meadow, the camera pans left",
+)
+MAXIMUM_BYTES = 40_000_000
+
+
+def load_language_model(path: Path | None, weights: str = "model") -> tuple[LanguageModel, dict]:
+    """A checkpoint's model, rounded to float16 as the bundle stores it, and its counters. Without a path: untrained."""
+    if path is None:
+        torch.manual_seed(0)
+        model, state = LanguageModel(PRESETS["small"]), {"step": 0, "seconds": 0.0, "clips": 0}
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        model = LanguageModel(LanguageModelConfig.from_dict(state["config"]))
+        model.load_state_dict({name: value.float() for name, value in state[weights].items()})
+    round_to_half(model)
+    return model.eval().requires_grad_(False), {name: state[name] for name in ("step", "seconds", "clips")}
+
+
+def load_video_tokenizer(path: Path) -> VideoTokenizer:
+    """The shipped form (float16 weights) or a training checkpoint (its averaged weights)."""
+    state = torch.load(path, map_location="cpu", weights_only=False)
+    if "weights" in state:
+        return load_shipped(path)
+    tokenizer = VideoTokenizer(TokenizerConfig(**state["config"]))
+    tokenizer.load_state_dict(state["average"])
+    return tokenizer.eval().requires_grad_(False)
+
+
+def training_commit() -> str:
+    """The repository's commit, or "uncommitted"."""
+    found = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=paths.TRAINING, capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() if found.returncode == 0 else "uncommitted"
+
+
+def export(options: argparse.Namespace, known_words: list[str]) -> dict:
+    """Writes the bundle and compares it; returns the manifest. Raises when a graph differs from PyTorch."""
+    model, counters = load_language_model(options.language_model, options.weights)
+    streaming = StreamingDecoder(load_video_tokenizer(options.tokenizer))
+    round_to_half(streaming)
+    text_tokenizer = TextTokenizer.load(options.text_tokenizer)
+    evaluation = json.loads(options.evaluation.read_text(encoding="utf-8")) if options.evaluation else {}
+    height, width = (size * POSITION for size in model.config.grid[1:])
+    name = options.out.resolve().name
+    facts = BundleFacts(
+        name=name,
+        description=DESCRIPTION,
+        created_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        training_commit=training_commit(),
+        pixels_per_position=POSITION,
+        known_words=known_words,
+        examples=list(EXAMPLES),
+        model_card=model_card(name, model, counters, evaluation),
+        evaluation=evaluation,
+        licences=[dict(entry) for entry in LICENCES],
+        sampling={"temperature": options.temperature, "topK": 0, "topP": options.top_p, "guidance": options.guidance},
+    )
+    manifest = write_bundle(
+        options.out,
+        facts,
+        model,
+        text_tokenizer,
+        lambda graph: export_video_decoder(graph, streaming, height, width),
+    )
+    size = sum(entry["byteSize"] for entry in manifest["files"])
+    print(f"{options.out}: {size / 1e6:.1f} MB, language model step {counters['step']}")
+    if size > MAXIMUM_BYTES:
+        raise SystemExit(f"the bundle is larger than {MAXIMUM_BYTES / 1e6:.0f} MB")
+    check(options.out, model, streaming, manifest)
+    return manifest
+
+
+def check(folder: Path, model: LanguageModel, streaming: StreamingDecoder, manifest: dict) -> None:
+    """Raises SystemExit unless the graphs agree with PyTorch and the decoder streams bit for bit."""
+    found = compare_language_model(folder, model, steps=40)
+    print("language model:", {name: float(f"{value:.3g}") for name, value in found.items()})
+    config = model.config
+    shapes = [state["shape"] for state in manifest["video"]["decoder"]["states"]]
+    codes = torch.stack([torch.randint(size, config.grid) for size in config.sub_codebooks], dim=-1)
+    zeros = [torch.zeros(shape) for shape in shapes]
+    frames = compare_decoder(folder, lambda clip: streaming(clip, zeros)[0], codes, shapes)
+    print("video decoder:", {name: float(f"{value:.3g}") for name, value in frames.items()})
+    worst = max(found[name] for name in ("keys", "logits", "hidden", "logits_b"))
+    if worst > 1e-3 or frames["frames"] > 1e-3 or frames["streamed"] != 0 or frames["states"] != 0:
+        raise SystemExit("the exported graphs do not agree with PyTorch")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Exports a bundle and checks it.")
+    parser.add_argument("--tokenizer", type=Path, default=paths.CHECKPOINTS / "video-tokenizer.pt")
+    parser.add_argument(
+        "--language-model", type=Path, help="decayed.pt, checkpoint.pt or the compact one; else untrained"
+    )
+    parser.add_argument("--weights", choices=("model", "average"), default="model")
+    parser.add_argument("--text-tokenizer", type=Path, default=paths.RUNS / "text-tokenizer.json")
+    parser.add_argument("--evaluation", type=Path, help="JSON of evaluate_language_model")
+    parser.add_argument("--out", type=Path, default=paths.TRAINING.parent / "models" / "cinegraph-small")
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--top-p", type=float, default=0.95)
+    parser.add_argument("--guidance", type=float, default=3.0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    known = stage.known_words()
+    for text in EXAMPLES:
+        unknown = set(text.replace(",", "").split()) - set(known)
+        if unknown:
+            raise SystemExit(f"example words that no caption contains: {unknown}")
+    export(options, known)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""The language model's three ONNX graphs (docs/BUNDLE.md): prefill, decode, head. Shapes as in language_model.py."""
+
+from pathlib import Path
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from .language_model import NORM_EPSILON, LanguageModel, LanguageModelConfig
+from .onnx_graph import Graph, WeightFile
+
+MICROSOFT = "com.microsoft"
+
+
+def export_language_model(model: LanguageModel, folder: Path) -> None:
+    """Writes `lm-prefill.onnx`, `lm-decode.onnx`, `lm-head.onnx` and their shared `lm-weights.bin`."""
+    weights = WeightFile(folder / "lm-weights.bin")
+    parameters = {name: value.detach().float().numpy() for name, value in model.named_parameters()}
+    tables = {"cos": model.cos.numpy(), "sin": model.sin.numpy()}
+    for file, write in (("lm-decode", _decode), ("lm-prefill", _prefill), ("lm-head", _head)):
+        graph = Graph(file, weights)
+        write(graph, model.config, parameters, tables)
+        graph.save(folder / f"{file}.onnx")
+    weights.write()
+
+
+def _linear(graph: Graph, parameters: dict, name: str, value: str) -> str:
+    return graph.node("MatMul", [value, graph.weight(name, parameters[f"{name}.weight"].T)])
+
+
+def _norm_weight(graph: Graph, parameters: dict, name: str) -> str:
+    return graph.weight(name, parameters[f"{name}.weight"])
+
+
+def _swiglu(graph: Graph, config: LanguageModelConfig, parameters: dict, block: str, value: str) -> str:
+    """Packed gate|up, SiLU (`x * sigmoid(x)` is QuickGelu with alpha 1), down."""
+    packed = _linear(graph, parameters, f"{block}.gate_up", value)
+    gate, up = graph.node("Split", [packed, graph.constant([config.mlp_width] * 2)], 2, axis=-1)
+    active = graph.node("QuickGelu", [gate], domain=MICROSOFT, alpha=1.0)
+    return _linear(graph, parameters, f"{block}.down", graph.node("Mul", [active, up]))
+
+
+def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, tables: dict) -> None:
+    """One output position per row; the caches are read and written in place (past and present share memory)."""
+    cache_shape = ["B", config.kv_heads, "M", config.head_dim]
+    rows = graph.input("row_ids", "int64", ["B", config.rows_per_position])
+    for layer in range(config.layers):
+        graph.input(f"past_key_{layer}", "float", cache_shape)
+        graph.input(f"past_value_{layer}", "float", cache_shape)
+    graph.input("seqlens_k", "int32", ["B"])
+    total = graph.input("total_sequence_length", "int32", [])
+    # First output: a Sequence. onnxruntime-node throws on it after the run, before it would copy every fetched tensor;
+    # the engine catches exactly that and reads the tensors that it bound.
+    graph.node("SequenceConstruct", [total], ["aa_sentinel"])
+    graph.outputs.append(
+        helper.make_value_info(
+            "aa_sentinel", helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.INT32, []))
+        )
+    )
+    table = graph.weight("table", parameters["table"], widen=False)
+    gathered = graph.node("Cast", [graph.node("Gather", [table, rows])], to=TensorProto.FLOAT)
+    residual = graph.node("ReduceSum", [gathered, graph.constant([1])], keepdims=1)  # [B, 1, d]
+    cos, sin = (graph.constant(tables[name], np.float32) for name in ("cos", "sin"))
+    update = None
+    for layer in range(config.layers):
+        block = f"blocks.{layer}"
+        normed, residual = _skip_norm(graph, parameters, f"{block}.attention_norm", residual, update)
+        qkv = _linear(graph, parameters, f"{block}.qkv", normed)
+        attended, *_ = graph.node(
+            "GroupQueryAttention",
+            [qkv, "", "", f"past_key_{layer}", f"past_value_{layer}", "seqlens_k", total, cos, sin],
+            [f"attended_{layer}", f"present_key_{layer}", f"present_value_{layer}"],
+            domain=MICROSOFT,
+            num_heads=config.heads,
+            kv_num_heads=config.kv_heads,
+            do_rotary=1,
+            rotary_interleaved=0,
+            scale=config.head_dim**-0.5,
+        )
+        update = _linear(graph, parameters, f"{block}.out", attended)
+        normed, residual = _skip_norm(graph, parameters, f"{block}.mlp_norm", residual, update)
+        update = _swiglu(graph, config, parameters, block, normed)
+    normed, _ = _skip_norm(graph, parameters, "norm", residual, update)
+    graph.node("Squeeze", [normed, graph.constant([1])], ["hidden"])
+    graph.node("MatMul", ["hidden", graph.weight("head_a", parameters["head_a.weight"].T)], ["logits"])
+    graph.output("logits", "float", ["B", config.output_size])
+    graph.output("hidden", "float", ["B", config.width])
+    for layer in range(config.layers):
+        graph.output(f"present_key_{layer}", "float", cache_shape)
+        graph.output(f"present_value_{layer}", "float", cache_shape)
+
+
+def _skip_norm(graph: Graph, parameters: dict, name: str, residual: str, update: str | None) -> tuple[str, str]:
+    """RMSNorm of `residual + update` and that sum."""
+    weight = _norm_weight(graph, parameters, name)
+    if update is None:
+        normed = graph.node("SimplifiedLayerNormalization", [residual, weight], axis=-1, epsilon=NORM_EPSILON)
+        return normed, residual
+    stem = name.replace(".", "_")
+    graph.node(
+        "SkipSimplifiedLayerNormalization",
+        [residual, update, weight],
+        [f"{stem}_normed", "", "", f"{stem}_sum"],
+        domain=MICROSOFT,
+        epsilon=NORM_EPSILON,
+    )
+    return f"{stem}_normed", f"{stem}_sum"
+
+
+def _rms_norm(graph: Graph, parameters: dict, name: str, value: str) -> str:
+    """RMSNorm from standard operators."""
+    square = graph.node("Mul", [value, value])
+    mean = graph.node("ReduceMean", [square, graph.constant([-1])], keepdims=1)
+    root = graph.node("Sqrt", [graph.node("Add", [mean, graph.constant(NORM_EPSILON, np.float32)])])
+    return graph.node("Mul", [graph.node("Div", [value, root]), _norm_weight(graph, parameters, name)])
+
+
+def _rotate(graph: Graph, value: str, half: int, cos: str, sin: str) -> str:
+    """Half-split rotary form on `[..., P, hd]` with tables `[P, hd / 2]`."""
+    first, second = graph.node("Split", [value, graph.constant([half, half])], 2, axis=-1)
+    left = graph.node("Sub", [graph.node("Mul", [first, cos]), graph.node("Mul", [second, sin])])
+    right = graph.node("Add", [graph.node("Mul", [second, cos]), graph.node("Mul", [first, sin])])
+    return graph.node("Concat", [left, right], axis=-1)
+
+
+def _prefill(graph: Graph, config: LanguageModelConfig, parameters: dict, tables: dict) -> None:
+    """The prefix in both directions: rotated keys, and values, of every layer. The last layer stops there."""
+    rows = graph.input("row_ids", "int64", [1, "P"])
+    table = graph.weight("table", parameters["table"], widen=False)
+    x = graph.node("Cast", [graph.node("Gather", [table, rows])], to=TensorProto.FLOAT)  # [1, P, d]
+    length = graph.node("Shape", [rows], start=1, end=2)
+    zero = graph.constant([0])
+    cos, sin = (
+        graph.node("Slice", [graph.constant(tables[name], np.float32), zero, length, zero]) for name in ("cos", "sin")
+    )
+    for layer in range(config.layers):
+        block = f"blocks.{layer}"
+        qkv = _linear(graph, parameters, f"{block}.qkv", _rms_norm(graph, parameters, f"{block}.attention_norm", x))
+        query, key, value = _prefill_heads(graph, config, qkv, cos, sin, layer)
+        if layer == config.layers - 1:
+            break
+        attended = _attend(graph, config, query, key, value)
+        x = graph.node("Add", [x, _linear(graph, parameters, f"{block}.out", attended)])
+        normed = _rms_norm(graph, parameters, f"{block}.mlp_norm", x)
+        packed = _linear(graph, parameters, f"{block}.gate_up", normed)
+        gate, up = graph.node("Split", [packed, graph.constant([config.mlp_width] * 2)], 2, axis=-1)
+        active = graph.node("Mul", [gate, graph.node("Sigmoid", [gate])])
+        x = graph.node("Add", [x, _linear(graph, parameters, f"{block}.down", graph.node("Mul", [active, up]))])
+    for kind in ("key", "value"):
+        for layer in range(config.layers):
+            graph.output(f"{kind}_{layer}", "float", [1, config.kv_heads, "P", config.head_dim])
+
+
+def _prefill_heads(graph: Graph, config: LanguageModelConfig, qkv: str, cos: str, sin: str, layer: int):
+    """Packed qkv `[1, P, (H + 2 Kv) hd]` -> rotated query `[1, H, P, hd]`, rotated key and value `[1, Kv, P, hd]`."""
+    heads = config.heads + 2 * config.kv_heads
+    split = graph.node("Reshape", [qkv, graph.constant([1, -1, heads, config.head_dim])])
+    split = graph.node("Transpose", [split], perm=[0, 2, 1, 3])
+    sizes = graph.constant([config.heads, config.kv_heads, config.kv_heads])
+    query, key, value = graph.node("Split", [split, sizes], 3, axis=1)
+    half = config.head_dim // 2
+    key = graph.node("Identity", [_rotate(graph, key, half, cos, sin)], [f"key_{layer}"])
+    value = graph.node("Identity", [value], [f"value_{layer}"])
+    if layer == config.layers - 1:
+        return query, key, value
+    return _rotate(graph, query, half, cos, sin), key, value
+
+
+def _attend(graph: Graph, config: LanguageModelConfig, query: str, key: str, value: str) -> str:
+    """Softmax attention without a mask; `H / Kv` query heads share a key-value head. -> `[1, P, H hd]`."""
+    group = config.heads // config.kv_heads
+    query = graph.node("Reshape", [query, graph.constant([config.kv_heads, group, -1, config.head_dim])])
+    key = graph.node("Reshape", [key, graph.constant([config.kv_heads, 1, -1, config.head_dim])])
+    value = graph.node("Reshape", [value, graph.constant([config.kv_heads, 1, -1, config.head_dim])])
+    scaled = graph.node("Mul", [query, graph.constant(config.head_dim**-0.5, np.float32)])
+    scores = graph.node("MatMul", [scaled, graph.node("Transpose", [key], perm=[0, 1, 3, 2])])
+    attended = graph.node("MatMul", [graph.node("Softmax", [scores], axis=-1), value])
+    merged = graph.node("Reshape", [attended, graph.constant([1, config.heads, -1, config.head_dim])])
+    merged = graph.node("Transpose", [merged], perm=[0, 2, 1, 3])
+    return graph.node("Reshape", [merged, graph.constant([1, -1, config.heads * config.head_dim])])
+
+
+def _head(graph: Graph, config: LanguageModelConfig, parameters: dict, tables: dict) -> None:
+    """Sub-token `b` from the hidden state and the chosen sub-token `a`."""
+    hidden = graph.input("hidden", "float", ["B", config.width])
+    chosen = graph.input("a", "int64", ["B"])
+    table = graph.weight("embedding_of_a", parameters["embedding_of_a"], widen=False)
+    embedded = graph.node("Cast", [graph.node("Gather", [table, chosen])], to=TensorProto.FLOAT)
+    inner = _linear(graph, parameters, "head_b_in", graph.node("Add", [hidden, embedded]))
+    active = graph.node("QuickGelu", [inner], domain=MICROSOFT, alpha=1.0)
+    weight = graph.weight("head_b_out", parameters["head_b_out.weight"].T)
+    graph.node("MatMul", [active, weight], ["logits_b"])
+    graph.output("logits_b", "float", ["B", config.sub_codebooks[1]])

@@ -1,0 +1,120 @@
+"""Fit the two-level codebook of the video tokenizer: PCA of the blocks, then k-means within k-means.
+
+`python -m cinegraph_training.fit_codebook [--clips 6000]` writes `checkpoints/video-codebook.pt`.
+
+A block is what one code describes: 4 frames x 16 x 16 px x 3 colours = 3,072 numbers. Blocks that occur twice are
+counted once, so that plain backgrounds do not use up the codes; the coarse level has 512 centres, each of them 125 fine
+ones. No gradients: minutes on one core, where training an FSQ encoder took an hour to a worse result (LOG.md).
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from .log import log_line, save_atomically
+from .paths import CHECKPOINTS
+from .tokenizer_data import KINDS, Sources, load_sources
+
+CODEBOOK = CHECKPOINTS / "video-codebook.pt"
+COARSE, FINE = 512, 125
+BLOCK = (4, 16, 16, 3)
+SHARES = (0.96, 0.02, 0.02)
+
+
+def clip_blocks(clip: Tensor) -> Tensor:
+    """uint8 or float clip `[1 + 4 (T - 1), H, W, 3]` -> blocks `[T, H/16, W/16, 3072]`; the first frame is repeated."""
+    padded = torch.cat([clip[:1].expand(3, -1, -1, -1), clip])
+    frames, height, width, _ = padded.shape
+    split = padded.view(frames // 4, 4, height // 16, 16, width // 16, 16, 3)
+    return split.permute(0, 2, 4, 1, 3, 5, 6).flatten(3)
+
+
+def draw_blocks(sources: Sources, rng: np.random.Generator, count: int):
+    """Yield `[n, 3072]` uint8 blocks of `count` clips, those seen before left out."""
+    key = np.random.default_rng(5).integers(-(2**31), 2**31, 3072).astype(np.float64)
+    seen: set[float] = set()
+    for _ in range(count):
+        clip, _ = sources.sample(rng, str(rng.choice(KINDS, p=SHARES)))
+        blocks = clip_blocks(torch.from_numpy(clip)).flatten(0, 2).numpy()
+        marks = blocks.astype(np.float64) @ key
+        fresh = [i for i, mark in enumerate(marks) if mark not in seen and not seen.add(mark)]
+        yield blocks[fresh]
+
+
+def nearest(points: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
+    """Index of and squared distance to the nearest centre; `[n, D]`, `[k, D]` -> `[n]`, `[n]`."""
+    norms = centers.square().sum(1)
+    indices, distances = [], []
+    for part in points.split(16384):
+        distance, index = (norms - 2 * part @ centers.T).min(1)
+        indices.append(index)
+        distances.append(distance + part.square().sum(1))
+    return torch.cat(indices), torch.cat(distances).clamp_min(0)
+
+
+def k_means(points: Tensor, count: int, rounds: int) -> Tensor:
+    """`[n, D]` -> centres `[count, D]`; a centre that loses its points moves to a point far from its own."""
+    if len(points) <= count:
+        return torch.cat([points, points[:1].expand(count - len(points), -1)])
+    centers = points[torch.randperm(len(points))[:count]].clone()
+    for _ in range(rounds):
+        index, distance = nearest(points, centers)
+        sums = torch.zeros_like(centers).index_add_(0, index, points)
+        counts = torch.bincount(index, minlength=count)
+        centers = sums / counts.clamp_min(1)[:, None]
+        empty = (counts == 0).nonzero().flatten()
+        if len(empty):
+            centers[empty] = points[torch.multinomial(distance + 1e-9, len(empty))]
+    return centers
+
+
+def fit(sources: Sources, clips: int, dimensions: int) -> dict:
+    """The whole codebook."""
+    rng = np.random.default_rng(2024)
+    first = torch.from_numpy(np.concatenate(list(draw_blocks(sources, rng, 400)))).float() / 255
+    first = first[torch.randperm(len(first))[:24000]]
+    mean = first.mean(0)
+    centered = first - mean
+    covariance = centered.T @ centered / len(centered)
+    variances, vectors = torch.linalg.eigh(covariance)
+    basis = vectors[:, -dimensions:].flip(1).contiguous()  # [3072, D]
+    kept = float(variances[-dimensions:].sum() / variances.sum())
+    print(f"PCA: {dimensions} of 3072 dimensions keep {kept:.2%} of the variance", flush=True)
+    projected = []
+    for blocks in tqdm(draw_blocks(sources, rng, clips), total=clips, desc="blocks"):
+        projected.append((torch.from_numpy(blocks).float() / 255 - mean) @ basis)
+    points = torch.cat(projected)
+    print(f"{len(points)} distinct blocks", flush=True)
+    sample = points[torch.randperm(len(points))[:120_000]]
+    coarse = k_means(sample, COARSE, 12)
+    index, distance = nearest(points, coarse)
+    print(f"coarse: {float(distance.mean()) / 3072:.6f} mean square error", flush=True)
+    fine = torch.zeros(COARSE, FINE, dimensions)
+    for cell in tqdm(range(COARSE), desc="fine"):
+        fine[cell] = k_means(points[index == cell], FINE, 10)
+    return {"mean": mean, "basis": basis, "coarse": coarse, "fine": fine, "kept": kept, "blocks": len(points)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=6000)
+    parser.add_argument("--dimensions", type=int, default=64)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    started = time.monotonic()
+    codebook = fit(load_sources("train"), options.clips, options.dimensions)
+    stored = {n: v.half() if isinstance(v, Tensor) else v for n, v in codebook.items()}
+    save_atomically(stored, CODEBOOK)
+    log_line(
+        f"two-level codebook, {codebook['blocks']} distinct blocks of {options.clips} clips, {options.dimensions}"
+        f" dimensions ({codebook['kept']:.2%} of the variance), {(time.monotonic() - started) / 60:.1f} min."
+    )
+
+
+if __name__ == "__main__":
+    main()

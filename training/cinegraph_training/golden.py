@@ -1,0 +1,130 @@
+"""Golden fixtures for the TypeScript engine: what PyTorch computes in float32 from the tiny bundle's weights.
+
+`tiny-bundle.json` holds ids and an index of tensors; `tiny-bundle.bin` holds the tensors, little-endian, one after the
+other at `byteOffset`. The engine must agree to 1e-3 relative in logits, exactly in greedy tokens, to 1/255 in pixels.
+`text-tokenizer.json` holds strings with their normal form and ids.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .language_model import KeyValueCache, LanguageModel, output_rows, prefix_rows
+from .sample import generate
+from .text_tokenizer import TextTokenizer, normalise
+
+PROMPTS = (
+    ("TEXT_TO_VIDEO", "a fox bounces on a red background"),
+    ("TEXT_TO_VIDEO", "An OCTOPUS spins  against a green backdrop, zoom in"),
+    ("TEXT_TO_IMAGE", "a small rocket in front of tulips"),
+    ("TEXT_TO_VIDEO", ""),
+)
+STRINGS = (
+    "a fox bounces on a red background",
+    "A Polar BEAR",
+    "  two  spaces\tand\na newline  ",
+    "comma, stop. question? (brackets) -dash- under_score",
+    "zoom-in 42 times, 3d",
+    "caf\u00e9 na\u00efve \u00fcber stra\u00dfe \u0130stanbul",
+    "\ufb01 \u2460 \uff26\uff2f\uff38 \u00bd",
+    "\u65e5\u672c\u8a9e\u306e\u30c6\u30ad\u30b9\u30c8",
+    "\U0001f98a fox \U0001f469\u200d\U0001f680 \U0001f1e9\U0001f1ea",
+    "no\u00a0break\u2003em\u3000ideographic\ufeffbom",
+    "e\u0301 combining, \u00e9 composed",
+    "\u0391\u03a3 \u039f\u0394\u039f\u03a3 sigma",
+    "\x00\x1f\x7f control",
+    "",
+    "   ",
+    "!",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+)
+STEPS = 24  # steps whose logits are kept
+GUIDANCE = 3.0
+
+
+class TensorFile:
+    """Tensors one after the other in one little-endian file, and their index."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.content = bytearray()
+        self.index: dict[str, dict] = {}
+
+    def add(self, name: str, values, dtype: str) -> None:
+        array = np.ascontiguousarray(np.asarray(values), dtype=np.dtype(dtype).newbyteorder("<"))
+        self.content.extend(b"\0" * (-len(self.content) % 8))
+        self.index[name] = {"dtype": dtype, "shape": list(array.shape), "byteOffset": len(self.content)}
+        self.content.extend(array.tobytes())
+
+
+@torch.no_grad()
+def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTokenizer) -> None:
+    """Writes the three fixture files into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = TensorFile("tiny-bundle.bin")
+    texts = [tokenizer.encode(prompt) for _, prompt in PROMPTS]
+    fixtures = {
+        "about": "Written by cinegraph_training.golden; PyTorch float32 on the tiny bundle's float16 weights.",
+        "tensorFile": tensors.name,
+        "prompts": [
+            {
+                "task": task,
+                "prompt": prompt,
+                "textIds": text,
+                "prefixRows": prefix_rows(model.config, task, text),
+                "unconditionalRows": prefix_rows(model.config, task, None),
+            }
+            for (task, prompt), text in zip(PROMPTS, texts, strict=True)
+        ],
+        "guidance": GUIDANCE,
+        "steps": STEPS,
+    }
+    _forced_steps(tensors, model, texts[0])
+    clips = {
+        "greedy.video": generate(model, [texts[0]], temperature=0),
+        "greedy.guided": generate(model, [texts[0]], temperature=0, guidance=GUIDANCE),
+        "greedy.guided.second": generate(model, [texts[1]], temperature=0, guidance=GUIDANCE),
+        "greedy.image": generate(model, [texts[2]], "TEXT_TO_IMAGE", temperature=0),
+    }
+    for name, codes in clips.items():
+        tensors.add(f"{name}.codes", codes[0], "int32")  # [T, H, W, 2]
+    for name in ("greedy.video", "greedy.image"):
+        frames, _ = decoder(clips[name][0], decoder.initial_states())
+        tensors.add(f"{name}.frames", (frames[3:] * 255).round(), "uint8")  # [1 + 4 (T - 1), 3, height, width]
+    fixtures["tensors"] = tensors.index
+    (folder / tensors.name).write_bytes(bytes(tensors.content))
+    _write_json(folder / "tiny-bundle.json", fixtures)
+    strings = [{"text": text, "normalised": normalise(text), "ids": tokenizer.encode(text)} for text in STRINGS]
+    _write_json(folder / "text-tokenizer.json", {"tokenizer": "tiny-bundle", "cases": strings})
+
+
+def _forced_steps(tensors: TensorFile, model: LanguageModel, text: list[int]) -> None:
+    """Prefill caches of the first prompt, then logits of steps fed with arbitrary but fixed tokens."""
+    config = model.config
+    prefix = torch.tensor([prefix_rows(config, "TEXT_TO_VIDEO", text)])
+    valid = torch.ones_like(prefix, dtype=torch.bool)
+    cache = KeyValueCache(config, 1)
+    model.prefill(prefix, valid, cache)
+    for layer in range(config.layers):
+        tensors.add(f"prefill.key_{layer}", cache.keys[layer][:, :, : cache.length], "float32")
+        tensors.add(f"prefill.value_{layer}", cache.values[layer][:, :, : cache.length], "float32")
+    step = torch.arange(config.positions)
+    codes = torch.stack((step * 37 % config.sub_codebooks[0], step * 11 % config.sub_codebooks[1]), dim=1)[None]
+    rows = output_rows(config, codes, 0, STEPS)
+    kept: dict[str, list[torch.Tensor]] = {"logits": [], "hidden": [], "logits_b": []}
+    for index in range(STEPS):
+        valid = torch.ones(1, cache.length + 1, dtype=torch.bool)
+        hidden = model.step(rows[:, index], valid, cache)
+        kept["hidden"].append(hidden[0])
+        kept["logits"].append(model.logits_a(hidden)[0])
+        kept["logits_b"].append(model.logits_b(hidden, codes[:, index, 0])[0])
+    tensors.add("forced.codes", codes[0, :STEPS], "int32")  # [steps, 2]: the token of step i, fed from step i + 1 on
+    tensors.add("forced.row_ids", rows[0], "int32")  # [steps, K]
+    for name, values in kept.items():
+        tensors.add(f"forced.{name}", torch.stack(values), "float32")  # logits_b: given forced.codes[i][0]
+
+
+def _write_json(path: Path, value: dict) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=True, indent=1) + "\n", encoding="utf-8")

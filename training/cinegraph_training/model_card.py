@@ -1,0 +1,65 @@
+# ruff: noqa: E501 (prose)
+"""The text of a bundle's MODEL_CARD.md, and the licences of what the model was trained on."""
+
+import json
+
+from . import attributes, stage
+from .language_model import LanguageModel
+
+LICENCES = (
+    {"name": "Fluent emoji (animated, @lobehub/fluent-emoji-anim)", "licence": "MIT", "use": "training data: objects"},
+    {"name": "unicode-emoji-json", "licence": "MIT", "use": "training data: names"},
+    {"name": "emojilib", "licence": "MIT", "use": "training data: synonyms"},
+    {"name": "TensorFlow flowers", "licence": "CC BY", "use": "training data: photo backgrounds and tokenizer"},
+    {"name": "Real clips (friday, rabbit320, crystal, elf, frog, monster, pig, rabbit)", "licence": "CC0", "use": "training data: tokenizer"},
+    {"name": "Real clips (bottle-detection, one-by-one-person)", "licence": "CC BY 4.0", "use": "training data: tokenizer"},
+    {"name": "Real clips (cups, blocks, coffee, bedroom)", "licence": "Apache-2.0", "use": "training data: tokenizer"},
+    {"name": "Big Buck Bunny (Blender Foundation)", "licence": "CC BY 3.0", "use": "training data: tokenizer"},
+)  # fmt: skip
+
+LIMITS = """\
+- It knows one moving object per clip, from the list above, and no others. "Two dogs" or "a dog chasing a cat" does not work.
+- Pictures are 128 x 128 px, made of blocks of 16 px: the tokenizer keeps shapes and colours, not fine detail.
+- English only, and only the words of its captions (`knownWords` in the manifest). Other words are ignored or mislead it.
+- Clips are 17 frames at 8 fps, about two seconds. No sound.
+- It was trained for hours on two CPU cores. Objects are sometimes confused or malformed; the figures below say how often.
+- Every tenth combination of object, motion and background was kept out of training; the figures are for those.
+- It cannot draw people, places or text, and has seen no photographs of people beyond two of the tokenizer's clips.
+"""
+
+
+def model_card(name: str, model: LanguageModel, counters: dict, evaluation: dict) -> str:
+    """Markdown: what the model is, knows, cannot do, and its figures with their anchors."""
+    config = model.config
+    millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+    figures = f"```json\n{json.dumps(evaluation, indent=2)}\n```" if evaluation else "Not evaluated yet."
+    if counters["step"] == 0:
+        figures = "**Untrained weights: this bundle draws noise.** It exists to test shapes and speed."
+    licences = "\n".join(f"- {entry['name']}: {entry['licence']} ({entry['use']})" for entry in LICENCES)
+    return f"""# {name}
+
+A small VideoPoet-like model (arXiv 2312.14125): text in, image or video tokens out, one autoregressive transformer.
+
+- Language model: {config.layers} layers, width {config.width}, {config.heads} heads ({config.kv_heads} key-value heads), {millions:.1f} M parameters; trained for
+  {counters["step"]} steps on {counters["clips"]} clips and pictures (repeats counted), {counters["seconds"] / 3600:.1f} core hours.
+- Video tokenizer: 4 x 16 x 16 compression, a two-level codebook of 512 x 125 entries and a causal convolutional decoder; 128 x 128 px,
+  17 frames at 8 fps.
+
+## What it can draw
+
+- Objects: {", ".join(stage.OBJECTS)}.
+- Backgrounds: plain ({", ".join(attributes.PLAIN_BACKGROUNDS)}), {", ".join(attributes.GRADIENT_BACKGROUNDS)}, and blurred {", ".join(attributes.PHOTO_BACKGROUNDS)}.
+- Motion: {", ".join(attributes.MOTIONS)}. Camera: {", ".join(stage.CAMERAS)}.
+- Size: {", ".join(attributes.SIZES)}. Place: {", ".join(attributes.PLACES)}.
+
+## What it cannot
+
+{LIMITS}
+## Figures
+
+{figures}
+
+## Data and licences
+
+{licences}
+"""

@@ -1,0 +1,107 @@
+"""A small builder of ONNX graphs: nodes one by one, weights as float16 in a shared external file."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 21
+IR_VERSION = 10
+ALIGNMENT = 64  # bytes between the starts of two weights in the external file
+
+DATA_TYPES = {
+    "float": TensorProto.FLOAT,
+    "float16": TensorProto.FLOAT16,
+    "int64": TensorProto.INT64,
+    "int32": TensorProto.INT32,
+}
+
+
+class WeightFile:
+    """External data of one or more graphs. A weight that is added twice under one name is stored once."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.content = bytearray()
+        self.places: dict[str, tuple[int, int, tuple[int, ...]]] = {}
+
+    def add(self, name: str, values: np.ndarray) -> tuple[int, int]:
+        """Stores `values` as float16; returns byte offset and length."""
+        if name not in self.places:
+            data = np.ascontiguousarray(values, dtype="<f2").tobytes()
+            self.content.extend(b"\0" * (-len(self.content) % ALIGNMENT))
+            self.places[name] = (len(self.content), len(data), values.shape)
+            self.content.extend(data)
+        offset, length, shape = self.places[name]
+        if shape != values.shape:
+            raise ValueError(f"weight {name} was stored with shape {shape}, now {values.shape}")
+        return offset, length
+
+    def write(self) -> None:
+        self.path.write_bytes(bytes(self.content))
+
+
+class Graph:
+    """Collects nodes and initializers; every method returns the name of the value it made."""
+
+    def __init__(self, name: str, weights: WeightFile):
+        self.name = name
+        self.weights = weights
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: dict[str, TensorProto] = {}
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+        self._count = 0
+        self._contrib = False
+
+    def input(self, name: str, kind: str, shape: list) -> str:
+        self.inputs.append(helper.make_tensor_value_info(name, DATA_TYPES[kind], shape))
+        return name
+
+    def output(self, name: str, kind: str, shape: list) -> str:
+        self.outputs.append(helper.make_tensor_value_info(name, DATA_TYPES[kind], shape))
+        return name
+
+    def node(self, operator: str, inputs: list[str], outputs: list[str] | int = 1, domain: str = "", **attributes):
+        """Adds a node. `outputs` is a count (names are made up) or the names; one output is returned as a string."""
+        if isinstance(outputs, int):
+            self._count += 1
+            stem = f"{operator.lower()}_{self._count}"
+            outputs = [stem] if outputs == 1 else [f"{stem}_{index}" for index in range(outputs)]
+        self._contrib = self._contrib or domain != ""
+        self.nodes.append(helper.make_node(operator, inputs, outputs, domain=domain, **attributes))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def constant(self, values, dtype=np.int64) -> str:
+        """A small inline initializer; equal ones are shared."""
+        array = np.asarray(values, dtype=dtype)
+        key = f"const_{array.dtype.name}_{'x'.join(map(str, array.shape))}_{array.tobytes().hex()}"
+        if len(key) > 120:
+            self._count += 1
+            key = f"const_{self._count}"
+        if key not in self.initializers:
+            self.initializers[key] = numpy_helper.from_array(array, key)
+        return key
+
+    def weight(self, name: str, values: np.ndarray, widen: bool = True) -> str:
+        """A float16 initializer in the external file, followed by a Cast to float32 (folded at load) if `widen`."""
+        half = f"{name}.f16"
+        if half not in self.initializers:
+            offset, length = self.weights.add(name, values)
+            tensor = TensorProto(name=half, data_type=TensorProto.FLOAT16, dims=values.shape)
+            tensor.data_location = TensorProto.EXTERNAL
+            for key, value in (("location", self.weights.path.name), ("offset", offset), ("length", length)):
+                tensor.external_data.add(key=key, value=str(value))
+            self.initializers[half] = tensor
+            if widen:
+                self.node("Cast", [half], [name], to=TensorProto.FLOAT)
+        return name if widen else half
+
+    def save(self, path: Path) -> None:
+        graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, list(self.initializers.values()))
+        opsets = [helper.make_opsetid("", OPSET)]
+        if self._contrib:
+            opsets.append(helper.make_opsetid("com.microsoft", 1))
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="cinegraph")
+        path.write_bytes(model.SerializeToString(deterministic=True))

@@ -1,0 +1,184 @@
+"""Fetch and prepare the material of the rendered world.
+
+`python -m cinegraph_training.prepare [--data FOLDER] [--all]` writes into the cache:
+
+* `sprites.npz`: animated Fluent emoji (MIT, npm `@lobehub/fluent-emoji-anim-1..4`), `[concepts, 17, 96, 96, 4]` uint8,
+  premultiplied RGBA at 8 fps;
+* `photos.npz`: flower photos as `[256, 256, 3]` squares by class, the first few as backgrounds, the others for the
+  tokenizer;
+* `clips.npz`: real clips as `[frames, 128, 160, 3]` at 8 fps, for the tokenizer.
+
+The folder given by `--data` (or `CINEGRAPH_DATA`) holds `photos/<class>/` and `clips/`; without it those two are left
+out, and so are the photo backgrounds.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageSequence
+from tqdm import tqdm
+
+from .attributes import PHOTO_BACKGROUNDS, concepts, is_heldout_concept
+from .paths import CACHE, data_folder
+
+FRAMES = 17
+FPS = 8
+SPRITE = 96
+PHOTO = 256
+CLIP_SIZE = (160, 128)  # width, height in pixels
+EMOJI_PACKAGES = tuple(f"@lobehub/fluent-emoji-anim-{part}" for part in (1, 2, 3, 4))
+NAMES_PACKAGE = "unicode-emoji-json"
+PHOTO_FOLDERS = dict(zip(PHOTO_BACKGROUNDS, ("daisy", "dandelion", "roses", "sunflowers", "tulips"), strict=True))
+
+
+def fetch(package: str) -> Path:
+    """The package's archive in the cache, fetched with `npm pack` if it is not there."""
+    folder = CACHE / "npm"
+    folder.mkdir(parents=True, exist_ok=True)
+    prefix = package.removeprefix("@").replace("/", "-")
+    found = sorted(folder.glob(f"{prefix}-[0-9]*.tgz"))
+    if not found:
+        npm = shutil.which("npm")
+        if npm is None:
+            raise SystemExit("npm is needed to fetch the emoji packages")
+        subprocess.run([npm, "pack", package, "--silent"], cwd=folder, check=True)
+        found = sorted(folder.glob(f"{prefix}-[0-9]*.tgz"))
+    return found[-1]
+
+
+def code_points() -> dict[str, list[str]]:
+    """Unicode name -> file stems under which its picture may lie (with and without the variation selector)."""
+    with tarfile.open(fetch(NAMES_PACKAGE)) as archive:
+        member = archive.extractfile("package/data-by-emoji.json")
+        if member is None:
+            raise SystemExit("unicode-emoji-json has no data-by-emoji.json")
+        table = json.load(member)
+    stems = {}
+    for emoji, entry in table.items():
+        full = "-".join(f"{ord(character):x}" for character in emoji)
+        stems[entry["name"]] = [full, full.replace("-fe0f", "")]
+    return stems
+
+
+def decode_sprite(webp: bytes) -> np.ndarray | None:
+    """`[17, 96, 96, 4]` uint8, premultiplied RGBA, the loop resampled to 8 fps by nearest time; None for a still."""
+    picture = Image.open(BytesIO(webp))
+    if getattr(picture, "n_frames", 1) < 2:
+        return None
+    frames, ends, clock = [], [], 0
+    for frame in ImageSequence.Iterator(picture):
+        rgba = np.asarray(frame.convert("RGBA"), np.float32)
+        rgba[..., :3] *= rgba[..., 3:] / 255
+        frames.append(rgba)
+        clock += frame.info.get("duration", 42)
+        ends.append(clock)
+    times = np.arange(FRAMES) * (1000 / FPS) % clock
+    picked = [frames[int(np.searchsorted(ends, time, side="right"))] for time in times]
+    return (
+        np.stack([cv2.resize(p, (SPRITE, SPRITE), interpolation=cv2.INTER_AREA) for p in picked]).round().astype("u1")
+    )
+
+
+def prepare_sprites(everything: bool) -> None:
+    """Decode the chosen concepts, or with `everything` all animated ones (the held-out ones for evaluation too)."""
+    stems = code_points()
+    names = list(stems) if everything else list(concepts())
+    wanted = {stem: name for name in names for stem in stems[name]}
+    sprites: dict[str, np.ndarray] = {}
+    with tqdm(total=len(names), desc="sprites") as bar:
+        for package in EMOJI_PACKAGES:
+            with tarfile.open(fetch(package), "r|gz") as archive:
+                for member in archive:
+                    name = wanted.get(Path(member.name).stem) if member.name.endswith(".webp") else None
+                    source = archive.extractfile(member) if name and name not in sprites else None
+                    if name is None or source is None:
+                        continue
+                    sprite = decode_sprite(source.read())
+                    if sprite is not None:
+                        sprites[name] = sprite
+                    bar.update()
+    missing = set(concepts()) - set(sprites)
+    if missing:
+        raise SystemExit(f"not animated in the packages: {sorted(missing)}")
+    ordered = [*concepts(), *(name for name in stems if name in sprites and name not in set(concepts()))]
+    np.savez_compressed(
+        CACHE / "sprites.npz",
+        names=np.array(ordered),
+        sprites=np.stack([sprites[name] for name in ordered]),
+        heldout=np.array([is_heldout_concept(name) for name in ordered]),
+    )
+    print(f"{len(ordered)} animated concepts")
+
+
+def read_photo(path: Path) -> np.ndarray:
+    """The central square as `[256, 256, 3]` uint8 RGB."""
+    stored = cv2.imread(str(path))
+    if stored is None:
+        raise SystemExit(f"{path} is not a picture")
+    picture = cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return cv2.resize(picture[top : top + side, left : left + side], (PHOTO, PHOTO), interpolation=cv2.INTER_AREA)
+
+
+def prepare_photos(folder: Path) -> None:
+    """Every class's photos in the order of their file names."""
+    arrays = {}
+    for name, subfolder in PHOTO_FOLDERS.items():
+        files = sorted((folder / subfolder).glob("*.jpg"))
+        arrays[name] = np.stack([read_photo(path) for path in tqdm(files, desc=name)])
+    np.savez(CACHE / "photos.npz", **arrays)
+
+
+def read_clip(path: Path) -> np.ndarray:
+    """`[frames, 128, 160, 3]` uint8 RGB at 8 fps, the central part, at most 30 s."""
+    video = cv2.VideoCapture(str(path))
+    step = max(1.0, video.get(cv2.CAP_PROP_FPS) / FPS)
+    width, height = CLIP_SIZE
+    frames = []
+    index = 0
+    while len(frames) < 30 * FPS:
+        ok, frame = video.read()
+        if not ok:
+            break
+        if index >= len(frames) * step:
+            scale = max(width / frame.shape[1], height / frame.shape[0])
+            frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            top, left = (frame.shape[0] - height) // 2, (frame.shape[1] - width) // 2
+            frames.append(cv2.cvtColor(frame[top : top + height, left : left + width], cv2.COLOR_BGR2RGB))
+        index += 1
+    return np.stack(frames)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=data_folder(), help="folder with photos/ and clips/")
+    parser.add_argument("--all", action="store_true", help="decode every animated concept, not only the chosen ones")
+    parser.add_argument("--force", action="store_true", help="prepare again what is already in the cache")
+    options = parser.parse_args()
+    os.makedirs(CACHE, exist_ok=True)
+    cv2.setNumThreads(1)
+    if options.force or not (CACHE / "sprites.npz").exists():
+        prepare_sprites(options.all)
+    if options.data is None:
+        print("no --data folder: no photo backgrounds, no real clips")
+        return
+    if options.force or not (CACHE / "photos.npz").exists():
+        prepare_photos(options.data / "photos")
+    if options.force or not (CACHE / "clips.npz").exists():
+        files = sorted((options.data / "clips").glob("*.mp4"))
+        clips = {path.stem: read_clip(path) for path in tqdm(files, desc="clips")}
+        np.savez(CACHE / "clips.npz", **clips)  # pyright: ignore[reportArgumentType]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The part of the world that the language model is trained on so far.
+
+The whole world has more to remember (48 objects under zooms) than an hour on one core can teach. So the language model
+starts with a part and later sessions widen it: extend the tuples below and go on from the checkpoint. Evaluation, known
+words and the model card follow this file.
+"""
+
+import numpy as np
+
+from . import attributes, captions
+from .attributes import Scene
+
+OBJECTS = (
+    "cat face",
+    "fox",
+    "penguin",
+    "frog",
+    "fish",
+    "octopus",
+    "butterfly",
+    "ghost",
+    "robot",
+    "rocket",
+    "automobile",
+    "star",
+)
+CAMERAS = ("still", "pan left", "pan right", "pan up", "pan down")
+
+
+def in_stage(scene: Scene) -> bool:
+    """Whether the language model was trained on scenes like this one."""
+    return scene.object in OBJECTS and scene.camera in CAMERAS
+
+
+def stage_mask(scenes: np.ndarray) -> np.ndarray:
+    """`in_stage` for int `[N, 6]` (columns of `attributes.COLUMNS`): bool `[N]`."""
+    objects = [attributes.concepts().index(name) for name in OBJECTS]
+    cameras = [attributes.CAMERAS.index(name) for name in CAMERAS]
+    columns = [attributes.COLUMNS.index(name) for name in ("object", "camera")]
+    return np.isin(scenes[:, columns[0]], objects) & np.isin(scenes[:, columns[1]], cameras)
+
+
+def sample_stage_scene(rng: np.random.Generator, split: str) -> Scene:
+    """`attributes.sample_scene`, drawn until it lies in the stage."""
+    while not in_stage(scene := attributes.sample_scene(rng, split)):
+        pass
+    return scene
+
+
+def known_words(samples: int = 10_000) -> list[str]:
+    """Words that captions of the stage contain: `captions.known_words` without those that only other objects and
+    cameras bring along (found by sampling)."""
+    rng = np.random.default_rng(0)
+    met: set[str] = set()
+    for _ in range(samples):
+        text = captions.caption(sample_stage_scene(rng, "train"), rng)
+        met.update(text.lower().translate(str.maketrans(":,-", "   ")).split())
+    return sorted(met & set(captions.known_words()))

@@ -1,0 +1,298 @@
+"""Trains the language model on tokenised clips; made for one CPU core and many interruptions.
+
+    python -m cinegraph_training.train_language_model --minutes 60                      # constant phase, resumes
+    python -m cinegraph_training.train_language_model --decay-minutes 8                 # decay for a release
+    python -m cinegraph_training.train_language_model --synthetic --minutes 3 --run /tmp/synthetic
+
+Warm-up, constant, decay (WSD, arXiv 2404.06395): the constant phase goes on for as long as there is time, over many
+sessions; a short decay branches off it for each release and writes `decayed.pt` beside `checkpoint.pt`.
+"""
+
+import argparse
+import datetime
+import json
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from . import paths
+from .language_model import PRESETS, LanguageModel, LanguageModelConfig
+from .log import log_line, save_atomically
+from .muon import Muon
+from .text_tokenizer import TextTokenizer
+from .token_data import Batch, SyntheticClips, TokenShards, make_batch
+
+# Clips per step by latent frames: about 2,000 positions each, prefixes included. On synthetic codes this reached the
+# same held-out loss in two thirds of the time that batches of twice the size took.
+BATCH_SIZES = {1: 24, 3: 8, 5: 6}
+WARM_UP_STEPS = 40
+EMA_DECAY = 0.998
+CHECKPOINT_SECONDS = 180
+VALIDATION_SECONDS = 300
+VALIDATION_CLIPS = {1: 96, 5: 24}
+RUN = paths.RUNS / "language-model"
+
+
+@dataclass
+class Trainer:
+    """Everything a resumed run needs; `state` and `restore` are inverses."""
+
+    model: LanguageModel
+    average: dict[str, Tensor]  # exponential moving average of the parameters
+    optimizers: list[torch.optim.Optimizer]
+    rng: np.random.Generator
+    step: int = 0
+    seconds: float = 0.0
+    clips: int = 0
+    fresh_from: int = 0  # the step at which the optimizers began without momentum: the warm-up counts from there
+
+    def state(self) -> dict:
+        return {
+            "config": self.model.config.as_dict(),
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "rng": self.rng.bit_generator.state,
+            "step": self.step,
+            "seconds": self.seconds,
+            "clips": self.clips,
+            "fresh_from": self.fresh_from,
+        }
+
+    def restore(self, state: dict) -> None:
+        """Takes up a full checkpoint, or a compact one (weights and counters only: momentum starts afresh)."""
+        self.model.load_state_dict({name: value.float() for name, value in state["model"].items()})
+        weights = state.get("average") or {name: value.detach() for name, value in self.model.named_parameters()}
+        self.average = {name: value.float().clone() for name, value in weights.items()}
+        for optimizer, saved in zip(self.optimizers, state.get("optimizers", []), strict=False):
+            rates = [group["base_lr"] for group in optimizer.param_groups]
+            optimizer.load_state_dict(saved)
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["base_lr"] = rate
+        if "rng" in state:
+            self.rng.bit_generator.state = state["rng"]
+        self.step, self.seconds, self.clips = state["step"], state["seconds"], state["clips"]
+        self.fresh_from = state.get("fresh_from", state["step"])
+
+
+def new_trainer(config: LanguageModelConfig, seed: int, options: argparse.Namespace) -> Trainer:
+    """Muon for the blocks' matrices, AdamW for tables, heads and norms."""
+    torch.manual_seed(seed)
+    model = LanguageModel(config)
+    matrices = [p for p in model.blocks.parameters() if p.ndim == 2]
+    tables = [model.table, model.embedding_of_a]
+    chosen = {id(p) for p in matrices + tables}
+    heads = [p for p in model.parameters() if id(p) not in chosen]
+    groups = [
+        {"params": tables, "lr": options.table_lr},
+        {"params": heads, "lr": options.head_lr},
+    ]
+    if options.optimizer == "adamw":
+        groups.append({"params": matrices, "lr": options.head_lr})
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, betas=(0.9, 0.95), eps=1e-10, weight_decay=0.0, fused=True)
+    ]
+    if options.optimizer == "muon":
+        optimizers.append(Muon(matrices, lr=options.muon_lr))
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["base_lr"] = group["lr"]
+    average = {name: value.detach().clone() for name, value in model.named_parameters()}
+    return Trainer(model, average, optimizers, np.random.default_rng(seed))
+
+
+def image_share(step: int, curriculum: int) -> float:
+    """Share of text-to-image steps: objects are learnt on single latent frames first, 0.85 falling to 0.3."""
+    return 0.85 - 0.55 * min(1.0, step / curriculum)
+
+
+def losses(model: LanguageModel, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy in nats of sub-tokens a and b over the output positions."""
+    hidden = model(batch.prefix, batch.prefix_valid, batch.rows)
+    a, b = batch.codes.flatten(0, 1).unbind(1)
+    hidden = hidden.flatten(0, 1)
+    return F.cross_entropy(model.logits_a(hidden), a), F.cross_entropy(model.logits_b(hidden, a), b)
+
+
+def train_step(trainer: Trainer, batch: Batch, rate: float) -> tuple[float, float]:
+    """One update with the learning rates scaled by `rate`; mutates the trainer."""
+    a, b = losses(trainer.model, batch)
+    (a + b).backward()
+    torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), 1.0)
+    for optimizer in trainer.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["base_lr"] * rate
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    trainer.step += 1
+    trainer.clips += len(batch.codes)
+    decay = min(EMA_DECAY, (1 + trainer.step) / (10 + trainer.step))
+    with torch.no_grad():
+        parameters = [value for _, value in trainer.model.named_parameters()]
+        torch._foreach_lerp_(list(trainer.average.values()), parameters, 1 - decay)
+    return a.item(), b.item()
+
+
+@torch.no_grad()
+def validate(trainer: Trainer, tokenizer: TextTokenizer, clips) -> dict[str, float]:
+    """Held-out loss in nats per sub-token, for images and whole clips, of the weights and of their average."""
+    model, result = trainer.model, {}
+    if len(clips) == 0:
+        return result
+    weights = {name: value.detach().clone() for name, value in model.named_parameters()}
+    for prefix, values in (("", None), ("average.", trainer.average)):
+        if values is not None:
+            model.load_state_dict(values)
+        for frames, count in VALIDATION_CLIPS.items():
+            count = min(count, len(clips))
+            size = min(count, 4 * BATCH_SIZES[frames])
+            sums, seen = np.zeros(2), 0
+            for start in range(0, count, size):
+                indices = np.arange(start, min(start + size, count))
+                batch = make_batch(model.config, tokenizer, clips, indices, frames, None)
+                sums += np.array([loss.item() for loss in losses(model, batch)]) * len(indices)
+                seen += len(indices)
+            name = "image" if frames == 1 else "video"
+            result[f"{prefix}{name}.a"], result[f"{prefix}{name}.b"] = (round(float(x), 4) for x in sums / seen)
+    model.load_state_dict(weights)
+    return result
+
+
+def load_checkpoint(path: Path) -> dict:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def train(trainer: Trainer, tokenizer: TextTokenizer, clips, heldout, options: argparse.Namespace) -> dict:
+    """The loop; returns the last validation. Stops at the time limit or at SIGTERM/SIGINT, checkpointed."""
+    stopping = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.append(True))
+    decaying = options.decay_minutes is not None
+    target = options.run / ("decayed.pt" if decaying else "checkpoint.pt")
+    budget = 60 * (options.decay_minutes if decaying else options.minutes)
+    started = saved = validated = time.monotonic()
+    first_seconds = trainer.seconds
+    recent: dict[str, list[float]] = {}
+    bar = tqdm(total=round(budget), unit="s", mininterval=20, maxinterval=60, desc="decay" if decaying else "train")
+    while not stopping and (elapsed := time.monotonic() - started) < budget:
+        image = trainer.rng.random() < (0.3 if decaying else image_share(trainer.step, options.curriculum))
+        frames = 1 if image else (5 if trainer.rng.random() < options.whole_share else 3)
+        indices = trainer.rng.integers(0, len(clips), BATCH_SIZES[frames])
+        batch = make_batch(trainer.model.config, tokenizer, clips, indices, frames, trainer.rng)
+        warm_up = min(1.0, (trainer.step - trainer.fresh_from + 1) / WARM_UP_STEPS)
+        rate = warm_up * max(0.0, 1 - elapsed / budget) if decaying else warm_up
+        values = train_step(trainer, batch, rate)
+        trainer.seconds = first_seconds + time.monotonic() - started
+        for name, value in zip("ab", values, strict=True):
+            recent.setdefault(f"{frames}{name}", []).append(value)
+        now = time.monotonic()
+        bar.update(min(round(now - started), round(budget)) - bar.n)
+        shown = {name: f"{np.mean(numbers[-50:]):.2f}" for name, numbers in recent.items()}
+        bar.set_postfix(step=trainer.step, clips=len(clips), **shown)
+        if now - validated > VALIDATION_SECONDS:
+            validated = now
+            record(trainer, tokenizer, heldout, recent, target.stem, options.run)
+            recent = {}
+            clips.rescan()
+            heldout.rescan()
+        if now - saved > CHECKPOINT_SECONDS:
+            saved = now
+            save_atomically(trainer.state(), target)
+    bar.close()
+    save_atomically(trainer.state(), target)
+    return record(trainer, tokenizer, heldout, recent, target.stem, options.run)
+
+
+def record(trainer: Trainer, tokenizer: TextTokenizer, heldout, recent: dict, phase: str, run: Path) -> dict:
+    """Validates and appends one line to the run's curve."""
+    line = {
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "phase": phase,
+        "step": trainer.step,
+        "seconds": round(trainer.seconds),
+        "clips": trainer.clips,
+        "train": {name: round(float(np.mean(values)), 4) for name, values in recent.items()},
+        "heldout": validate(trainer, tokenizer, heldout),
+    }
+    with (run / "curve.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    tqdm.write(json.dumps(line))
+    return line
+
+
+def write_compact(source: Path, out: Path) -> None:
+    """A checkpoint small enough to commit: float16 weights and counters; a run resumes from it with fresh momentum."""
+    state = load_checkpoint(source)
+    compact = {name: state[name] for name in ("config", "step", "seconds", "clips")}
+    compact["model"] = {name: value.half() for name, value in state["model"].items()}
+    save_atomically(compact, out)
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, step {state['step']}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Trains the language model (see training/README.md).")
+    parser.add_argument("--preset", choices=PRESETS, default="small")
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--decay-minutes", type=float, help="decay the checkpoint instead, into decayed.pt")
+    parser.add_argument("--run", type=Path, default=RUN)
+    parser.add_argument("--tokens", type=Path, default=paths.CACHE / "tokens")
+    parser.add_argument("--text-tokenizer", type=Path, default=paths.RUNS / "text-tokenizer.json")
+    parser.add_argument("--resume-from", type=Path, help="another checkpoint to start from, compact or full")
+    parser.add_argument("--compact", type=Path, help="only write the run's checkpoint in compact form here")
+    parser.add_argument("--synthetic", action="store_true", help="made-up codes instead of tokenised clips")
+    parser.add_argument("--optimizer", choices=("muon", "adamw"), default="muon")
+    parser.add_argument("--muon-lr", type=float, default=0.02)
+    parser.add_argument("--table-lr", type=float, default=1.5e-2)
+    parser.add_argument("--head-lr", type=float, default=4e-3)
+    parser.add_argument("--curriculum", type=int, default=1200, help="steps until the final share of images")
+    parser.add_argument("--whole-share", type=float, default=0.5, help="share of clips trained in full length")
+    parser.add_argument(
+        "--compile", action="store_true", help="a fifth faster after half a minute; needs a C++ compiler"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse()
+    if options.compact:
+        write_compact(options.run / "checkpoint.pt", options.compact)
+        return
+    torch.set_num_threads(options.threads)
+    options.run.mkdir(parents=True, exist_ok=True)
+    source = options.resume_from or options.run / "checkpoint.pt"
+    state = load_checkpoint(source) if source.exists() else None
+    config = LanguageModelConfig.from_dict(state["config"]) if state else PRESETS[options.preset]
+    trainer = new_trainer(config, options.seed, options)
+    if state:
+        trainer.restore(state)
+    if options.compile:
+        for block in trainer.model.blocks:
+            block.compile(dynamic=True)
+    tokenizer = TextTokenizer.load(options.text_tokenizer)
+    make = SyntheticClips if options.synthetic else TokenShards
+    source_of_clips = (2000, 200) if options.synthetic else (options.tokens, options.tokens)
+    clips, heldout = make(source_of_clips[0], "train"), make(source_of_clips[1], "heldout")
+    print(f"{sum(p.numel() for p in trainer.model.parameters()) / 1e6:.2f} M parameters, step {trainer.step}, "
+          f"{len(clips)} clips, {len(heldout)} held out")  # fmt: skip
+    before, started = trainer.step, time.monotonic()
+    line = train(trainer, tokenizer, clips, heldout, options)
+    if not options.synthetic:
+        minutes = (time.monotonic() - started) / 60
+        phase = "decay" if options.decay_minutes is not None else "constant"
+        log_line(
+            f"language model, {phase}: {minutes:.1f} min, steps {before} to {trainer.step} ({options.optimizer}), "
+            f"{len(clips)} clips on disk, held-out loss in nats {json.dumps(line['heldout'])}"
+        )
+
+
+if __name__ == "__main__":
+    main()

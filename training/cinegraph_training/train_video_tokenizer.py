@@ -1,0 +1,280 @@
+"""Train the video tokenizer's decoder on fixed codes; resumes from its last checkpoint.
+
+`python -m cinegraph_training.train_video_tokenizer --steps 1500 [--until 05:25]`, after fit_codebook. The codebook, and
+so the codes, stay as they are: the decoder can be trained on while a language model learns the codes.
+
+Loss: L1 + 2 L2 + L1 of the image gradients. Muon for the inner convolutions, AdamW (betas 0.9, 0.95) for the rest,
+cosine, 64 px crops, the last part on whole clips; an exponential moving average of the weights is shipped.
+With `--until HH:MM` (UTC) progress is measured by the clock: the learning rate and the crop sizes follow the time used,
+and training ends then, whatever the number of steps.
+"""
+
+import argparse
+import copy
+import json
+import math
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from .fit_codebook import CODEBOOK
+from .log import log_line, save_atomically
+from .muon import orthogonalise
+from .paths import CHECKPOINTS, RUNS
+from .tokenizer_data import Sources, crop_batch, fixed_clips, load_sources
+from .video_tokenizer import TokenizerConfig, VideoTokenizer
+
+RUN = RUNS / "video-tokenizer"
+SHIPPED = CHECKPOINTS / "video-tokenizer.pt"
+CROP, CROPS, WHOLE_CLIPS = 64, 8, 2
+CHECKPOINT_SECONDS = 180
+VALIDATION_CLIPS = 12
+
+
+def loss_of(output: Tensor, target: Tensor) -> Tensor:
+    """L1 + 2 L2 + L1 of horizontal and vertical differences; clips `[B, F, H, W, 3]`."""
+    error = output - target
+    gradient = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+    return error.abs().mean() + 2 * error.square().mean() + gradient
+
+
+def psnr(output: Tensor, target: Tensor) -> float:
+    """Mean over clips of the peak signal-to-noise ratio, dB."""
+    error = (output.clamp(0, 1) - target).square().flatten(1).mean(1)
+    return float((-10 * torch.log10(error.clamp_min(1e-10))).mean())
+
+
+class ConvolutionMuon(torch.optim.Optimizer):
+    """Muon (muon.py) for convolutions: kernels as `[out, in * h * w]` matrices. Mutates its parameters."""
+
+    def __init__(self, parameters, lr: float, momentum: float = 0.95):
+        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure=None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                if "buffer" not in state:
+                    state["buffer"] = torch.zeros_like(parameter)
+                state["buffer"].lerp_(parameter.grad, 1 - group["momentum"])
+                update = parameter.grad.lerp(state["buffer"], group["momentum"]).flatten(1)
+                scale = group["lr"] * max(1.0, update.shape[0] / update.shape[1]) ** 0.5
+                parameter.add_(orthogonalise(update[None])[0].view(parameter.shape), alpha=-scale)
+
+
+def optimizers_for(model: VideoTokenizer, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
+    """Muon for the inner convolutions, AdamW for those at the pixels and the codes, for norms and biases.
+    Each group remembers its full learning rate as `base_lr`."""
+    ends = ("decoder.enter.", "decoder.look.", "decoder.out.")
+    inner, others = [], []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            is_inner = parameter.ndim == 4 and parameter.shape[0] > 1 and not name.startswith(ends)
+            (inner if is_inner else others).append(parameter)
+    chosen = [
+        ConvolutionMuon(inner, lr=muon_lr),
+        torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+    for optimizer in chosen:
+        for group in optimizer.param_groups:
+            group["base_lr"] = group["lr"]
+    return chosen
+
+
+class Trainer:
+    """Owns the model, its average, the optimizer and the random state; everything that a checkpoint holds."""
+
+    def __init__(self, options: argparse.Namespace):
+        self.options = options
+        torch.manual_seed(options.seed)
+        self.rng = np.random.default_rng(options.seed)
+        self.model = VideoTokenizer(TokenizerConfig())
+        load_codebook(self.model)
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        if options.compile:
+            self.model.decoder.compile(dynamic=False)
+        self.optimizers = optimizers_for(self.model, options.muon_lr, options.lr)
+        self.step = 0
+        self.progress = 0.0
+        self.seconds = 0.0
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, weights_only=False)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        for optimizer, kept in zip(self.optimizers, state.get("optimizers", ()), strict=False):
+            optimizer.load_state_dict(kept)
+        self.step, self.progress, self.seconds = state["step"], state["progress"], state["seconds"]
+        self.rng.bit_generator.state = state["rng"]
+
+    def save(self, path: Path) -> None:
+        save_atomically(
+            {
+                "model": self.model.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+                "step": self.step,
+                "progress": self.progress,
+                "seconds": self.seconds,
+                "rng": self.rng.bit_generator.state,
+                "config": self.model.config.as_dict(),
+            },
+            path,
+        )
+
+    def train_step(self, sources: Sources) -> float:
+        options = self.options
+        whole = self.progress > options.whole_from
+        codes, target = self.draw_batch(sources, whole)
+        rate = min(1.0, (self.step + 1) / 40) * (0.02 + 0.98 * (1 + math.cos(math.pi * self.progress)) / 2)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * rate
+            optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(self.model(codes), target)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.step += 1
+        decay = min(0.995, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(value, 1 - decay)
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def draw_batch(self, sources: Sources, whole: bool) -> tuple[Tensor, Tensor]:
+        """Codes and the clips they should become; crops lie on the grid of the codes."""
+        clips, corners = crop_batch(sources, self.rng, WHOLE_CLIPS if whole else CROPS, 128 if whole else CROP)
+        codes, targets = [], []
+        for clip, places in zip(clips, corners, strict=True):
+            target = torch.from_numpy(clip[None]).float() / 255
+            code = self.model.encode(target)
+            for x, y in places:
+                side = CROP if not whole else 128
+                targets.append(target[:, :, y : y + side, x : x + side])
+                codes.append(code[:, :, y // 16 : (y + side) // 16, x // 16 : (x + side) // 16])
+        return torch.cat(codes), torch.cat(targets)
+
+    @torch.no_grad()
+    def validate(self, clips: np.ndarray) -> tuple[float, int]:
+        """PSNR in dB of the average's reconstructions, and the number of distinct codes it used."""
+        self.average.eval()
+        values, codes = [], []
+        for clip in clips:
+            target = torch.from_numpy(clip[None]).float() / 255
+            code = self.average.encode(target)
+            values.append(psnr(self.average.decode(code), target))
+            codes.append(code.view(-1, 2))
+        return float(np.mean(values)), len(torch.unique(torch.cat(codes), dim=0))
+
+
+def load_codebook(model: VideoTokenizer) -> None:
+    """Put the fitted codebook into the model; half-precision values, as they are shipped."""
+    stored = torch.load(CODEBOOK, weights_only=True)
+    for name, buffer in model.codebook.named_buffers():
+        buffer.copy_(stored[name])
+
+
+def ship(average: VideoTokenizer, path: Path, step: int) -> None:
+    """Write the averaged weights as float16, with the configuration."""
+    weights = {name: value.half() for name, value in average.state_dict().items()}
+    save_atomically({"config": average.config.as_dict(), "step": step, "weights": weights}, path)
+
+
+def load_shipped(path: Path = SHIPPED) -> VideoTokenizer:
+    """The shipped tokenizer, float32, in evaluation mode."""
+    state = torch.load(path, weights_only=True)
+    tokenizer = VideoTokenizer(TokenizerConfig(**state["config"]))
+    tokenizer.load_state_dict({name: value.float() for name, value in state["weights"].items()})
+    return tokenizer.eval().requires_grad_(False)
+
+
+def seconds_until(clock: str) -> float:
+    """Seconds from now to the next `HH:MM` UTC."""
+    hour, minute = map(int, clock.split(":"))
+    now = datetime.now(UTC)
+    end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return ((end if end > now else end + timedelta(days=1)) - now).total_seconds()
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--until", help="HH:MM UTC: end then, and let the schedule follow the clock")
+    parser.add_argument("--lr", type=float, default=1e-3, help="of AdamW")
+    parser.add_argument("--muon-lr", type=float, default=0.02)
+    parser.add_argument("--whole-from", type=float, default=0.9, help="the part after which clips are whole")
+    parser.add_argument("--compile", action="store_true", help="torch.compile: 1.4 times as fast, minutes to start")
+    parser.add_argument("--stage-share", type=float, default=0.0, help="part of the world clips taken from stage.py")
+    parser.add_argument("--ship-only", action="store_true", help="write the weights as they are, and end")
+    parser.add_argument("--fresh", action="store_true", help="do not resume")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse_options()
+    torch.set_num_threads(1)
+    RUN.mkdir(parents=True, exist_ok=True)
+    sources, heldout = load_sources("train"), load_sources("heldout")
+    sources.stage_share = options.stage_share
+    validation, _ = fixed_clips(heldout, "world", VALIDATION_CLIPS)
+    del heldout
+    trainer = Trainer(options)
+    checkpoint = RUN / "decoder.pt"
+    if checkpoint.exists() and not options.fresh:
+        trainer.load(checkpoint)
+    ship(trainer.average, SHIPPED, trainer.step)
+    if options.ship_only:
+        return
+    budget = seconds_until(options.until) if options.until else math.inf
+    started, saved = time.monotonic(), time.monotonic()
+    first_progress, first_seconds = trainer.progress, trainer.seconds
+    bar = tqdm(total=options.steps, initial=trainer.step, desc="video tokenizer")
+    stopping: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda caught, _: stopping.append(caught))
+    while trainer.progress < 1 and not stopping:
+        loss = trainer.train_step(sources)
+        now = time.monotonic()
+        trainer.seconds = first_seconds + now - started
+        by_clock = first_progress + (1 - first_progress) * (now - started) / budget
+        trainer.progress = by_clock if options.until else trainer.step / options.steps
+        bar.update()
+        bar.set_postfix(loss=f"{loss:.4f}", done=f"{trainer.progress:.1%}")
+        if trainer.step % 50 == 0 or trainer.progress >= 1:
+            decibels, used = trainer.validate(validation)
+            record = {"step": trainer.step, "seconds": round(trainer.seconds), "loss": round(loss, 5)}
+            record |= {"progress": round(trainer.progress, 4), "psnr": round(decibels, 3), "codes": used}
+            with (RUN / "curve.jsonl").open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(record) + "\n")
+            bar.write(json.dumps(record))
+        if now - saved > CHECKPOINT_SECONDS or trainer.progress >= 1 or stopping:
+            trainer.save(checkpoint)
+            ship(trainer.average, SHIPPED, trainer.step)
+            saved = now
+    bar.close()
+    if stopping:
+        raise SystemExit(f"stopped at step {trainer.step}; run again to go on")
+    ship(trainer.average, SHIPPED, trainer.step)
+    decibels, used = trainer.validate(validation)
+    log_line(
+        f"video tokenizer, {trainer.step} steps in {trainer.seconds / 60:.0f} min on one core"
+        f": {decibels:.2f} dB on {VALIDATION_CLIPS} held-out world"
+        f" clips, {used} codes used there."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""The rendered world: one animated object over one background, seen by a camera.
+
+Everything is deterministic given the scene, but for two small choices of the generator: which of a few photos a photo
+background shows, and a shift of one token (16 px) sideways of an object in the centre. Motions and pans travel 4 px per
+frame, one token per latent frame, and periodic motions repeat every 8 frames, two latent frames: the same codes come
+back, moved.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .attributes import PHOTO_BACKGROUNDS, Scene
+from .backgrounds import CANVAS, painted
+from .paths import CACHE
+
+FRAMES = 17
+VIEW = 128
+SPEED = 4.0  # px per frame
+TRAVEL = SPEED * (FRAMES - 1) / 2  # px from the middle of a path to its ends
+SIZES_PX = {"small": 40.0, "medium": 64.0, "large": 88.0}
+PLACES_PX = {"center": (0, 0), "left": (-32, 0), "right": (32, 0), "top": (0, -32), "bottom": (0, 32)}
+DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+BACKGROUND_PHOTOS = {  # which photos of each class serve as backgrounds: clear ones, chosen by eye
+    "daisies": (4, 10),
+    "dandelions": (6, 9),
+    "roses": (3, 6),
+    "sunflowers": (8, 15),
+    "tulips": (2, 11),
+}
+SHIFTS = (0, 0, -16, 16)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where things are in every frame, in px and radians. `[17]` or `[17, 2]` float arrays.
+
+    `center`: the object's centre on the screen; `size`: its side on the screen; `angle`: its rotation;
+    `pan`: the camera's offset from the canvas centre; `zoom`: screen px per canvas px.
+    """
+
+    center: np.ndarray
+    size: np.ndarray
+    angle: np.ndarray
+    pan: np.ndarray
+    zoom: np.ndarray
+
+    def boxes(self) -> np.ndarray:
+        """`[17, 4]` x0, y0, x1, y1 of the object on the screen, clipped to it."""
+        half = self.size[:, None] / 2
+        return np.clip(np.concatenate([self.center - half, self.center + half], axis=1), 0, VIEW)
+
+
+def place(scene: Scene, rng: np.random.Generator) -> Placement:
+    """The scene's geometry; draws the sideways shift from `rng`."""
+    time = np.arange(FRAMES, dtype=np.float64)
+    path = (time * SPEED - TRAVEL)[:, None]
+    still = np.zeros((FRAMES, 2))
+    position = still + PLACES_PX[scene.place]
+    shift = SHIFTS[int(rng.integers(len(SHIFTS)))]
+    verb, _, heading = scene.motion.partition(" ")
+    camera, _, toward = scene.camera.partition(" ")
+    if scene.place == "center" and verb in ("still", "bounces", "spins", "sways") and camera == "still":
+        position[:, 0] += shift
+
+    size = np.full(FRAMES, SIZES_PX[scene.size])
+    angle = np.zeros(FRAMES)
+    if verb == "moves":
+        position = position + path * DIRECTIONS[heading]
+    elif verb == "bounces":
+        position[:, 1] += 16 - 40 * np.abs(np.sin(np.pi * time / 8))
+    elif verb in ("grows", "shrinks"):
+        size = np.linspace(SIZES_PX["small"], SIZES_PX["large"], FRAMES)
+        size = size if verb == "grows" else size[::-1].copy()
+    elif verb == "spins":
+        angle = 2 * np.pi * time / 16
+    elif verb == "sways":
+        phase = np.sin(2 * np.pi * time / 8)
+        angle = np.deg2rad(20) * phase
+        position[:, 0] += 10 * phase
+
+    pan = path * DIRECTIONS[toward] if camera == "pan" else still
+    zoom = np.ones(FRAMES)
+    if camera == "zoom":
+        zoom = 0.8 * (1.25 / 0.8) ** (time / (FRAMES - 1))
+        zoom = zoom if toward == "in" else zoom[::-1].copy()
+    center = VIEW / 2 + (position - pan) * zoom[:, None]
+    return Placement(center, size * zoom, angle, pan, zoom)
+
+
+class World:
+    """Holds the prepared sprites and backgrounds; `render` draws clips."""
+
+    def __init__(self, cache: Path = CACHE):
+        cv2.setNumThreads(1)
+        with np.load(cache / "sprites.npz") as stored:
+            names, sprites = stored["names"], stored["sprites"]
+        self.sprites = {str(name): sprite for name, sprite in zip(names, sprites, strict=True)}
+        self.half_sprites = {
+            name: np.stack([cv2.resize(frame, (48, 48), interpolation=cv2.INTER_AREA) for frame in sprite])
+            for name, sprite in self.sprites.items()
+        }
+        self.canvases = {name: [canvas] for name, canvas in painted().items()}
+        if (cache / "photos.npz").exists():
+            with np.load(cache / "photos.npz") as stored:
+                for name in PHOTO_BACKGROUNDS:
+                    self.canvases[name] = [stored[name][index] for index in BACKGROUND_PHOTOS[name]]
+
+    def render(self, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+        """`[17, 128, 128, 3]` uint8 RGB at 8 fps."""
+        return self.render_placed(scene, rng)[0]
+
+    def render_placed(self, scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, Placement]:
+        """The clip and its geometry."""
+        placement = place(scene, rng)
+        canvases = self.canvases[scene.background]
+        canvas = canvases[int(rng.integers(len(canvases)))]
+        frames = _film(canvas, placement)
+        for index in range(FRAMES):
+            self._draw(frames[index], scene.object, index, placement)
+        return frames, placement
+
+    def _draw(self, frame: np.ndarray, name: str, index: int, placement: Placement) -> None:
+        """Composite the object's sprite onto `frame` (changed in place), within its bounding box only."""
+        size = placement.size[index]
+        sprite = (self.half_sprites if size < 56 else self.sprites)[name][index]
+        scale = size / sprite.shape[0]
+        cos, sin = np.cos(placement.angle[index]) * scale, np.sin(placement.angle[index]) * scale
+        reach = size * (0.72 if placement.angle[index] else 0.51) + 1
+        center = placement.center[index]
+        x0, y0 = np.maximum(np.floor(center - reach), 0).astype(int)
+        x1, y1 = np.minimum(np.ceil(center + reach), VIEW).astype(int)
+        if x1 <= x0 or y1 <= y0:
+            return
+        middle = (sprite.shape[0] - 1) / 2
+        offset_x = center[0] - 0.5 - x0 - (cos * middle - sin * middle)
+        offset_y = center[1] - 0.5 - y0 - (sin * middle + cos * middle)
+        matrix = np.array([[cos, -sin, offset_x], [sin, cos, offset_y]])
+        drawn = cv2.warpAffine(sprite, matrix, (int(x1 - x0), int(y1 - y0)), flags=cv2.INTER_LINEAR)
+        region = frame[y0:y1, x0:x1]
+        kept = (region.astype(np.uint16) * (255 - drawn[..., 3:]) + 127) // 255
+        region[:] = np.minimum(kept + drawn[..., :3], 255)
+
+
+def _film(canvas: np.ndarray, placement: Placement) -> np.ndarray:
+    """`[17, 128, 128, 3]`: what the camera sees of the canvas."""
+    corner = (CANVAS - VIEW) // 2
+    if (placement.zoom == 1).all():
+        views = []
+        for x, y in placement.pan.astype(int):
+            views.append(canvas[corner + y : corner + y + VIEW, corner + x : corner + x + VIEW])
+        return np.stack(views)
+    views = []
+    for zoom in placement.zoom:
+        offset = VIEW / 2 - 0.5 - zoom * (CANVAS / 2 - 0.5)
+        matrix = np.array([[zoom, 0, offset], [0, zoom, offset]])
+        views.append(cv2.warpAffine(canvas, matrix, (VIEW, VIEW), flags=cv2.INTER_LINEAR))
+    return np.stack(views)
