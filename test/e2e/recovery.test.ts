@@ -1,15 +1,17 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createCinegraphClient, type JobEvent } from '../../src/client/index.ts';
 import { allEvents, framesDigest } from '../support/graphql-client.ts';
-import { allGone, commandLine, descendants, startProgram, temporaryFolder, type Program } from '../support/server.ts';
+import { allGone, commandLine, descendants, REAL_BUNDLE, startProgram, temporaryFolder, type Program } from '../support/server.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let program: Program;
 let expected: string | null;
-const INPUT = { prompt: 'a polar bear bounces on a red background', seed: 21, sampling: { deterministic: true } };
+// The trained model and four candidates: long enough for a blow to land in the middle.
+const start = () => startProgram({ DATA_DIR: folder.path, MODEL_DIR: REAL_BUNDLE });
+const INPUT = { prompt: 'a fox bounces on a red background', seed: 21, candidates: 4, sampling: { deterministic: true } };
 beforeAll(async () => {
   folder = await temporaryFolder();
-  program = await startProgram({ DATA_DIR: folder.path });
+  program = await start();
   const job = await createCinegraphClient({ url: program.url }).textToVideo(INPUT);
   expected = framesDigest(await allEvents(program.url, job.id));
 });
@@ -30,23 +32,23 @@ async function inTheMiddle(): Promise<{ readonly id: string; readonly seen: read
   return { id, seen };
 }
 
-/** The job succeeded in the end, with the clip that its seed stands for, stored once; the stream has no gap. */
+/** The job succeeded in the end, with the clips that its seed stands for, each stored once; the stream has no gap. */
 async function expectRecovered(id: string): Promise<void> {
   const events = await allEvents(program.url, id);
   expect(events.map((event) => event.seq)).toEqual(events.map((_event, index) => index + 1));
   const last = events.at(-1);
-  expect(last).toMatchObject({ __typename: 'JobFinished', job: { status: 'SUCCEEDED', outputs: [{ candidate: 0 }] } });
-  expect(events.filter((event) => event.__typename === 'AssetReady').length).toBe(1);
-  // Else the clip was done before the blow, and nothing was recovered from.
+  expect(last).toMatchObject({ __typename: 'JobFinished', job: { status: 'SUCCEEDED', outputs: [0, 1, 2, 3].map((candidate) => ({ candidate })) } });
+  expect(events.filter((event) => event.__typename === 'AssetReady').length).toBe(4);
+  // Else the clips were done before the blow, and nothing was recovered from.
   expect(events.filter((event) => event.__typename === 'JobStarted').length).toBeGreaterThan(1);
   expect(framesDigest(events)).toBe(expected);
 }
 
 it('the inference process is killed in the middle of a clip', async () => {
-  const { id } = await inTheMiddle();
   const lines = await Promise.all((await descendants(program.pid)).map(async (pid) => ({ pid, line: await commandLine(pid) })));
   const inference = lines.find(({ line }) => line.includes('inference/process'));
   if (inference === undefined) throw new Error(`no inference process among ${JSON.stringify(lines)}`);
+  const { id } = await inTheMiddle();
   process.kill(inference.pid, 'SIGKILL');
   await expectRecovered(id);
   expect(await commandLine(inference.pid)).toBe('');
@@ -58,7 +60,7 @@ it('the whole program is killed in the middle of a clip', async () => {
   program.signal('SIGKILL');
   await program.exit();
   await allGone(children);
-  program = await startProgram({ DATA_DIR: folder.path });
+  program = await start();
   await expectRecovered(id);
   const replayed = await allEvents(program.url, id);
   expect(replayed.slice(0, seen.length).map((event) => event.__typename)).toEqual(seen.map((event) => event.__typename));
