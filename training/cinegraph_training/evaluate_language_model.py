@@ -90,7 +90,7 @@ class Evaluator:
                 read[name].append(read_classes(self.reader, as_clips(clips)))
                 if name == "generated" and start < options.shown:
                     kept.append((clips * 255).round().byte().numpy())
-        rows = {name: np.concatenate(parts) for name, parts in read.items()}
+        rows = {name: np.concatenate(parts) for name, parts in read.items() if parts}
         figures = {name: accuracy(value, wanted, asked) for name, value in rows.items()}
         figures["wrongPrompt"] = accuracy(rows["generated"], np.roll(wanted, 1, axis=0), asked)
         figures["chance"] = chance(wanted, asked)
@@ -99,9 +99,10 @@ class Evaluator:
     @torch.no_grad()
     def _clips(self, kind: str, prompts: list[str], real: Tensor, seed: int):
         """Yields name and clips float `[B, F, H, W, 3]` of what is read."""
-        yield "real", real
-        parts = [self.video_tokenizer.decode(self.video_tokenizer.encode(clip[None])) for clip in real]
-        yield "reconstructed", torch.cat(parts)
+        if not self.options.generated_only:
+            yield "real", real
+            parts = [self.video_tokenizer.decode(self.video_tokenizer.encode(clip[None])) for clip in real]
+            yield "reconstructed", torch.cat(parts)
         codes = generate(
             self.model,
             [self.text_tokenizer.encode(prompt) for prompt in prompts],
@@ -130,6 +131,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--shown", type=int, default=8, help="clips in the picture: the first ones")
+    parser.add_argument("--generated-only", action="store_true", help="without the anchors that cost time")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--strip", type=Path, help="PNG with a row per shown clip; its prompts go beside it as .txt")
     options = parser.parse_args()

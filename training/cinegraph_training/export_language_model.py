@@ -34,7 +34,7 @@ def _norm_weight(graph: Graph, parameters: dict, name: str) -> str:
 def _swiglu(graph: Graph, config: LanguageModelConfig, parameters: dict, block: str, value: str) -> str:
     """Packed gate|up, SiLU (`x * sigmoid(x)` is QuickGelu with alpha 1), down."""
     packed = _linear(graph, parameters, f"{block}.gate_up", value)
-    gate, up = graph.node("Split", [packed, graph.constant([config.mlp_width] * 2)], 2, axis=-1)
+    gate, up = graph.split(packed, [config.mlp_width] * 2, -1)
     active = graph.node("QuickGelu", [gate], domain=MICROSOFT, alpha=1.0)
     return _linear(graph, parameters, f"{block}.down", graph.node("Mul", [active, up]))
 
@@ -65,7 +65,7 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, tables:
         block = f"blocks.{layer}"
         normed, residual = _skip_norm(graph, parameters, f"{block}.attention_norm", residual, update)
         qkv = _linear(graph, parameters, f"{block}.qkv", normed)
-        attended, *_ = graph.node(
+        attended = graph.node(
             "GroupQueryAttention",
             [qkv, "", "", f"past_key_{layer}", f"past_value_{layer}", "seqlens_k", total, cos, sin],
             [f"attended_{layer}", f"present_key_{layer}", f"present_value_{layer}"],
@@ -116,7 +116,7 @@ def _rms_norm(graph: Graph, parameters: dict, name: str, value: str) -> str:
 
 def _rotate(graph: Graph, value: str, half: int, cos: str, sin: str) -> str:
     """Half-split rotary form on `[..., P, hd]` with tables `[P, hd / 2]`."""
-    first, second = graph.node("Split", [value, graph.constant([half, half])], 2, axis=-1)
+    first, second = graph.split(value, [half, half], -1)
     left = graph.node("Sub", [graph.node("Mul", [first, cos]), graph.node("Mul", [second, sin])])
     right = graph.node("Add", [graph.node("Mul", [second, cos]), graph.node("Mul", [first, sin])])
     return graph.node("Concat", [left, right], axis=-1)
@@ -142,7 +142,7 @@ def _prefill(graph: Graph, config: LanguageModelConfig, parameters: dict, tables
         x = graph.node("Add", [x, _linear(graph, parameters, f"{block}.out", attended)])
         normed = _rms_norm(graph, parameters, f"{block}.mlp_norm", x)
         packed = _linear(graph, parameters, f"{block}.gate_up", normed)
-        gate, up = graph.node("Split", [packed, graph.constant([config.mlp_width] * 2)], 2, axis=-1)
+        gate, up = graph.split(packed, [config.mlp_width] * 2, -1)
         active = graph.node("Mul", [gate, graph.node("Sigmoid", [gate])])
         x = graph.node("Add", [x, _linear(graph, parameters, f"{block}.down", graph.node("Mul", [active, up]))])
     for kind in ("key", "value"):
@@ -155,8 +155,7 @@ def _prefill_heads(graph: Graph, config: LanguageModelConfig, qkv: str, cos: str
     heads = config.heads + 2 * config.kv_heads
     split = graph.node("Reshape", [qkv, graph.constant([1, -1, heads, config.head_dim])])
     split = graph.node("Transpose", [split], perm=[0, 2, 1, 3])
-    sizes = graph.constant([config.heads, config.kv_heads, config.kv_heads])
-    query, key, value = graph.node("Split", [split, sizes], 3, axis=1)
+    query, key, value = graph.split(split, [config.heads, config.kv_heads, config.kv_heads], 1)
     half = config.head_dim // 2
     key = graph.node("Identity", [_rotate(graph, key, half, cos, sin)], [f"key_{layer}"])
     value = graph.node("Identity", [value], [f"value_{layer}"])

@@ -1,6 +1,6 @@
 """Fit the two-level codebook of the video tokenizer: PCA of the blocks, then k-means within k-means.
 
-`python -m cinegraph_training.fit_codebook [--clips 6000]` writes `checkpoints/video-codebook.pt`.
+`python -m cinegraph_training.fit_codebook [--clips 6000]` writes `.cache/video-codebook.pt`.
 
 A block is what one code describes: 4 frames x 16 x 16 px x 3 colours = 3,072 numbers. Blocks that occur twice are
 counted once, so that plain backgrounds do not use up the codes; the coarse level has 512 centres, each of them 125 fine
@@ -16,10 +16,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .log import log_line, save_atomically
-from .paths import CHECKPOINTS
+from .paths import CACHE
 from .tokenizer_data import KINDS, Sources, load_sources
 
-CODEBOOK = CHECKPOINTS / "video-codebook.pt"
+CODEBOOK = CACHE / "video-codebook.pt"
 COARSE, FINE = 512, 125
 BLOCK = (4, 16, 16, 3)
 SHARES = (0.96, 0.02, 0.02)

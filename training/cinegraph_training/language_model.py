@@ -236,6 +236,9 @@ class Block(nn.Module):
 class LanguageModel(nn.Module):
     """Predicts sub-token `a` of each output position from `hidden`, then `b` from `hidden` and `a`."""
 
+    cos: Tensor
+    sin: Tensor
+
     def __init__(self, config: LanguageModelConfig):
         super().__init__()
         self.config = config

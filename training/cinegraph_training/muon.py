@@ -40,6 +40,7 @@ class Muon(torch.optim.Optimizer):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-scale)
 
     def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
+        assert parameter.grad is not None
         state = self.state[parameter]
         if "buffer" not in state:
             state["buffer"] = torch.zeros_like(parameter)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -63,17 +64,28 @@ class Graph:
         self.outputs.append(helper.make_tensor_value_info(name, DATA_TYPES[kind], shape))
         return name
 
-    def node(self, operator: str, inputs: list[str], outputs: list[str] | int = 1, domain: str = "", **attributes):
-        """Adds a node. `outputs` is a count (names are made up) or the names; one output is returned as a string."""
-        if isinstance(outputs, int):
-            self._count += 1
-            stem = f"{operator.lower()}_{self._count}"
-            outputs = [stem] if outputs == 1 else [f"{stem}_{index}" for index in range(outputs)]
+    def node(
+        self, operator: str, inputs: list[str], outputs: list[str] | None = None, domain: str = "", **attributes
+    ) -> str:
+        """Adds a node and returns its first output; a name is made up unless `outputs` gives names."""
+        if outputs is None:
+            outputs = [self._name(operator)]
         self._contrib = self._contrib or domain != ""
         self.nodes.append(helper.make_node(operator, inputs, outputs, domain=domain, **attributes))
-        return outputs[0] if len(outputs) == 1 else outputs
+        return outputs[0]
 
-    def constant(self, values, dtype=np.int64) -> str:
+    def split(self, value: str, sizes: list[int], axis: int) -> list[str]:
+        """Cuts `value` along `axis` into parts of the given sizes."""
+        stem = self._name("Split")
+        parts = [f"{stem}_{index}" for index in range(len(sizes))]
+        self.node("Split", [value, self.constant(sizes)], parts, axis=axis)
+        return parts
+
+    def _name(self, operator: str) -> str:
+        self._count += 1
+        return f"{operator.lower()}_{self._count}"
+
+    def constant(self, values, dtype: npt.DTypeLike = np.int64) -> str:
         """A small inline initializer; equal ones are shared."""
         array = np.asarray(values, dtype=dtype)
         key = f"const_{array.dtype.name}_{'x'.join(map(str, array.shape))}_{array.tobytes().hex()}"

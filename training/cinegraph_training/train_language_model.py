@@ -135,8 +135,8 @@ def train_step(trainer: Trainer, batch: Batch, rate: float) -> tuple[float, floa
     trainer.clips += len(batch.codes)
     decay = min(EMA_DECAY, (1 + trainer.step) / (10 + trainer.step))
     with torch.no_grad():
-        parameters = [value for _, value in trainer.model.named_parameters()]
-        torch._foreach_lerp_(list(trainer.average.values()), parameters, 1 - decay)
+        for name, value in trainer.model.named_parameters():
+            trainer.average[name].lerp_(value, 1 - decay)
     return a.item(), b.item()
 
 
@@ -195,7 +195,7 @@ def train(trainer: Trainer, tokenizer: TextTokenizer, clips, heldout, options: a
         now = time.monotonic()
         bar.update(min(round(now - started), round(budget)) - bar.n)
         shown = {name: f"{np.mean(numbers[-50:]):.2f}" for name, numbers in recent.items()}
-        bar.set_postfix(step=trainer.step, clips=len(clips), **shown)
+        bar.set_postfix({"step": trainer.step, "clips": len(clips), **shown})
         if now - validated > VALIDATION_SECONDS:
             validated = now
             record(trainer, tokenizer, heldout, recent, target.stem, options.run)
@@ -278,9 +278,10 @@ def main() -> None:
         for block in trainer.model.blocks:
             block.compile(dynamic=True)
     tokenizer = TextTokenizer.load(options.text_tokenizer)
-    make = SyntheticClips if options.synthetic else TokenShards
-    source_of_clips = (2000, 200) if options.synthetic else (options.tokens, options.tokens)
-    clips, heldout = make(source_of_clips[0], "train"), make(source_of_clips[1], "heldout")
+    if options.synthetic:
+        clips, heldout = SyntheticClips(2000, "train"), SyntheticClips(200, "heldout")
+    else:
+        clips, heldout = TokenShards(options.tokens, "train"), TokenShards(options.tokens, "heldout")
     print(f"{sum(p.numel() for p in trainer.model.parameters()) / 1e6:.2f} M parameters, step {trainer.step}, "
           f"{len(clips)} clips, {len(heldout)} held out")  # fmt: skip
     before, started = trainer.step, time.monotonic()

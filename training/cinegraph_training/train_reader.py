@@ -64,11 +64,11 @@ def check(reader: AttributeReader, world: World, count: int) -> dict[str, dict[s
     return report
 
 
-def train(steps: int, world: World) -> AttributeReader:
-    """One pass over freshly rendered clips."""
-    torch.manual_seed(0)
-    rng = np.random.default_rng(77)
-    reader = AttributeReader()
+def train(steps: int, world: World, reader: AttributeReader, seed: int) -> AttributeReader:
+    """One pass over freshly rendered clips. Trains `reader` in place and returns it."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    reader.train().requires_grad_(True)
     optimizer = torch.optim.AdamW(reader.parameters(), lr=2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
     bar = tqdm(range(steps), desc="attribute reader")
@@ -102,13 +102,16 @@ def save(reader: AttributeReader) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--go-on", action="store_true", help="begin with the reader that there is")
+    parser.add_argument("--seed", type=int, default=77)
     parser.add_argument("--check-only", action="store_true")
     parser.add_argument("--count", type=int, default=400, help="held-out scenes to check on")
     options = parser.parse_args()
     torch.set_num_threads(1)
     world = World()
     if not options.check_only:
-        save(train(options.steps, world))
+        reader = load_reader() if options.go_on else AttributeReader()
+        save(train(options.steps, world, reader, options.seed))
     report = check(load_reader(), world, options.count)
     RUNS.mkdir(exist_ok=True)
     (RUNS / "reader.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -98,7 +98,7 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.rng = np.random.default_rng(options.seed)
         self.model = VideoTokenizer(TokenizerConfig())
-        load_codebook(self.model)
+        load_start(self.model, options.fresh)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         if options.compile:
             self.model.decoder.compile(dynamic=False)
@@ -179,8 +179,11 @@ class Trainer:
         return float(np.mean(values)), len(torch.unique(torch.cat(codes), dim=0))
 
 
-def load_codebook(model: VideoTokenizer) -> None:
-    """Put the fitted codebook into the model; half-precision values, as they are shipped."""
+def load_start(model: VideoTokenizer, fresh: bool) -> None:
+    """Begin with the shipped weights, or (`fresh`, or where there are none) with the codebook just fitted."""
+    if SHIPPED.exists() and not fresh:
+        model.load_state_dict(load_shipped().state_dict())
+        return
     stored = torch.load(CODEBOOK, weights_only=True)
     for name, buffer in model.codebook.named_buffers():
         buffer.copy_(stored[name])
@@ -218,7 +221,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--compile", action="store_true", help="torch.compile: 1.4 times as fast, minutes to start")
     parser.add_argument("--stage-share", type=float, default=0.0, help="part of the world clips taken from stage.py")
     parser.add_argument("--ship-only", action="store_true", help="write the weights as they are, and end")
-    parser.add_argument("--fresh", action="store_true", help="do not resume")
+    parser.add_argument("--fresh", action="store_true", help="begin with the codebook that fit_codebook wrote")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
