@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, default=paths.CHECKPOINTS / "video-tokenizer.pt")
     parser.add_argument("--language-model", type=Path, default=paths.RUNS / "language-model" / "checkpoint.pt")
     parser.add_argument("--weights", choices=("model", "average"), default="average")
-    parser.add_argument("--text-tokenizer", type=Path, default=paths.RUNS / "text-tokenizer.json")
+    parser.add_argument("--text-tokenizer", type=Path, default=paths.CHECKPOINTS / "text-tokenizer.json")
     parser.add_argument("--reader", type=Path, help="default: the committed reader")
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--temperature", type=float, default=1.0)

@@ -24,8 +24,9 @@ from .train_video_tokenizer import load_shipped
 from .video_tokenizer import StreamingDecoder, TokenizerConfig, VideoTokenizer
 
 DESCRIPTION = (
-    "A small VideoPoet-like model, trained on two CPU cores: one animated object over a plain, gradient or flower "
-    "background, moved and filmed as the prompt says. 128 x 128 px, 17 frames at 8 fps."
+    "A small VideoPoet-like model, trained for less than an hour on one CPU core: one animated object over a plain, "
+    "gradient or flower background. Background and camera follow the prompt; object and motion often do not yet. "
+    "128 x 128 px, 17 frames at 8 fps."
 )
 EXAMPLES = (
     "a fox bounces on a red background",
@@ -128,12 +129,12 @@ def main() -> None:
         "--language-model", type=Path, help="decayed.pt, checkpoint.pt or the compact one; else untrained"
     )
     parser.add_argument("--weights", choices=("model", "average"), default="model")
-    parser.add_argument("--text-tokenizer", type=Path, default=paths.RUNS / "text-tokenizer.json")
+    parser.add_argument("--text-tokenizer", type=Path, default=paths.CHECKPOINTS / "text-tokenizer.json")
     parser.add_argument("--evaluation", type=Path, help="JSON of evaluate_language_model")
     parser.add_argument("--out", type=Path, default=paths.TRAINING.parent / "models" / "cinegraph-small")
-    parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--top-p", type=float, default=0.95)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument("--top-p", type=float, default=0.9)
+    parser.add_argument("--guidance", type=float, default=2.0)
     options = parser.parse_args()
     torch.set_num_threads(1)
     known = stage.known_words()

@@ -22,7 +22,8 @@ LIMITS = """\
 - Pictures are 128 x 128 px, made of blocks of 16 px: the tokenizer keeps shapes and colours, not fine detail.
 - English only, and only the words of its captions (`knownWords` in the manifest). Other words are ignored or mislead it.
 - Clips are 17 frames at 8 fps, about two seconds. No sound.
-- It was trained for hours on two CPU cores. Objects are sometimes confused or malformed; the figures below say how often.
+- It has had less than an hour on one CPU core. Backgrounds and camera come out as asked; the object is often malformed or another one, and
+  its motion is rarely the one asked for. The figures below say how often. Pictures are better than clips.
 - Every tenth combination of object, motion and background was kept out of training; the figures are for those.
 - It cannot draw people, places or text, and has seen no photographs of people beyond two of the tokenizer's clips.
 """

@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, default=paths.CHECKPOINTS / "video-tokenizer.pt")
     parser.add_argument("--language-model", type=Path, default=paths.RUNS / "language-model" / "checkpoint.pt")
     parser.add_argument("--weights", choices=("model", "average"), default="average")
-    parser.add_argument("--text-tokenizer", type=Path, default=paths.RUNS / "text-tokenizer.json")
+    parser.add_argument("--text-tokenizer", type=Path, default=paths.CHECKPOINTS / "text-tokenizer.json")
     parser.add_argument("--task", choices=FRAMES_OF_TASK, default="TEXT_TO_VIDEO")
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--temperature", type=float, default=1.0)

@@ -2,7 +2,7 @@
 
 The TypeScript engine implements the same encoder; test/golden holds strings and ids made by this one.
 
-    python -m cinegraph_training.text_tokenizer --out runs/text-tokenizer.json
+    python -m cinegraph_training.text_tokenizer --out checkpoints/text-tokenizer.json
 """
 
 import argparse
@@ -143,7 +143,7 @@ def emoji_words() -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Trains the text tokenizer on sampled captions and emoji words.")
-    parser.add_argument("--out", type=Path, default=paths.RUNS / "text-tokenizer.json")
+    parser.add_argument("--out", type=Path, default=paths.CHECKPOINTS / "text-tokenizer.json")
     parser.add_argument("--size", type=int, default=1024, help="pieces, the 256 bytes included")
     parser.add_argument("--captions", type=int, default=20_000)
     options = parser.parse_args()

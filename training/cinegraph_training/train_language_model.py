@@ -243,7 +243,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--decay-minutes", type=float, help="decay the checkpoint instead, into decayed.pt")
     parser.add_argument("--run", type=Path, default=RUN)
     parser.add_argument("--tokens", type=Path, default=paths.CACHE / "tokens")
-    parser.add_argument("--text-tokenizer", type=Path, default=paths.RUNS / "text-tokenizer.json")
+    parser.add_argument("--text-tokenizer", type=Path, default=paths.CHECKPOINTS / "text-tokenizer.json")
     parser.add_argument("--resume-from", type=Path, help="another checkpoint to start from, compact or full")
     parser.add_argument("--compact", type=Path, help="only write the run's checkpoint in compact form here")
     parser.add_argument("--synthetic", action="store_true", help="made-up codes instead of tokenised clips")
@@ -264,7 +264,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     options = parse()
     if options.compact:
-        write_compact(options.run / "checkpoint.pt", options.compact)
+        write_compact(options.resume_from or options.run / "checkpoint.pt", options.compact)
         return
     torch.set_num_threads(options.threads)
     options.run.mkdir(parents=True, exist_ok=True)
