@@ -1,6 +1,6 @@
 /** What the resolvers, the loaders and the media routes may ask of the services. The access check is the first line of each use case. */
 import type { ErrorCode } from '../errors.ts';
-import type { GenerationTask, InferenceInfo } from '../inference/core/generation.ts';
+import type { GenerationTask, InferenceInfo, SamplingParams } from '../inference/core/generation.ts';
 
 /** Who asks. On loopback there is one local user. */
 export interface Viewer {
@@ -11,13 +11,7 @@ export type JobStatus = 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELE
 export const TERMINAL: ReadonlySet<JobStatus> = new Set(['SUCCEEDED', 'FAILED', 'CANCELED']);
 export type AssetKind = 'TEXT' | 'IMAGE' | 'VIDEO' | 'AUDIO' | 'MASK';
 
-export interface SamplingRecord {
-  readonly temperature: number;
-  readonly topK: number;
-  readonly topP: number;
-  readonly guidance: number;
-  readonly deterministic: boolean;
-}
+export type SamplingRecord = SamplingParams;
 
 export interface WarningRecord {
   readonly code: string;

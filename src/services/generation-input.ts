@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
 import { CinegraphError, type ErrorCode } from '../errors.ts';
-import type { BundleInfo, GenerationTask } from '../inference/core/generation.ts';
+import { MAX_CANDIDATES, MAX_SEED, type BundleInfo, type GenerationTask } from '../inference/core/generation.ts';
 import { composePrompt } from '../jobs/prompt.ts';
 import type { GenerateInput, SamplingRecord } from './contract.ts';
 
-const LARGEST_SEED = 2 ** 31 - 1;
-const MOST_CANDIDATES = 4;
 const MOST_TAGS = 20;
 const LONGEST_TAG = 50;
 const LONGEST_TITLE = 200;
@@ -68,12 +66,12 @@ function checkPrompt(input: GenerateInput, bundle: BundleInfo): Pick<CheckedInpu
 }
 
 function checkSeed(seed: number | null): number | null {
-  if (seed !== null && (!Number.isInteger(seed) || seed < 0 || seed > LARGEST_SEED)) refuse('SEED_OUT_OF_RANGE', 'seed');
+  if (seed !== null && (!Number.isInteger(seed) || seed < 0 || seed > MAX_SEED)) refuse('SEED_OUT_OF_RANGE', 'seed');
   return seed;
 }
 
 function checkCandidates(candidates: number): number {
-  if (!Number.isInteger(candidates) || candidates < 1 || candidates > MOST_CANDIDATES) refuse('CANDIDATES_OUT_OF_RANGE', 'candidates');
+  if (!Number.isInteger(candidates) || candidates < 1 || candidates > MAX_CANDIDATES) refuse('CANDIDATES_OUT_OF_RANGE', 'candidates');
   return candidates;
 }
 

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
+import { withDeadline } from '../deadline.ts';
 import { CinegraphError } from '../errors.ts';
 import type { BundleInfo, InferenceClient } from '../inference/core/generation.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
@@ -39,8 +39,7 @@ function loadedBundle(inference: InferenceClient): () => Promise<BundleInfo> {
   return async () => {
     known = inference.info?.bundle ?? known;
     if (known !== undefined) return known;
-    const timer = new AbortController();
-    const info = await Promise.race([inference.ready(), sleep(MODEL_WAIT_MS, undefined, { signal: timer.signal }).catch(() => undefined)]).finally(() => timer.abort());
+    const info = await withDeadline(inference.ready(), MODEL_WAIT_MS, undefined);
     if (info === undefined) throw new CinegraphError('INFERENCE_UNAVAILABLE');
     known = info.bundle;
     return known;

@@ -3,6 +3,9 @@
 export const TASKS = ['TEXT_TO_IMAGE', 'TEXT_TO_VIDEO'] as const;
 export type GenerationTask = (typeof TASKS)[number];
 
+export const MAX_CANDIDATES = 4;
+export const MAX_SEED = 2 ** 31 - 1;
+
 /** How the next token is drawn. All values resolved; the manifest holds the defaults. */
 export interface SamplingParams {
   /** 0 means argmax. Range 0 to 2. */
@@ -79,7 +82,7 @@ export interface BundleInfo {
   /** Frames of a clip; an image is one frame. */
   readonly frameCount: number;
   readonly maxPromptCharacters: number;
-  readonly sampling: Omit<SamplingParams, 'deterministic'> & { readonly deterministic: boolean };
+  readonly sampling: SamplingParams;
   readonly examples: readonly string[];
   readonly trainingCommit: string;
 }

@@ -1,10 +1,7 @@
 /** Parses a generation request at the edge of inference. */
 import { z } from 'zod';
 import { CinegraphError, type ErrorCode } from '../../errors.ts';
-import { TASKS, type GenerationRequest } from './generation.ts';
-
-export const MAX_CANDIDATES = 4;
-export const MAX_SEED = 2 ** 31 - 1;
+import { MAX_CANDIDATES, MAX_SEED, TASKS, type GenerationRequest } from './generation.ts';
 
 export const samplingSchema = z
   .object({
