@@ -18,8 +18,8 @@ const STOP_TIMEOUT_MS = 5_000;
 export class DeliverAgain extends Error {}
 
 export interface JobQueue {
-  /** Inside the transaction that stores the job: both appear at its commit. Workers of every process wake up then. */
-  enqueue(transaction: Queryable, jobId: string): Promise<void>;
+  /** Inside the transaction that stores the job: both appear at its commit. Workers of every process wake up then. The lowest turn runs first. */
+  enqueue(transaction: Queryable, jobId: string, turn: number): Promise<void>;
   /** Takes back a job that is not to be delivered (again). */
   drop(transaction: Queryable, jobId: string): Promise<void>;
   /**
@@ -63,9 +63,9 @@ class PgBossQueue implements JobQueue {
     this.#database = database;
   }
 
-  async enqueue(transaction: Queryable, jobId: string): Promise<void> {
+  async enqueue(transaction: Queryable, jobId: string, turn: number): Promise<void> {
     // The message has the id of the job: a job can be in the queue once.
-    await this.#boss.send(QUEUE, { jobId }, { id: jobId, db: executor(transaction) });
+    await this.#boss.send(QUEUE, { jobId }, { id: jobId, priority: -turn, db: executor(transaction) });
   }
 
   async drop(transaction: Queryable, jobId: string): Promise<void> {

@@ -30,6 +30,7 @@ export function toJobRecord(row: Job): JobRecord {
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,
     retryOfId: row.retryOfId,
+    turn: row.turn,
   };
 }
 

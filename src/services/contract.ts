@@ -43,6 +43,8 @@ export interface JobRecord {
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
   readonly retryOfId: string | null;
+  /** Place in the round-robin between owners: of the jobs that wait, the lowest turn runs first. */
+  readonly turn: number;
 }
 
 export interface AssetRecord {

@@ -6,6 +6,7 @@ import { CinegraphError } from '../errors.ts';
 import type { BundleInfo } from '../inference/core/generation.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import { toJobRecord } from '../jobs/job-rows.ts';
+import { nextTurn } from '../jobs/turn.ts';
 import type { GenerateInput, GenerationService, JobRecord, Viewer } from './contract.ts';
 import { type CheckedInput, checkInput, inputDigest } from './generation-input.ts';
 
@@ -65,14 +66,16 @@ export class Generation implements GenerationService {
       const { rows } = await client.query<{ waiting: number }>(`SELECT count(*)::int AS waiting FROM job WHERE status = 'QUEUED'`);
       const waiting = rows[0]?.waiting ?? 0;
       if (waiting >= maxQueuedJobs) throw new CinegraphError('QUEUE_FULL', `${waiting} jobs are waiting already. Try again later.`);
+      const turn = await nextTurn(client, ownerId);
+      const earlier = await client.query<{ count: number }>(`SELECT count(*)::int AS count FROM job WHERE status = 'QUEUED' AND turn <= $1`, [turn]);
       await client.query(
-        `INSERT INTO job (id, owner_id, task, input, input_digest, idempotency_key, seed, candidates, sampling, model_name, model_digest, title, tags, deadline_at, retry_of_id, last_seq)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + $14 * interval '1 millisecond', $15, 1)`,
-        [id, ownerId, input.task, JSON.stringify(kept), digest, idempotencyKey, seed, input.candidates, JSON.stringify(input.sampling), bundle.name, bundle.digest, input.title, input.tags, input.deadlineMs, retryOfId],
+        `INSERT INTO job (id, owner_id, task, input, input_digest, idempotency_key, seed, candidates, sampling, model_name, model_digest, title, tags, deadline_at, retry_of_id, turn, last_seq)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + $14 * interval '1 millisecond', $15, $16, 1)`,
+        [id, ownerId, input.task, JSON.stringify(kept), digest, idempotencyKey, seed, input.candidates, JSON.stringify(input.sampling), bundle.name, bundle.digest, input.title, input.tags, input.deadlineMs, retryOfId, turn],
       );
-      const queued = { type: 'JobQueued', position: waiting + 1 };
+      const queued = { type: 'JobQueued', position: (earlier.rows[0]?.count ?? 0) + 1 };
       await client.query('INSERT INTO job_event (job_id, seq, type, payload) VALUES ($1, 1, $2, $3)', [id, queued.type, JSON.stringify(queued)]);
-      await queue.enqueue(client, id);
+      await queue.enqueue(client, id, turn);
     });
     return id;
   }

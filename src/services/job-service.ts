@@ -73,7 +73,8 @@ export class Jobs implements JobService {
 
   async queuePosition(job: JobRecord): Promise<number | null> {
     if (job.status !== 'QUEUED') return null;
-    const earlier = { OR: [{ createdAt: { lt: job.createdAt } }, { createdAt: job.createdAt, id: { lt: job.id } }] };
+    const { turn, createdAt, id } = job;
+    const earlier = { OR: [{ turn: { lt: turn } }, { turn, createdAt: { lt: createdAt } }, { turn, createdAt, id: { lt: id } }] };
     return 1 + (await this.#prisma.job.count({ where: { status: 'QUEUED', ...earlier } }));
   }
 

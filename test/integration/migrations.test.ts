@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,9 +40,10 @@ describe('migrations', () => {
   });
 
   it('are applied once by three processes that start together', async () => {
+    const all = (await readdir(MIGRATIONS, { withFileTypes: true })).filter(entry => entry.isDirectory()).map(({ name }) => name).toSorted();
     const outputs = await Promise.all([1, 2, 3].map(async () => (await promisify(execFile)(process.execPath, [CHILD, database.url])).stdout));
-    expect(outputs.toSorted((a, b) => a.length - b.length).map(output => JSON.parse(output) as unknown)).toEqual([[], [], ['0001_initial']]);
-    expect(await query('SELECT migration_name FROM _prisma_migrations')).toHaveLength(1);
+    expect(outputs.toSorted((a, b) => a.length - b.length).map(output => JSON.parse(output) as unknown)).toEqual([[], [], all]);
+    expect(await query('SELECT migration_name FROM _prisma_migrations')).toHaveLength(all.length);
   });
 
   it('keep bytes outside the row and uncompressed', async () => {

@@ -201,6 +201,7 @@ function fakeJob(change: Partial<JobRecord>): JobRecord {
     startedAt: null,
     finishedAt: null,
     retryOfId: null,
+    turn: 0,
     ...change,
   };
 }
