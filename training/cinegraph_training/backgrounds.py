@@ -44,7 +44,7 @@ def plain(color) -> np.ndarray:
     """One colour with faint dots, lighter on dark colours and darker on light ones."""
     canvas = np.full((CANVAS, CANVAS, 3), color, "u1")
     bright = np.mean(color) > 100
-    shade = tuple(int(c * 0.84) if bright else int(c + (255 - c) * 0.18) for c in color)
+    shade = tuple(int(c * 0.88) if bright else int(c + (255 - c) * 0.12) for c in color)
     _dots(canvas, shade)
     return canvas
 

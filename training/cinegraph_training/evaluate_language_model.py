@@ -86,7 +86,7 @@ class Evaluator:
             part = slice(start, start + options.batch)
             real = np.stack([self.world.render(scene, rng) for scene in scenes[part]])
             real = real[:, :1] if kind == "image" else real
-            for name, clips in self._clips(kind, prompts[part], torch.from_numpy(real).float() / 255, start):
+            for name, clips in self._clips(kind, prompts[part], torch.from_numpy(real), start):
                 read[name].append(read_classes(self.reader, as_clips(clips)))
                 if name == "generated" and start < options.shown:
                     kept.append((clips * 255).round().byte().numpy())
@@ -100,7 +100,7 @@ class Evaluator:
     def _clips(self, kind: str, prompts: list[str], real: Tensor, seed: int):
         """Yields name and clips float `[B, F, H, W, 3]` of what is read."""
         if not self.options.generated_only:
-            yield "real", real
+            yield "real", real.float() / 255
             parts = [self.video_tokenizer.decode(self.video_tokenizer.encode(clip[None])) for clip in real]
             yield "reconstructed", torch.cat(parts)
         codes = generate(

@@ -1,10 +1,11 @@
 """Fit the two-level codebook of the video tokenizer: PCA of the blocks, then k-means within k-means.
 
-`python -m cinegraph_training.fit_codebook [--clips 6000]` writes `.cache/video-codebook.pt`.
+`python -m cinegraph_training.fit_codebook [--clips 12000]` writes `.cache/video-codebook.pt`.
 
-A block is what one code describes: 4 frames x 16 x 16 px x 3 colours = 3,072 numbers. Blocks that occur twice are
-counted once, so that plain backgrounds do not use up the codes; the coarse level has 512 centres, each of them 125 fine
-ones. No gradients: minutes on one core, where training an FSQ encoder took an hour to a worse result (LOG.md).
+A block is what one code describes: 4 frames x 16 x 16 px x 3 colours = 3,072 numbers. The coarse level has 512
+centres, fitted on distinct blocks, so that plain backgrounds do not use them up; each has 125 fine ones, fitted with a
+weight that grows with how often a block occurs. No gradients: minutes on one core, where training an FSQ encoder took
+an hour to a worse result (LOG.md). The codes live in the first principal components, the decoder draws with more.
 """
 
 import argparse
@@ -23,6 +24,9 @@ CODEBOOK = CACHE / "video-codebook.pt"
 COARSE, FINE = 512, 125
 BLOCK = (4, 16, 16, 3)
 SHARES = (0.96, 0.02, 0.02)
+STAGE_SHARE = 0.6  # of the world's clips: scenes that the language model knows (stage.py)
+DRAWN = 192  # principal components that the decoder draws with
+FREQUENCY_POWER = 0.7
 
 
 def clip_blocks(clip: Tensor) -> Tensor:
@@ -33,16 +37,27 @@ def clip_blocks(clip: Tensor) -> Tensor:
     return split.permute(0, 2, 4, 1, 3, 5, 6).flatten(3)
 
 
-def draw_blocks(sources: Sources, rng: np.random.Generator, count: int):
-    """Yield `[n, 3072]` uint8 blocks of `count` clips, those seen before left out."""
-    key = np.random.default_rng(5).integers(-(2**31), 2**31, 3072).astype(np.float64)
-    seen: set[float] = set()
-    for _ in range(count):
-        clip, _ = sources.sample(rng, str(rng.choice(KINDS, p=SHARES)))
+class BlockCounter:
+    """Draws clips and gives back the blocks not met before; counts how often each distinct block occurs."""
+
+    def __init__(self, sources: Sources, rng: np.random.Generator):
+        self.sources, self.rng = sources, rng
+        self.key = np.random.default_rng(5).integers(-(2**31), 2**31, 3072).astype(np.float64)
+        self.numbers: dict[float, int] = {}
+        self.counts: list[int] = []
+
+    def draw(self) -> np.ndarray:
+        """uint8 `[n, 3072]`: the new blocks of one more clip."""
+        clip, _ = self.sources.sample(self.rng, str(self.rng.choice(KINDS, p=SHARES)))
         blocks = clip_blocks(torch.from_numpy(clip)).flatten(0, 2).numpy()
-        marks = blocks.astype(np.float64) @ key
-        fresh = [i for i, mark in enumerate(marks) if mark not in seen and not seen.add(mark)]
-        yield blocks[fresh]
+        fresh = []
+        for index, mark in enumerate(blocks.astype(np.float64) @ self.key):
+            number = self.numbers.setdefault(mark, len(self.counts))
+            if number == len(self.counts):
+                self.counts.append(0)
+                fresh.append(index)
+            self.counts[number] += 1
+        return blocks[fresh]
 
 
 def nearest(points: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,58 +71,66 @@ def nearest(points: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat(indices), torch.cat(distances).clamp_min(0)
 
 
-def k_means(points: Tensor, count: int, rounds: int) -> Tensor:
-    """`[n, D]` -> centres `[count, D]`; a centre that loses its points moves to a point far from its own."""
+def k_means(points: Tensor, weights: Tensor, count: int, rounds: int) -> Tensor:
+    """`[n, D]`, weights `[n]` -> centres `[count, D]`; a centre that loses its points moves to one far from its own."""
     if len(points) <= count:
         return torch.cat([points, points[:1].expand(count - len(points), -1)])
-    centers = points[torch.randperm(len(points))[:count]].clone()
+    centers = points[torch.multinomial(weights, count)].clone()
     for _ in range(rounds):
         index, distance = nearest(points, centers)
-        sums = torch.zeros_like(centers).index_add_(0, index, points)
-        counts = torch.bincount(index, minlength=count)
-        centers = sums / counts.clamp_min(1)[:, None]
-        empty = (counts == 0).nonzero().flatten()
+        sums = torch.zeros_like(centers).index_add_(0, index, points * weights[:, None])
+        mass = torch.zeros(count).index_add_(0, index, weights)
+        centers = sums / mass.clamp_min(1e-9)[:, None]
+        empty = (mass == 0).nonzero().flatten()
         if len(empty):
-            centers[empty] = points[torch.multinomial(distance + 1e-9, len(empty))]
+            centers[empty] = points[torch.multinomial(distance * weights + 1e-12, len(empty))]
     return centers
 
 
 def fit(sources: Sources, clips: int, dimensions: int) -> dict:
     """The whole codebook."""
-    rng = np.random.default_rng(2024)
-    first = torch.from_numpy(np.concatenate(list(draw_blocks(sources, rng, 400)))).float() / 255
+    counter = BlockCounter(sources, np.random.default_rng(2024))
+    first = torch.from_numpy(np.concatenate([counter.draw() for _ in range(400)])).float() / 255
     first = first[torch.randperm(len(first))[:24000]]
     mean = first.mean(0)
     centered = first - mean
     covariance = centered.T @ centered / len(centered)
     variances, vectors = torch.linalg.eigh(covariance)
-    basis = vectors[:, -dimensions:].flip(1).contiguous()  # [3072, D]
+    basis = vectors[:, -DRAWN:].flip(1).contiguous()  # [3072, DRAWN]
     kept = float(variances[-dimensions:].sum() / variances.sum())
     print(f"PCA: {dimensions} of 3072 dimensions keep {kept:.2%} of the variance", flush=True)
+    counter = BlockCounter(sources, np.random.default_rng(2025))
     projected = []
-    for blocks in tqdm(draw_blocks(sources, rng, clips), total=clips, desc="blocks"):
-        projected.append((torch.from_numpy(blocks).float() / 255 - mean) @ basis)
+    for _ in tqdm(range(clips), desc="blocks"):
+        projected.append((torch.from_numpy(counter.draw()).float() / 255 - mean) @ basis[:, :dimensions])
     points = torch.cat(projected)
+    weights = torch.tensor(counter.counts, dtype=torch.float32) ** FREQUENCY_POWER
     print(f"{len(points)} distinct blocks", flush=True)
     sample = points[torch.randperm(len(points))[:120_000]]
-    coarse = k_means(sample, COARSE, 12)
+    coarse = k_means(sample, torch.ones(len(sample)), COARSE, 12)
     index, distance = nearest(points, coarse)
     print(f"coarse: {float(distance.mean()) / 3072:.6f} mean square error", flush=True)
     fine = torch.zeros(COARSE, FINE, dimensions)
     for cell in tqdm(range(COARSE), desc="fine"):
-        fine[cell] = k_means(points[index == cell], FINE, 10)
+        members = (index == cell).nonzero().flatten()
+        if len(members) == 0:
+            fine[cell] = coarse[cell]
+        else:
+            fine[cell] = k_means(points[members], weights[members], FINE, 10)
     return {"mean": mean, "basis": basis, "coarse": coarse, "fine": fine, "kept": kept, "blocks": len(points)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=6000)
-    parser.add_argument("--dimensions", type=int, default=64)
+    parser.add_argument("--clips", type=int, default=12000)
+    parser.add_argument("--dimensions", type=int, default=80)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     started = time.monotonic()
-    codebook = fit(load_sources("train"), options.clips, options.dimensions)
+    sources = load_sources("train")
+    sources.stage_share = STAGE_SHARE
+    codebook = fit(sources, options.clips, options.dimensions)
     stored = {n: v.half() if isinstance(v, Tensor) else v for n, v in codebook.items()}
     save_atomically(stored, CODEBOOK)
     log_line(

@@ -1,7 +1,11 @@
 """The prefix-causal transformer over video tokens (VideoPoet, arXiv 2312.14125, section 3), as docs/BUNDLE.md fixes it.
 
-Shapes: `B` rows, `P` prefix length, `N` output positions, `K` embedding rows summed per position, `S = P + N`,
-`H` heads, `Kv` key-value heads, `hd` head dimension, `d` width.
+Codes are known by what they look like: every code has a content vector (its entry in the video tokenizer's PCA space),
+through which the model both reads its surroundings and chooses sub-token `b`. So an edge over one colour tells it
+something about the same edge over another, which bare numbers would not.
+
+Shapes: `B` rows, `P` prefix length, `N` output positions, `C` contexts, `S = P + N`, `H` heads, `Kv` key-value heads,
+`hd` head dimension, `d` width, `D` content dimensions, `A` and `F` the sizes of the two sub-codebooks.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -14,10 +18,20 @@ from torch import Tensor, nn
 ROTARY_BASE = 10_000.0
 NORM_EPSILON = 1e-6
 SPECIAL_ROWS = {"bos": 0, "eos": 1, "bot": 2, "eot": 3, "bov": 4}
-TASK_ROWS = {"TEXT_TO_IMAGE": 16, "TEXT_TO_VIDEO": 17}
+# A continued picture is a clip whose first latent frame is given. A window of a longer clip is told apart, since its
+# first latent frame covers four frames; so is a clip of which parts are given by the condition grid.
+TASK_ROWS = {
+    "TEXT_TO_IMAGE": 16,
+    "TEXT_TO_VIDEO": 17,
+    "IMAGE_TO_VIDEO": 17,
+    "INPAINT_VIDEO": 18,
+    "OUTPAINT_VIDEO": 18,
+    "EXTEND_VIDEO": 20,
+    "EDIT_VIDEO": 20,
+}
 TEXT_START = 64
-# Backward offsets (dt, dy, dx) whose tokens are part of a position's input.
-CONTEXTS = (
+# Offsets (dt, dy, dx) whose codes are part of a position's input: backwards into the clip so far ...
+OUTPUT_CONTEXTS = (
     (0, 0, -1),
     (0, -1, 0),
     (0, -1, 1),
@@ -27,26 +41,35 @@ CONTEXTS = (
     (-1, 1, 0),
     (-1, 0, -1),
     (-1, 0, 1),
+    (-1, -1, -1),
+    (-1, -1, 1),
+    (-1, 1, -1),
+    (-1, 1, 1),
     (-2, 0, 0),
 )
+# ... and anywhere in the condition grid.
+CONDITION_CONTEXTS = ((0, 0, 0), (0, 0, 1), (0, 1, -1), (0, 1, 0), (0, 1, 1), (1, 0, 0))
 
 
 @dataclass(frozen=True)
 class LanguageModelConfig:
     """Sizes of the model and the layout of its one embedding table."""
 
-    layers: int = 8
+    layers: int = 6
     width: int = 256
     heads: int = 8
     kv_heads: int = 2
     head_dim: int = 32
     mlp_width: int = 704
+    input_width: int = 384
     head_width: int = 512
     grid: tuple[int, int, int] = (5, 8, 8)
     sub_codebooks: tuple[int, int] = (512, 125)
+    content_dimensions: int = 80
     text_size: int = 1024
     max_text: int = 48
-    contexts: tuple[tuple[int, int, int], ...] = field(default=CONTEXTS)
+    output_contexts: tuple[tuple[int, int, int], ...] = field(default=OUTPUT_CONTEXTS)
+    condition_contexts: tuple[tuple[int, int, int], ...] = field(default=CONDITION_CONTEXTS)
 
     @property
     def positions(self) -> int:
@@ -64,24 +87,33 @@ class LanguageModelConfig:
         return self.sub_codebooks[0] + 1
 
     @property
+    def null_code(self) -> int:
+        """The code of a place outside of the grid, not yet there, or not given."""
+        return self.sub_codebooks[0] * self.sub_codebooks[1]
+
+    @property
     def position_starts(self) -> tuple[int, int, int]:
         start = TEXT_START + self.text_size
         return start, start + self.grid[0], start + self.grid[0] + self.grid[1]
 
     @property
-    def context_starts(self) -> list[tuple[int, int]]:
-        """First row of sub-token `a` and of `b` per context; the null row follows each codebook."""
+    def contexts(self) -> tuple[tuple[int, int, int], ...]:
+        """Output contexts, then condition contexts."""
+        return self.output_contexts + self.condition_contexts
+
+    @property
+    def context_starts(self) -> list[int]:
+        """First row of sub-token `a` per context; the null row follows the 512."""
         start = TEXT_START + self.text_size + sum(self.grid)
-        first, second = (size + 1 for size in self.sub_codebooks)
-        return [(start + i * (first + second), start + i * (first + second) + first) for i in range(len(self.contexts))]
+        return [start + index * (self.sub_codebooks[0] + 1) for index in range(len(self.contexts))]
 
     @property
     def rows(self) -> int:
-        return self.context_starts[-1][1] + self.sub_codebooks[1] + 1
+        return self.context_starts[-1] + self.sub_codebooks[0] + 1
 
     @property
     def rows_per_position(self) -> int:
-        return 3 + 2 * len(self.contexts)
+        return 3 + len(self.contexts)
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -91,7 +123,8 @@ class LanguageModelConfig:
         values = dict(values)
         for name in ("grid", "sub_codebooks"):
             values[name] = tuple(values[name])
-        values["contexts"] = tuple(tuple(offset) for offset in values["contexts"])
+        for name in ("output_contexts", "condition_contexts"):
+            values[name] = tuple(tuple(offset) for offset in values[name])
         return cls(**values)
 
 
@@ -107,10 +140,15 @@ PRESETS = {
         grid=(5, 4, 4),
         text_size=320,
         max_text=32,
-        contexts=((0, 0, -1), (0, -1, 1), (-1, 0, 0), (-1, 1, 0)),
+        input_width=64,
+        content_dimensions=16,
+        output_contexts=((0, 0, -1), (0, -1, 1), (-1, 0, 0), (-1, 1, 0)),
+        condition_contexts=((0, 0, 0), (0, 0, 1), (1, 0, 0)),
     ),
     "small": LanguageModelConfig(),
-    "base": LanguageModelConfig(layers=16, width=512, heads=16, kv_heads=4, mlp_width=1408, head_width=1024),
+    "base": LanguageModelConfig(
+        layers=16, width=512, heads=16, kv_heads=4, mlp_width=1408, input_width=768, head_width=1024
+    ),
 }
 
 
@@ -146,19 +184,48 @@ def neighbours(config: LanguageModelConfig) -> tuple[Tensor, Tensor]:
     return rows, torch.stack(columns, dim=1)
 
 
-def output_rows(config: LanguageModelConfig, codes: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
-    """Embedding rows of the output positions `start` to `stop` of a clip: int64 `[B, stop - start, K]`.
+@dataclass(frozen=True)
+class Inputs:
+    """What output positions read: table rows int64 `[..., 3 + C]` and codes int64 `[..., C]`."""
 
-    `codes` int64 `[B, N, 2]` in raster order. Position `i` reads only tokens before `i`; later ones may hold anything.
+    rows: Tensor
+    codes: Tensor
+
+
+def output_inputs(
+    config: LanguageModelConfig,
+    clip: Tensor,
+    start: int = 0,
+    stop: int | None = None,
+    *,
+    condition: Tensor | None = None,
+    near: Tensor | None = None,
+) -> Inputs:
+    """Inputs of the output positions `start` to `stop`, `[B, stop - start, ...]`.
+
+    `clip` int64 `[B, N]`: codes in raster order; position `i` reads only codes before `i`, later ones may be anything.
+    `condition` int64 `[B, N]`: codes given beforehand, null elsewhere. `near`: read in place of `clip` by the contexts
+    within the position's own latent frame (training hides some of them).
     """
-    stop = codes.shape[1] if stop is None else stop
+    batch, length = clip.shape
+    stop = length if stop is None else stop
     position, index = (table[start:stop] for table in neighbours(config))
-    values = []
-    for sub, null in enumerate(config.sub_codebooks):
-        padded = F.pad(codes[:, :, sub], (0, 1), value=null)  # index -1 finds the null value
-        values.append(padded[:, index])
-    contexts = torch.stack(values, dim=-1) + torch.tensor(config.context_starts)  # [B, n, contexts, 2]
-    return torch.cat((position.expand(codes.shape[0], -1, -1), contexts.flatten(2)), dim=-1)
+    null = clip.new_full((batch, 1), config.null_code)
+    nothing = null.expand(-1, length)
+    sources = {
+        "far": torch.cat((clip, null), dim=1),  # index -1 finds the null code
+        "near": torch.cat((clip if near is None else near, null), dim=1),
+        "condition": torch.cat((nothing if condition is None else condition, null), dim=1),
+    }
+    columns = []
+    for number, offset in enumerate(config.contexts):
+        is_output = number < len(config.output_contexts)
+        source = sources["condition" if not is_output else "near" if offset[0] == 0 else "far"]
+        places = index[:, number]
+        columns.append(source[:, torch.where(places < length, places, -1)])
+    codes = torch.stack(columns, dim=-1)  # [B, n, C]
+    rows = codes // config.sub_codebooks[1] + torch.tensor(config.context_starts)
+    return Inputs(torch.cat((position.expand(batch, -1, -1), rows), dim=-1), codes)
 
 
 def rotary_tables(length: int, head_dim: int) -> tuple[Tensor, Tensor]:
@@ -195,6 +262,19 @@ class KeyValueCache:
         self.length = 0
 
 
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """Grouped-query attention: `query` `[B, H, S, hd]`, `key` and `value` `[B, Kv, K, hd]`, `mask` bool or additive
+    `[B or 1, 1, S, K]` -> `[B, H, S, hd]`. In plain products, which train faster on a CPU than the fused kernel."""
+    batch, heads, length, size = query.shape
+    groups = key.shape[1]
+    query = query.reshape(batch, groups, heads // groups * length, size) * size**-0.5
+    scores = (query @ key.transpose(2, 3)).view(batch, groups, heads // groups, length, -1)
+    mask = mask[:, :, None]
+    scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
+    weights = scores.softmax(dim=-1).flatten(2, 3)
+    return (weights.to(value.dtype) @ value).view(batch, heads, length, size)
+
+
 class Block(nn.Module):
     """Pre-norm attention (packed qkv, grouped heads) and SwiGLU (packed gate|up); no biases."""
 
@@ -221,16 +301,56 @@ class Block(nn.Module):
             cache.keys[layer, :, :, cache.length : end] = key
             cache.values[layer, :, :, cache.length : end] = value
             key, value = cache.keys[layer, :, :, :end], cache.values[layer, :, :, :end]
-        repeats = config.heads // config.kv_heads
-        if length == 1:  # one query: the heads that share a key take its place in the sequence, and nothing is copied
-            query = query.reshape(batch, config.kv_heads, repeats, config.head_dim)
-        else:
-            key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
-        attended = F.scaled_dot_product_attention(query, key.to(query.dtype), value.to(query.dtype), attn_mask=mask)
+        attended = attend(query, key.to(query.dtype), value.to(query.dtype), mask)
         attended = attended.reshape(batch, config.heads, length, config.head_dim)
         x = x + self.out(attended.transpose(1, 2).reshape(batch, length, -1))
         gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, dim=-1)
         return x + self.down(F.silu(gate) * up)
+
+
+class Contents(nn.Module):
+    """What every code looks like, fixed: `table` `[A F + 1, D + 1]` (the last column marks the null code, the last
+    row), and the cells of sub-token `a`: their `center` `[A, D]` and `inv_spread` `[A]`. `raw = table * scale + mean`
+    are the tokenizer's own coefficients."""
+
+    table: Tensor
+    scale: Tensor
+    mean: Tensor
+    center: Tensor
+    inv_spread: Tensor
+
+    def __init__(self, config: LanguageModelConfig):
+        super().__init__()
+        cells, entries = config.sub_codebooks
+        size = config.content_dimensions
+        self.entries = entries
+        table = torch.zeros(cells * entries + 1, size + 1)
+        table[-1, -1] = 1
+        self.register_buffer("table", table)
+        self.register_buffer("scale", torch.ones(size))
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("center", torch.zeros(cells, size))
+        self.register_buffer("inv_spread", torch.ones(cells))
+
+    def describe(self, fine: Tensor) -> None:
+        """Takes the codebook's entries `[A, F, D]`: each dimension is scaled by the root of its spread, so that the
+        strong ones lead and the weak ones are heard. Values are rounded to float16, as they are stored."""
+        flat = fine.flatten(0, 1)
+        spread = flat.std(0)
+        self.mean.copy_(flat.mean(0))
+        self.scale.copy_(spread.sqrt() * spread.mean().sqrt())
+        self.table[:-1, :-1] = ((flat - self.mean) / self.scale).half().float()
+        cells = self.table[:-1, :-1].unflatten(0, (-1, self.entries))
+        self.center.copy_(cells.mean(1))
+        spread = (cells - self.center[:, None]).square().mean((1, 2)).sqrt()
+        self.inv_spread.copy_(1 / spread.clamp_min(0.02))
+
+    def features(self) -> Tensor:
+        """What tells the entries of a cell apart: `[A, F, D + 1]`, the offset from the centre in units of the cell's
+        spread, and its mean square."""
+        cells = self.table[:-1, :-1].unflatten(0, (-1, self.entries))
+        offset = (cells - self.center[:, None]) * self.inv_spread[:, None, None]
+        return torch.cat((offset, offset.square().mean(-1, keepdim=True)), dim=-1)
 
 
 class LanguageModel(nn.Module):
@@ -242,16 +362,22 @@ class LanguageModel(nn.Module):
     def __init__(self, config: LanguageModelConfig):
         super().__init__()
         self.config = config
+        self.contents = Contents(config)
+        size = config.content_dimensions + 1
         self.table = nn.Parameter(torch.empty(config.rows, config.width))
+        self.look_in = nn.Linear(len(config.contexts) * size, config.input_width, bias=False)
+        self.look_out = nn.Linear(config.input_width, config.width, bias=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.width, eps=NORM_EPSILON)
         self.head_a = nn.Linear(config.width, config.output_size, bias=False)
         self.embedding_of_a = nn.Parameter(torch.empty(config.sub_codebooks[0], config.width))
         self.head_b_in = nn.Linear(config.width, config.head_width, bias=False)
-        self.head_b_out = nn.Linear(config.head_width, config.sub_codebooks[1], bias=False)
+        self.head_b_out = nn.Linear(config.head_width, size, bias=False)
+        self.bias_b = nn.Parameter(torch.zeros(config.sub_codebooks))
         cos, sin = rotary_tables(config.max_length, config.head_dim)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
+        self._features: Tensor | None = None
         self._initialise()
 
     def _initialise(self) -> None:
@@ -259,22 +385,26 @@ class LanguageModel(nn.Module):
         nn.init.normal_(self.table, std=config.rows_per_position**-0.5)
         nn.init.normal_(self.embedding_of_a, std=1.0)
         for name, parameter in self.named_parameters():
-            if parameter.ndim == 2 and name not in ("table", "embedding_of_a"):
+            if parameter.ndim == 2 and name not in ("table", "embedding_of_a", "bias_b"):
                 nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
                 if name.endswith(("out.weight", "down.weight")) and name.startswith("blocks"):
                     parameter.data *= (2 * config.layers) ** -0.5
         nn.init.zeros_(self.head_a.weight)
         nn.init.zeros_(self.head_b_out.weight)
 
-    def embed(self, rows: Tensor) -> Tensor:
-        """Sum of table rows: int64 `[..., K]` -> `[..., d]`."""
-        summed = F.embedding_bag(rows.reshape(-1, rows.shape[-1]), self.table, mode="sum")
-        return summed.view(*rows.shape[:-1], -1)
+    def embed(self, inputs: Inputs) -> Tensor:
+        """The input of output positions, `[..., d]`: the sum of their table rows, and what their contexts look like."""
+        rows = inputs.rows
+        summed = F.embedding_bag(rows.reshape(-1, rows.shape[-1]), self.table, mode="sum").view(*rows.shape[:-1], -1)
+        seen = F.embedding(inputs.codes, self.contents.table).flatten(-2)
+        return summed + self.look_out(F.silu(self.look_in(seen)))
 
-    def forward(self, prefix: Tensor, prefix_valid: Tensor, outputs: Tensor) -> Tensor:
+    def forward(self, prefix: Tensor, prefix_valid: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Teacher forcing: `prefix` int64 `[B, P]` (padding on the left, where `prefix_valid` is False; rotary
-        attention only sees differences of positions), `outputs` int64 `[B, N, K]` -> hidden `[B, N, d]`."""
-        x = torch.cat((F.embedding(prefix, self.table), self.embed(outputs)), dim=1)
+        attention only sees differences of positions) -> hidden states of the prefix `[B, P, d]` and of the outputs
+        `[B, N, d]`."""
+        outputs = self.embed(inputs)
+        x = torch.cat((F.embedding(prefix, self.table).to(outputs.dtype), outputs), dim=1)
         length = x.shape[1]
         cos, sin = self.cos[:length], self.sin[:length]
         mask = torch.zeros(prefix.shape[0], 1, length, length, dtype=torch.float32)
@@ -284,7 +414,8 @@ class LanguageModel(nn.Module):
             mask, cos, sin = mask.to(dtype), cos.to(dtype), sin.to(dtype)
         for block in self.blocks:
             x = block(x, cos, sin, mask)
-        return self.norm(x[:, prefix.shape[1] :])
+        x = self.norm(x)
+        return x[:, : prefix.shape[1]], x[:, prefix.shape[1] :]
 
     def prefill(self, prefix: Tensor, prefix_valid: Tensor, cache: KeyValueCache) -> None:
         """Fills the cache with the prefix `[B, P]` (left-padded); nothing is predicted from it."""
@@ -295,19 +426,30 @@ class LanguageModel(nn.Module):
             x = block(x, self.cos[:length], self.sin[:length], mask, layer, cache)
         cache.length = length
 
-    def step(self, rows: Tensor, key_valid: Tensor, cache: KeyValueCache) -> Tensor:
-        """One output position per row: int64 `[B, K]`, `key_valid` bool `[B, cache.length + 1]` -> hidden `[B, d]`."""
-        x = self.embed(rows)[:, None]
+    def step(self, inputs: Inputs, key_valid: Tensor, cache: KeyValueCache) -> Tensor:
+        """One output position per row, inputs `[B, ...]`, `key_valid` bool `[B, cache.length + 1]` -> hidden
+        `[B, d]`."""
+        x = self.embed(inputs)[:, None]
         cos, sin = (table[cache.length : cache.length + 1] for table in (self.cos, self.sin))
         for layer, block in enumerate(self.blocks):
             x = block(x, cos, sin, key_valid[:, None, None, :], layer, cache)
         cache.length += 1
         return self.norm(x[:, 0])
 
+    def features(self) -> Tensor:
+        """`contents.features()`, computed once, in the precision of the first use."""
+        if self._features is None:
+            autocast = torch.is_autocast_enabled("cpu")
+            dtype = torch.get_autocast_dtype("cpu") if autocast else torch.float32
+            self._features = self.contents.features().to(dtype)
+        return self._features
+
     def logits_a(self, hidden: Tensor) -> Tensor:
         """`[..., d]` -> `[..., V]`."""
         return self.head_a(hidden)
 
     def logits_b(self, hidden: Tensor, a: Tensor) -> Tensor:
-        """`[..., d]` and the chosen `a` `[...]` -> `[..., 125]`."""
-        return self.head_b_out(F.silu(self.head_b_in(hidden + F.embedding(a, self.embedding_of_a))))
+        """`[B, d]` and the chosen `a` `[B]` -> `[B, F]`: how well each entry of the cell fits what is looked for."""
+        wanted = self.head_b_out(F.silu(self.head_b_in(hidden + F.embedding(a, self.embedding_of_a))))
+        features = F.embedding(a, self.features().flatten(1)).view(len(a), -1, wanted.shape[-1])
+        return torch.bmm(features.to(wanted.dtype), wanted[:, :, None])[:, :, 0] + F.embedding(a, self.bias_b)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .language_model import KeyValueCache, LanguageModel, output_rows, prefix_rows
+from .language_model import Inputs, KeyValueCache, LanguageModel, output_inputs, prefix_rows
 
 FRAMES_OF_TASK = {"TEXT_TO_IMAGE": 1, "TEXT_TO_VIDEO": None}  # latent frames; None: the whole grid
 
@@ -72,17 +72,19 @@ def generate(
     model.prefill(rows, valid, cache)
     frames = FRAMES_OF_TASK[task] or config.grid[0]
     count = frames * config.grid[1] * config.grid[2]
-    codes = torch.zeros(len(prefixes), count, 2, dtype=torch.int64)
+    codes = torch.zeros(len(prefixes), count, dtype=torch.int64)
     generator = torch.Generator().manual_seed(seed)
     for index in range(count):
         valid = torch.cat((valid, torch.ones(len(prefixes), 1, dtype=torch.bool)), dim=1)
-        hidden = model.step(output_rows(config, codes, index, index + 1)[:, 0], valid, cache)
+        inputs = output_inputs(config, codes, index, index + 1)
+        hidden = model.step(Inputs(inputs.rows[:, 0], inputs.codes[:, 0]), valid, cache)
         logits = guide(model.logits_a(hidden), batch, guidance)[:, : config.sub_codebooks[0]]
         a = choose(logits, temperature, top_p, top_k, generator).repeat(len(prefixes) // batch)
         logits = guide(model.logits_b(hidden, a), batch, guidance)
         b = choose(logits, temperature, top_p, top_k, generator).repeat(len(prefixes) // batch)
-        codes[:, index, 0], codes[:, index, 1] = a, b
-    return codes[:batch].view(batch, frames, *config.grid[1:], 2)
+        codes[:, index] = a * config.sub_codebooks[1] + b
+    codes = codes[:batch].view(batch, frames, *config.grid[1:])
+    return torch.stack((codes // config.sub_codebooks[1], codes % config.sub_codebooks[1]), dim=-1)
 
 
 def strip(clips: np.ndarray, every: int = 4) -> np.ndarray:

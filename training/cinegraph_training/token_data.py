@@ -9,12 +9,13 @@ from torch import Tensor
 
 from . import attributes, captions
 from .attributes import Scene
-from .language_model import LanguageModelConfig, output_rows, prefix_rows
+from .language_model import Inputs, LanguageModelConfig, output_inputs, prefix_rows
 from .sample import pad_prefixes
 from .stage import stage_mask
 from .text_tokenizer import TextTokenizer
 
 UNCONDITIONAL_SHARE = 0.1  # prompts removed, for classifier-free guidance (arXiv 2207.12598)
+NOISE_SHARE = 0.03  # of the codes read, in half of the clips: another clip's, as if the model had chosen wrong
 # Motions whose first frame looks the same as that of a scene without motion (world.place).
 STARTS_LIKE_STILL = ("still", "spins", "sways")
 
@@ -88,13 +89,17 @@ class SyntheticClips:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's input: prefixes `[B, P]` with validity, input rows `[B, N, K]`, target codes `[B, N, 2]`."""
+    """One step's input: prefixes `[B, P]` with validity, inputs of the outputs `[B, N, ...]`, target codes `[B, N, 2]`,
+    which of them count `[B, N]`, and the scenes' class numbers `[B, 6]` with which of them the prefix tells `[B]`."""
 
     task: str
     prefix: Tensor
     prefix_valid: Tensor
-    rows: Tensor
+    inputs: Inputs
     codes: Tensor
+    counted: Tensor
+    scenes: Tensor
+    told: Tensor
 
 
 def picture_scene(scene: Scene, rng: np.random.Generator | None) -> Scene:
@@ -106,6 +111,25 @@ def picture_scene(scene: Scene, rng: np.random.Generator | None) -> Scene:
     return replace(scene, motion="still")
 
 
+def hide(codes: Tensor, null: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """What the model reads in place of `codes` `[B, N]`: far (latent frames before) and near (the same latent frame).
+
+    With everything in sight, a code says little that its neighbours do not already show: which way a thing moves is
+    decided once in a hundred codes. Where neighbours are hidden, the text has to say it, every time.
+    """
+    batch, count = codes.shape
+    kind = rng.random(batch)
+    near_rate = np.select([kind < 0.45, kind < 0.75], [0.0, rng.random(batch)], 1.0)
+    kind = rng.random(batch)
+    far_rate = np.select([kind < 0.7, kind < 0.9], [0.0, 0.6 * rng.random(batch)], 1.0)
+    noise = NOISE_SHARE * (rng.random(batch) < 0.5)
+    other = codes.roll(1, 0) if batch > 1 else codes
+    read = torch.where(torch.from_numpy(rng.random((batch, count)) < noise[:, None]), other, codes)
+    hidden = [torch.from_numpy(rng.random((batch, count)) < rate[:, None]) for rate in (far_rate, near_rate)]
+    far, near = (read.masked_fill(mask, null) for mask in hidden)
+    return far, near
+
+
 def make_batch(
     config: LanguageModelConfig,
     tokenizer: TextTokenizer,
@@ -113,10 +137,13 @@ def make_batch(
     indices: np.ndarray,
     frames: int,
     rng: np.random.Generator | None,
+    task: str | None = None,
 ) -> Batch:
-    """Clips `indices` cut to `frames` latent frames (1: text to image). Without `rng`: canonical captions, all kept."""
-    task = "TEXT_TO_IMAGE" if frames == 1 else "TEXT_TO_VIDEO"
-    prefixes = []
+    """Clips `indices` cut to `frames` latent frames (1: text to image). Without `rng`: canonical captions, all kept,
+    nothing hidden. `EXTEND_VIDEO`: the last `frames` of the clip, the first of them given. `INPAINT_VIDEO`: all but a
+    rectangle is given."""
+    task = task or ("TEXT_TO_IMAGE" if frames == 1 else "TEXT_TO_VIDEO")
+    prefixes, told = [], []
     for index in indices:
         scene = attributes.scene_from_ints(clips.scenes[index])
         if frames == 1:
@@ -125,7 +152,35 @@ def make_batch(
             text = captions.canonical_caption(scene)
         else:
             text = None if rng.random() < UNCONDITIONAL_SHARE else captions.caption(scene, rng)
+        told.append(text is not None)
         prefixes.append(prefix_rows(config, task, tokenizer.encode(text) if text else None))
     prefix, valid = pad_prefixes(prefixes)
-    codes = torch.from_numpy(clips.codes[indices, :frames].astype(np.int64)).flatten(1, 3)
-    return Batch(task, prefix, valid, output_rows(config, codes), codes)
+    part = slice(-frames, None) if task == "EXTEND_VIDEO" else slice(frames)
+    pairs = torch.from_numpy(clips.codes[indices, part].astype(np.int64))
+    codes = (pairs[..., 0] * config.sub_codebooks[1] + pairs[..., 1]).flatten(1)
+    counted = torch.ones_like(codes, dtype=torch.bool)
+    condition = near = None
+    far = codes
+    if task == "EXTEND_VIDEO":
+        counted[:, : config.grid[1] * config.grid[2]] = False
+    if task == "INPAINT_VIDEO":
+        counted = hidden_places(config, len(codes), frames, rng or np.random.default_rng(0))
+        condition = codes.masked_fill(counted, config.null_code)
+    elif rng is not None:
+        far, near = hide(codes, config.null_code, rng)
+    inputs = output_inputs(config, far, condition=condition, near=near)
+    scenes = torch.from_numpy(clips.scenes[indices].astype(np.int64))
+    return Batch(task, prefix, valid, inputs, pairs.flatten(1, 3), counted, scenes, torch.tensor(told))
+
+
+def hidden_places(config: LanguageModelConfig, batch: int, frames: int, rng: np.random.Generator) -> Tensor:
+    """Bool `[B, N]`: a rectangle through all latent frames that is to be filled, or (one in four) all around it."""
+    _, height, width = config.grid
+    places = torch.zeros(batch, frames, height, width, dtype=torch.bool)
+    for clip in places:
+        rows, columns = (int(rng.integers(max(1, side // 4), max(2, side * 3 // 4) + 1)) for side in (height, width))
+        top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
+        clip[:, top : top + rows, left : left + columns] = True
+        if rng.random() < 0.25:
+            clip.logical_not_()
+    return places.flatten(1)

@@ -37,7 +37,7 @@ def encoder_digest(tokenizer: VideoTokenizer) -> str:
 @torch.no_grad()
 def encode_clips(tokenizer: VideoTokenizer, clips: np.ndarray) -> np.ndarray:
     """`[B, 17, 128, 128, 3]` uint8 -> uint16 `[B, 5, 8, 8, 2]`."""
-    return tokenizer.encode(torch.from_numpy(clips).float() / 255).numpy().astype(np.uint16)
+    return tokenizer.encode(torch.from_numpy(clips)).numpy().astype(np.uint16)
 
 
 def main() -> None:

@@ -19,25 +19,46 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import paths
+from . import attributes, paths
 from .language_model import PRESETS, LanguageModel, LanguageModelConfig
 from .log import log_line, save_atomically
 from .muon import Muon
 from .text_tokenizer import TextTokenizer
 from .token_data import Batch, SyntheticClips, TokenShards, make_batch
+from .train_video_tokenizer import load_shipped
 
-# Clips per step by latent frames: about 2,000 positions each, prefixes included. On synthetic codes this reached the
-# same held-out loss in two thirds of the time that batches of twice the size took.
-BATCH_SIZES = {1: 24, 3: 8, 5: 6}
+# Clips per step by latent frames: about 2,500 positions each, prefixes included.
+BATCH_SIZES = {1: 32, 2: 16, 3: 12, 4: 9, 5: 8}
 WARM_UP_STEPS = 40
 EMA_DECAY = 0.998
 CHECKPOINT_SECONDS = 180
 VALIDATION_SECONDS = 300
 VALIDATION_CLIPS = {1: 96, 5: 24}
+ATTRIBUTE_WEIGHT = 0.1
+LABELS = {"TEXT_TO_IMAGE": "i", "TEXT_TO_VIDEO": "v", "EXTEND_VIDEO": "e", "INPAINT_VIDEO": "p"}
+TASK_SHARES = {"TEXT_TO_VIDEO": 0.84, "EXTEND_VIDEO": 0.08, "INPAINT_VIDEO": 0.08}  # of the clips
 RUN = paths.RUNS / "language-model"
+
+
+class AttributeHead(nn.Module):
+    """Reads the scene's attributes from the mean of the prefix's hidden states. It exists in training only: so that the
+    prefix says early on, in so many numbers, what the text says in many words."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.sizes = [len(values) for values in attributes.vocabulary().values()]
+        self.out = nn.Linear(width, sum(self.sizes))
+
+    def loss(self, hidden: Tensor, valid: Tensor, scenes: Tensor, told: Tensor, frames: int) -> Tensor:
+        """Mean cross-entropy over the attributes (of an image: without motion and camera) of clips with a caption."""
+        mean = (hidden * valid[..., None]).sum(1) / valid.sum(1, keepdim=True)
+        logits = self.out(mean[told].float()).split(self.sizes, dim=1)
+        names = list(attributes.vocabulary())
+        chosen = [i for i, name in enumerate(names) if frames > 1 or name not in ("motion", "camera")]
+        return torch.stack([F.cross_entropy(logits[i], scenes[told, i]) for i in chosen]).mean()
 
 
 @dataclass
@@ -45,6 +66,7 @@ class Trainer:
     """Everything a resumed run needs; `state` and `restore` are inverses."""
 
     model: LanguageModel
+    attributes: AttributeHead
     average: dict[str, Tensor]  # exponential moving average of the parameters
     optimizers: list[torch.optim.Optimizer]
     rng: np.random.Generator
@@ -57,6 +79,7 @@ class Trainer:
         return {
             "config": self.model.config.as_dict(),
             "model": self.model.state_dict(),
+            "attributes": self.attributes.state_dict(),
             "average": self.average,
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "rng": self.rng.bit_generator.state,
@@ -69,6 +92,8 @@ class Trainer:
     def restore(self, state: dict) -> None:
         """Takes up a full checkpoint, or a compact one (weights and counters only: momentum starts afresh)."""
         self.model.load_state_dict({name: value.float() for name, value in state["model"].items()})
+        if "attributes" in state:
+            self.attributes.load_state_dict(state["attributes"])
         weights = state.get("average") or {name: value.detach() for name, value in self.model.named_parameters()}
         self.average = {name: value.float().clone() for name, value in weights.items()}
         for optimizer, saved in zip(self.optimizers, state.get("optimizers", []), strict=False):
@@ -86,10 +111,11 @@ def new_trainer(config: LanguageModelConfig, seed: int, options: argparse.Namesp
     """Muon for the blocks' matrices, AdamW for tables, heads and norms."""
     torch.manual_seed(seed)
     model = LanguageModel(config)
-    matrices = [p for p in model.blocks.parameters() if p.ndim == 2]
+    reader = AttributeHead(config.width)
+    matrices = [p for p in model.blocks.parameters() if p.ndim == 2] + [model.look_in.weight, model.look_out.weight]
     tables = [model.table, model.embedding_of_a]
     chosen = {id(p) for p in matrices + tables}
-    heads = [p for p in model.parameters() if id(p) not in chosen]
+    heads = [p for p in [*model.parameters(), *reader.parameters()] if id(p) not in chosen]
     groups = [
         {"params": tables, "lr": options.table_lr},
         {"params": heads, "lr": options.head_lr},
@@ -100,31 +126,48 @@ def new_trainer(config: LanguageModelConfig, seed: int, options: argparse.Namesp
         torch.optim.AdamW(groups, betas=(0.9, 0.95), eps=1e-10, weight_decay=0.0, fused=True)
     ]
     if options.optimizer == "muon":
-        optimizers.append(Muon(matrices, lr=options.muon_lr))
+        optimizers.append(Muon(matrices, lr=options.muon_lr, dtype=torch.bfloat16 if options.bf16 else torch.float32))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["base_lr"] = group["lr"]
     average = {name: value.detach().clone() for name, value in model.named_parameters()}
-    return Trainer(model, average, optimizers, np.random.default_rng(seed))
+    return Trainer(model, reader, average, optimizers, np.random.default_rng(seed))
 
 
 def image_share(step: int, curriculum: int) -> float:
-    """Share of text-to-image steps: objects are learnt on single latent frames first, 0.85 falling to 0.3."""
-    return 0.85 - 0.55 * min(1.0, step / curriculum)
+    """Share of text-to-image steps: objects are learnt on single latent frames first, 0.7 falling to 0.15."""
+    return 0.7 - 0.55 * min(1.0, step / curriculum)
 
 
-def losses(model: LanguageModel, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy in nats of sub-tokens a and b over the output positions."""
-    hidden = model(batch.prefix, batch.prefix_valid, batch.rows)
-    a, b = batch.codes.flatten(0, 1).unbind(1)
-    hidden = hidden.flatten(0, 1)
-    return F.cross_entropy(model.logits_a(hidden), a), F.cross_entropy(model.logits_b(hidden, a), b)
+def draw_batch(trainer: Trainer, tokenizer: TextTokenizer, clips, options: argparse.Namespace) -> Batch:
+    """The next task, its clips and their length."""
+    rng = trainer.rng
+    if rng.random() < image_share(trainer.step, options.curriculum):
+        task, frames = "TEXT_TO_IMAGE", 1
+    else:
+        task = str(rng.choice(list(TASK_SHARES), p=list(TASK_SHARES.values())))
+        frames = 4 if task == "EXTEND_VIDEO" else 5 if rng.random() < options.whole_share else 3
+    indices = rng.integers(0, len(clips), BATCH_SIZES[frames])
+    return make_batch(trainer.model.config, tokenizer, clips, indices, frames, rng, task)
 
 
-def train_step(trainer: Trainer, batch: Batch, rate: float) -> tuple[float, float]:
+def losses(model: LanguageModel, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean cross-entropy in nats of sub-tokens a and b over the output positions that count; and the prefix's hidden
+    states."""
+    prefix, hidden = model(batch.prefix, batch.prefix_valid, batch.inputs)
+    a, b = batch.codes[batch.counted].unbind(1)
+    hidden = hidden[batch.counted]
+    loss_a = F.cross_entropy(model.logits_a(hidden).float(), a)
+    return loss_a, F.cross_entropy(model.logits_b(hidden, a).float(), b), prefix
+
+
+def train_step(trainer: Trainer, batch: Batch, rate: float, bf16: bool) -> tuple[float, float, float]:
     """One update with the learning rates scaled by `rate`; mutates the trainer."""
-    a, b = losses(trainer.model, batch)
-    (a + b).backward()
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        a, b, prefix = losses(trainer.model, batch)
+    frames = batch.codes.shape[1] // (trainer.model.config.grid[1] * trainer.model.config.grid[2])
+    told = trainer.attributes.loss(prefix, batch.prefix_valid, batch.scenes, batch.told, frames)
+    (a + b + ATTRIBUTE_WEIGHT * told).backward()
     torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), 1.0)
     for optimizer in trainer.optimizers:
         for group in optimizer.param_groups:
@@ -137,7 +180,7 @@ def train_step(trainer: Trainer, batch: Batch, rate: float) -> tuple[float, floa
     with torch.no_grad():
         for name, value in trainer.model.named_parameters():
             trainer.average[name].lerp_(value, 1 - decay)
-    return a.item(), b.item()
+    return a.item(), b.item(), told.item()
 
 
 @torch.no_grad()
@@ -149,7 +192,7 @@ def validate(trainer: Trainer, tokenizer: TextTokenizer, clips) -> dict[str, flo
     weights = {name: value.detach().clone() for name, value in model.named_parameters()}
     for prefix, values in (("", None), ("average.", trainer.average)):
         if values is not None:
-            model.load_state_dict(values)
+            model.load_state_dict(values, strict=False)  # its parameters; what every code looks like is fixed
         for frames, count in VALIDATION_CLIPS.items():
             count = min(count, len(clips))
             size = min(count, 4 * BATCH_SIZES[frames])
@@ -157,11 +200,11 @@ def validate(trainer: Trainer, tokenizer: TextTokenizer, clips) -> dict[str, flo
             for start in range(0, count, size):
                 indices = np.arange(start, min(start + size, count))
                 batch = make_batch(model.config, tokenizer, clips, indices, frames, None)
-                sums += np.array([loss.item() for loss in losses(model, batch)]) * len(indices)
+                sums += np.array([loss.item() for loss in losses(model, batch)[:2]]) * len(indices)
                 seen += len(indices)
             name = "image" if frames == 1 else "video"
             result[f"{prefix}{name}.a"], result[f"{prefix}{name}.b"] = (round(float(x), 4) for x in sums / seen)
-    model.load_state_dict(weights)
+    model.load_state_dict(weights, strict=False)
     return result
 
 
@@ -182,16 +225,13 @@ def train(trainer: Trainer, tokenizer: TextTokenizer, clips, heldout, options: a
     recent: dict[str, list[float]] = {}
     bar = tqdm(total=round(budget), unit="s", mininterval=20, maxinterval=60, desc="decay" if decaying else "train")
     while not stopping and (elapsed := time.monotonic() - started) < budget:
-        image = trainer.rng.random() < (0.3 if decaying else image_share(trainer.step, options.curriculum))
-        frames = 1 if image else (5 if trainer.rng.random() < options.whole_share else 3)
-        indices = trainer.rng.integers(0, len(clips), BATCH_SIZES[frames])
-        batch = make_batch(trainer.model.config, tokenizer, clips, indices, frames, trainer.rng)
+        batch = draw_batch(trainer, tokenizer, clips, options)
         warm_up = min(1.0, (trainer.step - trainer.fresh_from + 1) / WARM_UP_STEPS)
         rate = warm_up * max(0.0, 1 - elapsed / budget) if decaying else warm_up
-        values = train_step(trainer, batch, rate)
+        values = train_step(trainer, batch, rate, options.bf16)
         trainer.seconds = first_seconds + time.monotonic() - started
-        for name, value in zip("ab", values, strict=True):
-            recent.setdefault(f"{frames}{name}", []).append(value)
+        for name, value in zip(("a", "b", "told"), values, strict=True):
+            recent.setdefault(f"{LABELS[batch.task]}{name}", []).append(value)
         now = time.monotonic()
         bar.update(min(round(now - started), round(budget)) - bar.n)
         shown = {name: f"{np.mean(numbers[-50:]):.2f}" for name, numbers in recent.items()}
@@ -253,6 +293,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--head-lr", type=float, default=4e-3)
     parser.add_argument("--curriculum", type=int, default=1200, help="steps until the final share of images")
     parser.add_argument("--whole-share", type=float, default=0.5, help="share of clips trained in full length")
+    parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32, for processors without bfloat16")
     parser.add_argument(
         "--compile", action="store_true", help="a fifth faster after half a minute; needs a C++ compiler"
     )
@@ -274,6 +315,8 @@ def main() -> None:
     trainer = new_trainer(config, options.seed, options)
     if state:
         trainer.restore(state)
+    elif not options.synthetic:
+        trainer.model.contents.describe(load_shipped().codebook.fine)
     if options.compile:
         for block in trainer.model.blocks:
             block.compile(dynamic=True)

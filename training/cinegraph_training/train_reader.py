@@ -57,7 +57,7 @@ def check(reader: AttributeReader, world: World, count: int) -> dict[str, dict[s
         tokenizer = load_shipped()
         with torch.no_grad():
             rebuilt = [
-                tokenizer.decode(tokenizer.encode(torch.from_numpy(clip[None]).float() / 255))[0]
+                tokenizer.decode(tokenizer.encode(torch.from_numpy(clip[None])))[0]
                 for clip in tqdm(clips, desc="reconstruct")
             ]
         report["reconstructed"] = accuracy(reader, torch.stack(rebuilt), classes)

@@ -3,10 +3,10 @@
 `python -m cinegraph_training.train_video_tokenizer --steps 1500 [--until 05:25]`, after fit_codebook. The codebook, and
 so the codes, stay as they are: the decoder can be trained on while a language model learns the codes.
 
-Loss: L1 + 2 L2 + L1 of the image gradients. Muon for the inner convolutions, AdamW (betas 0.9, 0.95) for the rest,
-cosine, 64 px crops, the last part on whole clips; an exponential moving average of the weights is shipped.
-With `--until HH:MM` (UTC) progress is measured by the clock: the learning rate and the crop sizes follow the time used,
-and training ends then, whatever the number of steps.
+Loss: the root mean square error of each block of the clip, in the units of the picture (robust, and sharper than the
+square). Muon for the inner convolutions, AdamW (betas 0.9, 0.95) for the rest, cosine, whole clips in bfloat16; an
+exponential moving average of the weights is shipped. Clips are rendered while training goes on, into a pool that is
+renewed a few at a time. With `--until HH:MM` (UTC) the schedule follows the clock, and training ends then.
 """
 
 import argparse
@@ -23,25 +23,26 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .fit_codebook import CODEBOOK
+from .fit_codebook import BLOCK, CODEBOOK
 from .log import log_line, save_atomically
 from .muon import orthogonalise
 from .paths import CHECKPOINTS, RUNS
-from .tokenizer_data import Sources, crop_batch, fixed_clips, load_sources
+from .tokenizer_data import KINDS, SHARES, Sources, fixed_clips, load_sources
 from .video_tokenizer import TokenizerConfig, VideoTokenizer
 
 RUN = RUNS / "video-tokenizer"
 SHIPPED = CHECKPOINTS / "video-tokenizer.pt"
-CROP, CROPS, WHOLE_CLIPS = 64, 8, 2
+BATCH = 8  # clips
+POOL = 1024  # clips
+RENEWED = 3  # clips of the pool in each step
 CHECKPOINT_SECONDS = 180
-VALIDATION_CLIPS = 12
+VALIDATION_CLIPS = 48
 
 
 def loss_of(output: Tensor, target: Tensor) -> Tensor:
-    """L1 + 2 L2 + L1 of horizontal and vertical differences; clips `[B, F, H, W, 3]`."""
-    error = output - target
-    gradient = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
-    return error.abs().mean() + 2 * error.square().mean() + gradient
+    """Mean over blocks of the root mean square error; coefficients `[B, T, E, h, w]`."""
+    square = (output.float() - target).square().sum(2) / (BLOCK[0] * BLOCK[1] * BLOCK[2] * BLOCK[3])
+    return (square + 1e-5).sqrt().mean()
 
 
 def psnr(output: Tensor, target: Tensor) -> float:
@@ -72,9 +73,9 @@ class ConvolutionMuon(torch.optim.Optimizer):
 
 
 def optimizers_for(model: VideoTokenizer, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for the inner convolutions, AdamW for those at the pixels and the codes, for norms and biases.
+    """Muon for the inner convolutions, AdamW for those at both ends, for norms and biases.
     Each group remembers its full learning rate as `base_lr`."""
-    ends = ("decoder.enter.", "decoder.look.", "decoder.out.")
+    ends = ("decoder.enter.", "decoder.out.")
     inner, others = [], []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -90,6 +91,30 @@ def optimizers_for(model: VideoTokenizer, muon_lr: float, adam_lr: float) -> lis
     return chosen
 
 
+class ClipPool:
+    """Codes and true coefficients of rendered clips; each batch renews a few of them."""
+
+    def __init__(self, tokenizer: VideoTokenizer, sources: Sources, size: int, rng: np.random.Generator):
+        self.tokenizer, self.sources, self.rng = tokenizer, sources, rng
+        drawn = [self._draw() for _ in tqdm(range(size), desc="pool")]
+        self.codes = torch.stack([codes for codes, _ in drawn])
+        self.targets = torch.stack([target for _, target in drawn])
+
+    @torch.no_grad()
+    def _draw(self) -> tuple[Tensor, Tensor]:
+        clip, _ = self.sources.sample(self.rng, str(self.rng.choice(KINDS, p=SHARES)))
+        target = self.tokenizer.coefficients(torch.from_numpy(clip[None]))
+        codes = self.tokenizer.codebook.codes(target.flatten(0, 3)).unflatten(0, target.shape[:4])
+        return codes[0], target[0].permute(0, 3, 1, 2)
+
+    def batch(self, rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
+        """Codes `[count, T, h, w, 2]` and coefficients `[count, T, E, h, w]`."""
+        for place in rng.integers(len(self.codes), size=RENEWED):
+            self.codes[place], self.targets[place] = self._draw()
+        chosen = torch.from_numpy(rng.integers(len(self.codes), size=count))
+        return self.codes[chosen], self.targets[chosen]
+
+
 class Trainer:
     """Owns the model, its average, the optimizer and the random state; everything that a checkpoint holds."""
 
@@ -100,8 +125,6 @@ class Trainer:
         self.model = VideoTokenizer(TokenizerConfig())
         load_start(self.model, options.fresh)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        if options.compile:
-            self.model.decoder.compile(dynamic=False)
         self.optimizers = optimizers_for(self.model, options.muon_lr, options.lr)
         self.step = 0
         self.progress = 0.0
@@ -131,40 +154,25 @@ class Trainer:
             path,
         )
 
-    def train_step(self, sources: Sources) -> float:
-        options = self.options
-        whole = self.progress > options.whole_from
-        codes, target = self.draw_batch(sources, whole)
+    def train_step(self, pool: "ClipPool") -> float:
+        codes, target = pool.batch(self.rng, BATCH)
         rate = min(1.0, (self.step + 1) / 40) * (0.02 + 0.98 * (1 + math.cos(math.pi * self.progress)) / 2)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * rate
             optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(self.model(codes), target)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16):
+            loss = loss_of(self.model.correct(codes), target)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
         self.step += 1
-        decay = min(0.995, (self.step + 1) / (self.step + 10))
+        decay = min(0.997, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(value, 1 - decay)
         return float(loss.detach())
-
-    @torch.no_grad()
-    def draw_batch(self, sources: Sources, whole: bool) -> tuple[Tensor, Tensor]:
-        """Codes and the clips they should become; crops lie on the grid of the codes."""
-        clips, corners = crop_batch(sources, self.rng, WHOLE_CLIPS if whole else CROPS, 128 if whole else CROP)
-        codes, targets = [], []
-        for clip, places in zip(clips, corners, strict=True):
-            target = torch.from_numpy(clip[None]).float() / 255
-            code = self.model.encode(target)
-            for x, y in places:
-                side = CROP if not whole else 128
-                targets.append(target[:, :, y : y + side, x : x + side])
-                codes.append(code[:, :, y // 16 : (y + side) // 16, x // 16 : (x + side) // 16])
-        return torch.cat(codes), torch.cat(targets)
 
     @torch.no_grad()
     def validate(self, clips: np.ndarray) -> tuple[float, int]:
@@ -172,9 +180,8 @@ class Trainer:
         self.average.eval()
         values, codes = [], []
         for clip in clips:
-            target = torch.from_numpy(clip[None]).float() / 255
-            code = self.average.encode(target)
-            values.append(psnr(self.average.decode(code), target))
+            code = self.average.encode(torch.from_numpy(clip[None]))
+            values.append(psnr(self.average.decode(code), torch.from_numpy(clip[None]).float() / 255))
             codes.append(code.view(-1, 2))
         return float(np.mean(values)), len(torch.unique(torch.cat(codes), dim=0))
 
@@ -187,6 +194,7 @@ def load_start(model: VideoTokenizer, fresh: bool) -> None:
     stored = torch.load(CODEBOOK, weights_only=True)
     for name, buffer in model.codebook.named_buffers():
         buffer.copy_(stored[name])
+    model.decoder.set_scales(model.codebook.scale())
 
 
 def ship(average: VideoTokenizer, path: Path, step: int) -> None:
@@ -217,9 +225,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--until", help="HH:MM UTC: end then, and let the schedule follow the clock")
     parser.add_argument("--lr", type=float, default=1e-3, help="of AdamW")
     parser.add_argument("--muon-lr", type=float, default=0.02)
-    parser.add_argument("--whole-from", type=float, default=0.9, help="the part after which clips are whole")
-    parser.add_argument("--compile", action="store_true", help="torch.compile: 1.4 times as fast, minutes to start")
-    parser.add_argument("--stage-share", type=float, default=0.0, help="part of the world clips taken from stage.py")
+    parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32, for processors without bfloat16")
+    parser.add_argument("--stage-share", type=float, default=0.5, help="part of the world clips taken from stage.py")
     parser.add_argument("--ship-only", action="store_true", help="write the weights as they are, and end")
     parser.add_argument("--fresh", action="store_true", help="begin with the codebook that fit_codebook wrote")
     parser.add_argument("--seed", type=int, default=0)
@@ -244,19 +251,20 @@ def main() -> None:
     budget = seconds_until(options.until) if options.until else math.inf
     started, saved = time.monotonic(), time.monotonic()
     first_progress, first_seconds = trainer.progress, trainer.seconds
+    pool = ClipPool(trainer.average, sources, POOL, trainer.rng)
     bar = tqdm(total=options.steps, initial=trainer.step, desc="video tokenizer")
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda caught, _: stopping.append(caught))
     while trainer.progress < 1 and not stopping:
-        loss = trainer.train_step(sources)
+        loss = trainer.train_step(pool)
         now = time.monotonic()
         trainer.seconds = first_seconds + now - started
         by_clock = first_progress + (1 - first_progress) * (now - started) / budget
         trainer.progress = by_clock if options.until else trainer.step / options.steps
         bar.update()
         bar.set_postfix(loss=f"{loss:.4f}", done=f"{trainer.progress:.1%}")
-        if trainer.step % 50 == 0 or trainer.progress >= 1:
+        if trainer.step % 200 == 0 or trainer.progress >= 1:
             decibels, used = trainer.validate(validation)
             record = {"step": trainer.step, "seconds": round(trainer.seconds), "loss": round(loss, 5)}
             record |= {"progress": round(trainer.progress, 4), "psnr": round(decibels, 3), "codes": used}

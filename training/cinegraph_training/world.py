@@ -2,8 +2,8 @@
 
 Everything is deterministic given the scene, but for two small choices of the generator: which of a few photos a photo
 background shows, and a shift of one token (16 px) sideways of an object in the centre. Motions and pans travel 4 px per
-frame, one token per latent frame, and periodic motions repeat every 8 frames, two latent frames: the same codes come
-back, moved.
+frame, one token per latent frame; periodic motions repeat every 8 frames, two latent frames, and the object's own
+animation every 4, one latent frame: the same codes come back, moved. Photos are out of focus behind the object.
 """
 
 from dataclasses import dataclass
@@ -31,6 +31,8 @@ BACKGROUND_PHOTOS = {  # which photos of each class serve as backgrounds: clear 
     "tulips": (2, 11),
 }
 SHIFTS = (0, 0, -16, 16)
+POSES = (0, 1, 2, 1)  # frames of the sprite's animation, there and back within half a second
+PHOTO_BLUR = 2.5  # px, standard deviation
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,12 @@ def place(scene: Scene, rng: np.random.Generator) -> Placement:
     if verb == "moves":
         position = position + path * DIRECTIONS[heading]
     elif verb == "bounces":
-        position[:, 1] += 16 - 40 * np.abs(np.sin(np.pi * time / 8))
+        position[:, 1] += 16 - 32 * np.abs(np.sin(np.pi * time / 8))
     elif verb in ("grows", "shrinks"):
         size = np.linspace(SIZES_PX["small"], SIZES_PX["large"], FRAMES)
         size = size if verb == "grows" else size[::-1].copy()
     elif verb == "spins":
-        angle = 2 * np.pi * time / 16
+        angle = 2 * np.pi * time / 8
     elif verb == "sways":
         phase = np.sin(2 * np.pi * time / 8)
         angle = np.deg2rad(20) * phase
@@ -84,7 +86,7 @@ def place(scene: Scene, rng: np.random.Generator) -> Placement:
     pan = path * DIRECTIONS[toward] if camera == "pan" else still
     zoom = np.ones(FRAMES)
     if camera == "zoom":
-        zoom = 0.8 * (1.25 / 0.8) ** (time / (FRAMES - 1))
+        zoom = 0.85 * (1.2 / 0.85) ** (time / (FRAMES - 1))
         zoom = zoom if toward == "in" else zoom[::-1].copy()
     center = VIEW / 2 + (position - pan) * zoom[:, None]
     return Placement(center, size * zoom, angle, pan, zoom)
@@ -106,7 +108,8 @@ class World:
         if (cache / "photos.npz").exists():
             with np.load(cache / "photos.npz") as stored:
                 for name in PHOTO_BACKGROUNDS:
-                    self.canvases[name] = [stored[name][index] for index in BACKGROUND_PHOTOS[name]]
+                    chosen = [stored[name][index] for index in BACKGROUND_PHOTOS[name]]
+                    self.canvases[name] = [cv2.GaussianBlur(photo, (0, 0), PHOTO_BLUR) for photo in chosen]
 
     def render(self, scene: Scene, rng: np.random.Generator) -> np.ndarray:
         """`[17, 128, 128, 3]` uint8 RGB at 8 fps."""
@@ -125,7 +128,7 @@ class World:
     def _draw(self, frame: np.ndarray, name: str, index: int, placement: Placement) -> None:
         """Composite the object's sprite onto `frame` (changed in place), within its bounding box only."""
         size = placement.size[index]
-        sprite = (self.half_sprites if size < 56 else self.sprites)[name][index]
+        sprite = (self.half_sprites if size < 56 else self.sprites)[name][POSES[index % len(POSES)]]
         scale = size / sprite.shape[0]
         cos, sin = np.cos(placement.angle[index]) * scale, np.sin(placement.angle[index]) * scale
         reach = size * (0.72 if placement.angle[index] else 0.51) + 1
