@@ -22,6 +22,7 @@ const config: CodegenConfig = {
           Job: '../services/contract.ts#JobRecord',
           JobConnection: '../resolvers/sources.ts#JobPage',
           Model: '../loaders/loaders.ts#ModelSource',
+          Estimate: '../services/contract.ts#EstimateRecord',
           System: '../services/contract.ts#SystemStatus',
           JobEvent: '../services/contract.ts#JobEventRecord',
           JobQueued: '../resolvers/sources.ts#JobQueuedRecord',

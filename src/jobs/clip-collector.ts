@@ -1,5 +1,6 @@
 import type { GenerationTask, RawFrame } from '../inference/core/generation.ts';
 import type { EncodedMedia, Media } from '../media/media.ts';
+import type { Result } from './job-store.ts';
 
 /** Gathers the final frames of each candidate and encodes a candidate as soon as it is complete. Owner: one run. */
 export class ClipCollector {
@@ -28,6 +29,17 @@ export class ClipCollector {
     return Promise.all(this.#results.map((result, candidate) => result ?? Promise.reject(new Error(`candidate ${candidate} ended with ${this.#frames[candidate]?.size ?? 0} of ${this.#frameCount} frames`))));
   }
 
+  /** What a canceled job has to show: complete candidates, and the beginning of the others as far as there is one without a gap. */
+  async partial(): Promise<Result[]> {
+    const results = await Promise.all(this.#frames.map(async (clip, candidate) => {
+      const complete = this.#results[candidate];
+      if (complete !== undefined) return { candidate, media: await complete, partial: false };
+      const frames = beginning(clip);
+      return frames.length === 0 ? undefined : { candidate, media: await this.#encode(new Map(frames.entries())), partial: true };
+    }));
+    return results.filter(result => result !== undefined);
+  }
+
   get #frameCount(): number {
     return this.#options.task === 'TEXT_TO_IMAGE' ? 1 : this.#options.frameCount;
   }
@@ -40,4 +52,11 @@ export class ClipCollector {
     // An encoder process may have been killed under it: the frames are still here, so once more.
     return media.video(frames, fps).catch(() => media.video(frames, fps));
   }
+}
+
+/** The frames from the first one on, up to the first that is missing. */
+function beginning(clip: ReadonlyMap<number, RawFrame>): RawFrame[] {
+  const frames: RawFrame[] = [];
+  for (let frame = clip.get(0); frame !== undefined; frame = clip.get(frames.length)) frames.push(frame);
+  return frames;
 }

@@ -2,10 +2,11 @@ import type { Database } from '../db/database.ts';
 import { untilDatabase } from '../db/until-database.ts';
 import { CinegraphError } from '../errors.ts';
 import type { GenerationEvent, InferenceClient } from '../inference/core/generation.ts';
-import type { Media } from '../media/media.ts';
+import type { EncodedMedia, Media } from '../media/media.ts';
 import { ClipCollector } from './clip-collector.ts';
 import type { Attempt, JobStore } from './job-store.ts';
 import { composePrompt } from './prompt.ts';
+import { isCancel } from './stop.ts';
 
 /** How long a running job waits for Postgres to come back before the run is given up, in ms. */
 const DATABASE_DEADLINE_MS = 30_000;
@@ -19,7 +20,7 @@ export interface JobRunDeps {
 
 /**
  * One attempt of one job: from the inference process' stream to stored events and, at the end, stored assets.
- * Throws what inference throws, the signal's reason, {@link Fenced}, or a database fault that outlasted its deadline.
+ * A canceled one ends with what was decoded so far. Throws what inference throws, the signal's reason, {@link Fenced}, or a database fault that outlasted its deadline.
  */
 export async function runJob(run: Attempt, { store, inference, media }: JobRunDeps, signal: AbortSignal): Promise<void> {
   const { bundle } = await untilAborted(inference.ready(), signal);
@@ -29,13 +30,20 @@ export async function runJob(run: Attempt, { store, inference, media }: JobRunDe
     id: `${run.jobId}:${run.attempt}`, task: run.task, prompt: composePrompt(run.input), seed: run.seed, candidates: run.candidates, sampling: run.sampling,
   };
   let tokensTotal = 0;
-  for await (const event of inference.generate(request, signal)) {
-    signal.throwIfAborted();
-    if (event.type === 'started') tokensTotal = event.tokensTotal;
-    if (event.type === 'frames' && event.final) clips.add(event.candidate, event.firstFrame, event.frames);
-    await record(run, event, media, store, steady);
+  let results: EncodedMedia[];
+  try {
+    for await (const event of inference.generate(request, signal)) {
+      signal.throwIfAborted();
+      if (event.type === 'started') tokensTotal = event.tokensTotal;
+      if (event.type === 'frames' && event.final) clips.add(event.candidate, event.firstFrame, event.frames);
+      await record(run, event, media, store, steady);
+    }
+    results = await untilAborted(clips.results(), signal);
+  } catch (error) {
+    if (!isCancel(signal.aborted ? signal.reason : error)) throw error;
+    const kept = await clips.partial();
+    return untilDatabase(() => store.cancel(run, kept), { deadlineMs: DATABASE_DEADLINE_MS });
   }
-  const results = await untilAborted(clips.results(), signal);
   signal.throwIfAborted();
   await steady(() => store.succeed(run, results, tokensTotal));
 }

@@ -8,6 +8,7 @@ import type { Media } from '../media/media.ts';
 import { DeliverAgain, type JobQueue } from './job-queue.ts';
 import { runJob } from './job-run.ts';
 import { type Attempt, Fenced, JobStore, MOST_TRIES } from './job-store.ts';
+import { isCancel, Stop } from './stop.ts';
 
 const OVERDUE_INTERVAL_MS = 1_000;
 const SETTLE_DEADLINE_MS = 30_000;
@@ -28,16 +29,6 @@ export interface JobRunner {
   readonly running: number;
   /** Takes no new jobs and hands the running ones back to the queue; returns when they are, or after graceMs. */
   stop(options: { readonly graceMs: number }): Promise<void>;
-}
-
-/** Why a run is told to stop. The reason of its abort signal. */
-class Stop extends Error {
-  readonly why: 'canceled' | 'handed back' | 'deadline' | 'lost';
-
-  constructor(why: Stop['why']) {
-    super(why);
-    this.why = why;
-  }
 }
 
 /** Starts to take jobs from the queue. With the embedded database, what a killed predecessor left RUNNING is delivered again at once. */
@@ -67,7 +58,7 @@ class Runner implements JobRunner {
       message: message => {
         if (message.type === 'cancel') this.#runs.get(message.job)?.controller.abort(new Stop('canceled'));
       },
-      // A cancel that got lost is noticed at the next event: the job's row refuses it.
+      // A cancel that got lost is noticed at the next event: the job's row says so.
       resync: () => {},
     });
     this.#overdue = setInterval(() => {
@@ -133,8 +124,10 @@ class Runner implements JobRunner {
     const write = (work: () => Promise<void>): Promise<void> => untilDatabase(work, { deadlineMs: SETTLE_DEADLINE_MS });
     try {
       if (error instanceof Fenced) return log.info(job, 'the job was canceled or taken over');
+      // Before its first frame, or what there was could not be kept.
+      if (isCancel(error)) return await write(() => this.#store.cancel(run, []));
       if (error instanceof Stop) {
-        if (error.why === 'canceled' || error.why === 'lost') return log.info({ ...job, why: error.why }, 'run stopped');
+        if (error.why === 'lost') return log.info({ ...job, why: error.why }, 'run stopped');
         if (error.why === 'deadline') return await write(() => this.#store.fail(run, 'DEADLINE_EXCEEDED', ERRORS.DEADLINE_EXCEEDED.message));
         await write(() => this.#store.handBack(run, false));
         throw new DeliverAgain('handed back');

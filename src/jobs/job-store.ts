@@ -14,6 +14,9 @@ export const MOST_TRIES = 3;
 /** Another attempt, or a cancel, has taken the job: whatever this one still wants to write is refused. */
 export class Fenced extends Error {}
 
+/** A client asked for the end of the job; the event that noticed it is stored. */
+export class CancelRequested extends Error {}
+
 /** The right to write events of a job. Owner: one run of the job runner. Mutated by {@link JobStore}: seq follows what is stored. */
 export interface Attempt {
   readonly jobId: string;
@@ -29,6 +32,13 @@ export interface Attempt {
   readonly tags: readonly string[];
   readonly deadlineAt: Date | null;
   seq: number;
+}
+
+/** One candidate as it is to be stored. partial: the job was canceled before it was complete. */
+export interface Result {
+  readonly candidate: number;
+  readonly media: EncodedMedia;
+  readonly partial: boolean;
 }
 
 /** Columns of the job that change together with an event. */
@@ -58,6 +68,7 @@ export class JobStore {
       const { rows } = await client.query<ClaimRow>(`SELECT ${CLAIM_COLUMNS} FROM job WHERE id = $1 FOR UPDATE`, [jobId]);
       const row = rows[0];
       if (row === undefined || (row.status !== 'QUEUED' && row.status !== 'RUNNING')) return undefined;
+      if (row.cancelRequested) return { ended: await end(client, jobId, row.lastSeq, 'CANCELED') };
       if (row.overdue) return { ended: await end(client, jobId, row.lastSeq, 'FAILED', 'DEADLINE_EXCEEDED') };
       if (row.tries >= MOST_TRIES) return { ended: await end(client, jobId, row.lastSeq, 'FAILED', 'INFERENCE_CRASHED', `The job was lost ${MOST_TRIES} times.`) };
       await client.query(
@@ -65,16 +76,16 @@ export class JobStore {
            tokens_done = 0, tokens_per_second = 0, eta_ms = NULL WHERE id = $1`,
         [jobId],
       );
-      const { lastSeq, status: _status, overdue: _overdue, ...rest } = row;
+      const { lastSeq, status: _status, overdue: _overdue, cancelRequested: _cancelRequested, ...rest } = row;
       return { attempt: { ...rest, jobId, attempt: row.attempt + 1, tries: row.tries + 1, seq: lastSeq } satisfies Attempt };
     });
     if (outcome?.ended !== undefined) this.#publish(jobId, outcome.ended);
     return outcome?.attempt;
   }
 
-  /** Stores one event with its preview frames. Throws {@link Fenced}. A crash of the machine may lose the newest ones (synchronous_commit off). */
+  /** Stores one event with its preview frames. Throws {@link Fenced}, or {@link CancelRequested} after it has stored the event. A crash of the machine may lose the newest ones (synchronous_commit off). */
   async append(run: Attempt, payload: JobEventPayload, progress: Progress = {}, frames: readonly (Preview & { readonly index: number })[] = []): Promise<void> {
-    const { rows } = await this.#database.pool.query<{ seq: number }>(APPEND, [
+    const { rows } = await this.#database.pool.query<{ canceled: boolean }>(APPEND, [
       run.jobId, run.attempt, run.seq, payload.type, JSON.stringify(payload),
       progress.tokensDone ?? null, progress.tokensTotal ?? null, progress.tokensPerSecond ?? null, progress.etaMs ?? null,
       progress.executionProvider ?? null, progress.warnings === undefined ? null : JSON.stringify(progress.warnings),
@@ -83,24 +94,34 @@ export class JobStore {
     if (rows.length === 0 && !(await this.#stands(run, run.seq + 1))) throw new Fenced(`attempt ${run.attempt} of job ${run.jobId}`);
     run.seq += 1;
     this.#publish(run.jobId, run.seq);
+    if (rows[0]?.canceled === true) throw new CancelRequested();
   }
 
   /** Stores the results and ends the job, all or nothing: one asset per candidate, whatever runs again. Throws {@link Fenced}. */
-  async succeed(run: Attempt, results: readonly EncodedMedia[], tokensTotal: number): Promise<void> {
+  succeed(run: Attempt, results: readonly EncodedMedia[], tokensTotal: number): Promise<void> {
+    return this.#finish(run, results.map((media, candidate) => ({ candidate, media, partial: false })), 'SUCCEEDED', tokensTotal);
+  }
+
+  /** Ends the job because a client asked for it, and keeps what there is of it, all or nothing. Throws {@link Fenced}. */
+  cancel(run: Attempt, results: readonly Result[]): Promise<void> {
+    return this.#finish(run, results, 'CANCELED');
+  }
+
+  async #finish(run: Attempt, results: readonly Result[], status: 'SUCCEEDED' | 'CANCELED', tokensDone?: number): Promise<void> {
     const seq = await transaction(this.#database.pool, async client => {
       if (!(await lock(client, run))) return undefined;
       // The same order in every transaction: two clips that share a blob must not wait for each other.
-      const blobs = results.flatMap(({ bytes, thumbnail }) => [bytes, thumbnail]);
+      const blobs = results.flatMap(({ media }) => [media.bytes, media.thumbnail]);
       const stored = new Map<Buffer, { sha256: string; byteSize: number }>();
       for (const bytes of blobs.sort((a, b) => Buffer.compare(a, b))) stored.set(bytes, await this.#database.blobs.put(bytes, client));
       let last = run.seq;
-      for (const [candidate, media] of results.entries()) {
-        const assetId = await insertAsset(client, run, candidate, media, stored);
-        last = await insertEvent(client, run.jobId, last, { type: 'AssetReady', assetId, candidate });
+      for (const result of results) {
+        const assetId = await insertAsset(client, run, result, stored);
+        last = await insertEvent(client, run.jobId, last, { type: 'AssetReady', assetId, candidate: result.candidate });
       }
-      return end(client, run.jobId, last, 'SUCCEEDED', undefined, undefined, tokensTotal);
+      return end(client, run.jobId, last, status, undefined, undefined, tokensDone);
     });
-    await this.#ended(run, seq, 'SUCCEEDED');
+    await this.#ended(run, seq, status);
   }
 
   /** Ends the job with an error. Throws {@link Fenced}. */
@@ -161,10 +182,11 @@ interface ClaimRow extends Omit<Attempt, 'seq' | 'jobId'> {
   readonly status: JobStatus;
   readonly lastSeq: number;
   readonly overdue: boolean;
+  readonly cancelRequested: boolean;
 }
 
 const CLAIM_COLUMNS = `owner_id AS "ownerId", status, attempt, tries, task, input, seed, candidates, sampling, title, tags, last_seq AS "lastSeq",
-  deadline_at AS "deadlineAt", coalesce(deadline_at < now(), false) AS overdue`;
+  deadline_at AS "deadlineAt", coalesce(deadline_at < now(), false) AS overdue, cancel_requested_at IS NOT NULL AS "cancelRequested"`;
 
 // One statement, one round trip: the job's row, the event, its frames. set_config makes this commit not wait for the disk.
 const APPEND = `
@@ -173,14 +195,14 @@ const APPEND = `
     UPDATE job SET last_seq = last_seq + 1,
       tokens_done = coalesce($6, tokens_done), tokens_total = coalesce($7, tokens_total), tokens_per_second = coalesce($8, tokens_per_second),
       eta_ms = coalesce($9, eta_ms), execution_provider = coalesce($10, execution_provider), warnings = coalesce($11::jsonb, warnings)
-    FROM relaxed WHERE id = $1 AND attempt = $2 AND last_seq = $3 AND status = 'RUNNING' RETURNING last_seq
+    FROM relaxed WHERE id = $1 AND attempt = $2 AND last_seq = $3 AND status = 'RUNNING' RETURNING last_seq, cancel_requested_at IS NOT NULL AS canceled
   ), event AS (
     INSERT INTO job_event (job_id, seq, type, payload) SELECT $1, last_seq, $4, $5::jsonb FROM moved
   ), frames AS (
     INSERT INTO preview_frame (job_id, seq, frame_index, width, height, webp)
     SELECT $1, last_seq, f.* FROM moved, unnest($12::int[], $13::int[], $14::int[], $15::bytea[]) AS f
   )
-  SELECT last_seq AS seq FROM moved`;
+  SELECT canceled FROM moved`;
 
 /** Takes the job's row for this attempt; false when another has it. */
 async function lock(client: Queryable, run: Attempt): Promise<boolean> {
@@ -209,16 +231,16 @@ export async function end(
   return seq;
 }
 
-async function insertAsset(client: Queryable, run: Attempt, candidate: number, media: EncodedMedia, stored: ReadonlyMap<Buffer, { sha256: string; byteSize: number }>): Promise<string> {
+async function insertAsset(client: Queryable, run: Attempt, { candidate, media, partial }: Result, stored: ReadonlyMap<Buffer, { sha256: string; byteSize: number }>): Promise<string> {
   const id = randomUUID();
   const content = stored.get(media.bytes);
   const thumbnail = stored.get(media.thumbnail);
   await client.query(
     `INSERT INTO asset (id, owner_id, kind, origin, title, tags, content_type, byte_size, sha256, width, height, fps, frame_count, duration_ms,
-       has_audio, thumbhash, thumbnail_sha256, frames_sha256, job_id, candidate)
-     VALUES ($1, $2, $3, 'GENERATED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, false, $14, $15, $16, $17, $18)`,
+       has_audio, thumbhash, thumbnail_sha256, frames_sha256, job_id, candidate, partial)
+     VALUES ($1, $2, $3, 'GENERATED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, false, $14, $15, $16, $17, $18, $19)`,
     [id, run.ownerId, media.kind, run.title, run.tags, media.contentType, content?.byteSize, content?.sha256, media.width, media.height, media.fps,
-      media.frameCount, media.durationMs, media.thumbhash, thumbnail?.sha256, media.framesSha256, run.jobId, candidate],
+      media.frameCount, media.durationMs, media.thumbhash, thumbnail?.sha256, media.framesSha256, run.jobId, candidate, partial],
   );
   return id;
 }

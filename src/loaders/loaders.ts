@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
 import type { BundleInfo } from '../inference/core/generation.ts';
-import type { AssetRecord, JobRecord, Services, SystemStatus, Viewer } from '../services/contract.ts';
+import type { AssetRecord, JobRecord, QueueOutlook, Services, SystemStatus, Viewer } from '../services/contract.ts';
 
 export interface ModelSource {
   readonly name: string;
@@ -13,6 +13,7 @@ export interface Loaders {
   readonly job: DataLoader<string, JobRecord | null>;
   readonly asset: DataLoader<string, AssetRecord | null>;
   readonly assetsByJob: DataLoader<string, AssetRecord[]>;
+  readonly queueOutlook: DataLoader<string, QueueOutlook | null>;
   system(): Promise<SystemStatus>;
   loadedModels(): Promise<ModelSource[]>;
   /** The model that a job was made with: without its bundle when another one is loaded now. */
@@ -30,6 +31,7 @@ export function createLoaders(services: Services, viewer: Viewer): Loaders {
     job: new DataLoader((ids: readonly string[]) => services.jobs.byIds(viewer, ids)),
     asset: new DataLoader((ids: readonly string[]) => services.assets.byIds(viewer, ids)),
     assetsByJob: new DataLoader((ids: readonly string[]) => services.assets.byJobIds(viewer, ids)),
+    queueOutlook: new DataLoader((ids: readonly string[]) => services.jobs.queueOutlook(viewer, ids)),
     system,
     loadedModels,
     async model(name, digest) {

@@ -1,6 +1,6 @@
 import type { AssetResolvers } from '../generated/graphql.ts';
 import type { Context } from './context.ts';
-import type { AssetRecord } from '../services/contract.ts';
+import type { AssetRecord, PageInput } from '../services/contract.ts';
 import { listing } from './connection.ts';
 import { toGlobalId } from './global-id.ts';
 
@@ -19,23 +19,14 @@ export const Asset: Pick<AssetResolvers, '__resolveType'> = {
   },
 };
 
-interface PageArgs {
-  readonly first: number;
-  readonly after?: string | null | undefined;
-}
-
 /** The fields that every concrete asset type has. */
 export const assetFields = {
   id: (asset: AssetRecord) => toGlobalId('Asset', asset.id),
   tags: (asset: AssetRecord) => [...asset.tags],
   url: (asset: AssetRecord, _args: unknown, { urls }: Context) => urls.asset(asset),
   job: (asset: AssetRecord, _args: unknown, { loaders }: Context) => (asset.jobId === null ? null : loaders.job.load(asset.jobId)),
-  async parents(asset: AssetRecord, { first, after }: PageArgs, { services, viewer }: Context) {
-    return listing(await services.assets.parents(viewer, asset.id, { first, after: after ?? null }), after, null);
-  },
-  async children(asset: AssetRecord, { first, after }: PageArgs, { services, viewer }: Context) {
-    return listing(await services.assets.children(viewer, asset.id, { first, after: after ?? null }), after, null);
-  },
+  parents: async (asset: AssetRecord, page: PageInput, { services, viewer }: Context) => listing(await services.assets.parents(viewer, asset.id, page), null),
+  children: async (asset: AssetRecord, page: PageInput, { services, viewer }: Context) => listing(await services.assets.children(viewer, asset.id, page), null),
   thumbnailUrl: (asset: AssetRecord, _args: unknown, { urls }: Context) => urls.thumbnail(asset),
   thumbhash: (asset: AssetRecord) => asset.thumbhash ?? '',
 };

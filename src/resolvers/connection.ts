@@ -1,8 +1,8 @@
 import type { Listing } from './sources.ts';
 import type { Page } from '../services/contract.ts';
 
-export function listing<T>(page: Page<T>, after: string | null | undefined, count: (() => Promise<number>) | null): Listing<T> {
-  return { edges: page.edges, hasNextPage: page.hasNextPage, after: after ?? null, count };
+export function listing<T>(page: Page<T>, count: (() => Promise<number>) | null): Listing<T> {
+  return { ...page, count };
 }
 
 /** The fields that every connection type has. */
@@ -11,7 +11,7 @@ export const connectionFields = {
   nodes: <T>(page: Listing<T>) => page.edges.map((edge) => edge.node),
   pageInfo: (page: Listing<unknown>) => ({
     hasNextPage: page.hasNextPage,
-    hasPreviousPage: page.after !== null,
+    hasPreviousPage: page.hasPreviousPage,
     startCursor: page.edges[0]?.cursor ?? null,
     endCursor: page.edges.at(-1)?.cursor ?? null,
   }),

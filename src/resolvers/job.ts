@@ -5,9 +5,10 @@ import { toGlobalId } from './global-id.ts';
 export const Job: JobResolvers = {
   id: (job) => toGlobalId('Job', job.id),
   model: (job, _args, { loaders }) => loaders.model(job.modelName, job.modelDigest),
-  async progress(job, _args, { services }) {
-    const { tokensDone, tokensTotal, tokensPerSecond, etaMs } = job;
-    return { tokensDone, tokensTotal, tokensPerSecond, etaMs, queuePosition: await services.jobs.queuePosition(job) };
+  async progress(job, _args, { loaders }) {
+    const { tokensDone, tokensTotal, tokensPerSecond } = job;
+    const waiting = job.status === 'QUEUED' ? await loaders.queueOutlook.load(job.id) : null;
+    return { tokensDone, tokensTotal, tokensPerSecond, etaMs: waiting === null ? job.etaMs : waiting.etaMs, queuePosition: waiting?.position ?? null };
   },
   outputs: (job, _args, { loaders }) => loaders.assetsByJob.load(job.id),
   error: (job) =>

@@ -2,6 +2,7 @@ import { CinegraphError } from '../errors.ts';
 import type { QueryResolvers } from '../generated/graphql.ts';
 import type { AssetFilter, JobFilter } from '../services/contract.ts';
 import { listing } from './connection.ts';
+import { toGenerateInput } from './generate-input.ts';
 import { loadNode } from './node.ts';
 
 const MAX_NODES = 100;
@@ -14,16 +15,15 @@ export const Query: QueryResolvers = {
     }
     return Promise.all(ids.map((id, index) => loadNode(id, ['ids', String(index)], context)));
   },
-  async assets(_root, { first, after, filter, orderBy }, { services, viewer }) {
+  async assets(_root, { filter, orderBy, ...page }, { services, viewer }) {
     const conditions: AssetFilter = filter ?? {};
-    const page = await services.assets.list(viewer, { first, after: after ?? null }, conditions, orderBy ?? 'NEWEST');
-    return listing(page, after, () => services.assets.count(viewer, conditions));
+    return listing(await services.assets.list(viewer, page, conditions, orderBy ?? 'NEWEST'), () => services.assets.count(viewer, conditions));
   },
-  async jobs(_root, { first, after, filter }, { services, viewer }) {
+  async jobs(_root, { filter, ...page }, { services, viewer }) {
     const conditions: JobFilter = filter ?? {};
-    const page = await services.jobs.list(viewer, { first, after: after ?? null }, conditions);
-    return listing(page, after, () => services.jobs.count(viewer, conditions));
+    return listing(await services.jobs.list(viewer, page, conditions), () => services.jobs.count(viewer, conditions));
   },
+  estimate: (_root, { input }, { services, viewer }) => services.generation.estimate(viewer, toGenerateInput(input)),
   models: (_root, _args, { loaders }) => loaders.loadedModels(),
   system: (_root, _args, { loaders }) => loaders.system(),
 };

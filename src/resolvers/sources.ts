@@ -4,9 +4,8 @@ import type { AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page } fr
 
 export type NodeSource = JobRecord | AssetRecord | ModelSource;
 
-/** A page, whether it continues another one, and how to count the whole list; null where it is not counted. */
+/** A page, and how to count the whole list; null where it is not counted. */
 export interface Listing<T> extends Page<T> {
-  readonly after: string | null;
   readonly count: (() => Promise<number>) | null;
 }
 export type AssetPage = Listing<AssetRecord>;

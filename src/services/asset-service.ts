@@ -55,15 +55,16 @@ export class Assets implements AssetService {
 
   /** SQL finds the ids (keyset, text search, joins), Prisma reads the rows. */
   async #page(page: PageInput, where: Prisma.Sql, order: 'NEWEST' | 'OLDEST'): Promise<Page<AssetRecord>> {
-    const { first, after } = parsePage(page);
-    const [direction, side] = order === 'NEWEST' ? [Prisma.sql`DESC`, Prisma.sql`<`] : [Prisma.sql`ASC`, Prisma.sql`>`];
-    const start = after === undefined ? Prisma.sql`true` : Prisma.sql`(a.created_at, a.id) ${side} (${after.createdAt}::timestamptz, ${after.id}::uuid)`;
+    const request = parsePage(page);
+    const { count, forward, from } = request;
+    const [direction, side] = (order === 'NEWEST') === forward ? [Prisma.sql`DESC`, Prisma.sql`<`] : [Prisma.sql`ASC`, Prisma.sql`>`];
+    const start = from === undefined ? Prisma.sql`true` : Prisma.sql`(a.created_at, a.id) ${side} (${from.createdAt}::timestamptz, ${from.id}::uuid)`;
     const ids = await this.#database.prisma.$queryRaw<{ id: string }[]>`
       SELECT a.id FROM asset a LEFT JOIN job j ON j.id = a.job_id
-      WHERE ${where} AND ${start} ORDER BY a.created_at ${direction}, a.id ${direction} LIMIT ${first + 1}`;
+      WHERE ${where} AND ${start} ORDER BY a.created_at ${direction}, a.id ${direction} LIMIT ${count + 1}`;
     const rows = await this.#database.prisma.asset.findMany({ where: { id: { in: ids.map(({ id }) => id) } } });
     const found = new Map(rows.map(row => [row.id, toAssetRecord(row)]));
-    return toPage(ids.flatMap(({ id }) => found.get(id) ?? []), first);
+    return toPage(ids.flatMap(({ id }) => found.get(id) ?? []), request);
   }
 }
 

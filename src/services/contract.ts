@@ -68,6 +68,7 @@ export interface AssetRecord {
   readonly framesSha256: string | null;
   readonly jobId: string | null;
   readonly candidate: number | null;
+  readonly partial: boolean;
   readonly createdAt: Date;
 }
 
@@ -92,15 +93,19 @@ export type JobEventPayload =
   | { readonly type: 'AssetReady'; readonly assetId: string; readonly candidate: number }
   | { readonly type: 'JobFinished'; readonly status: 'SUCCEEDED' | 'FAILED' | 'CANCELED' };
 
+/** `first` with `after`, or `last` with `before`. */
 export interface PageInput {
   /** 1 to 100, else PAGE_SIZE_OUT_OF_RANGE. */
-  readonly first: number;
-  readonly after: string | null;
+  readonly first?: number | null | undefined;
+  readonly after?: string | null | undefined;
+  readonly last?: number | null | undefined;
+  readonly before?: string | null | undefined;
 }
 
 export interface Page<T> {
   readonly edges: readonly { readonly cursor: string; readonly node: T }[];
   readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
 }
 
 export interface GenerateInput {
@@ -134,23 +139,45 @@ export interface AssetFilter {
 
 export interface JobFilter {
   readonly status?: readonly JobStatus[] | null;
-  readonly task?: GenerationTask | null;
+  readonly task?: readonly GenerationTask[] | null;
+  readonly createdAfter?: Date | null;
+  readonly createdBefore?: Date | null;
+}
+
+/** What a job would cost, from what the last jobs took. Seconds are null until a job of this model has been measured. */
+export interface EstimateRecord {
+  readonly tokens: number;
+  readonly seconds: number | null;
+  readonly queueSeconds: number | null;
+  readonly queuePosition: number;
+  readonly tokensPerSecond: number | null;
+}
+
+/** A waiting job's place. */
+export interface QueueOutlook {
+  /** 1 for the next one to run. */
+  readonly position: number;
+  /** Until its last token, ms; null until a job of this model has been measured. */
+  readonly etaMs: number | null;
 }
 
 export interface GenerationService {
   /** Validates, then stores the job and queues it in one transaction. Throws the codes of src/errors.ts with `field` set. */
   generate(viewer: Viewer, input: GenerateInput): Promise<JobRecord>;
+  /** Validates as {@link generate} does, and stores nothing. */
+  estimate(viewer: Viewer, input: GenerateInput): Promise<EstimateRecord>;
 }
 
 export interface JobService {
   byIds(viewer: Viewer, ids: readonly string[]): Promise<(JobRecord | null)[]>;
   list(viewer: Viewer, page: PageInput, filter: JobFilter): Promise<Page<JobRecord>>;
   count(viewer: Viewer, filter: JobFilter): Promise<number>;
+  /** Resolves when the job has ended: a running one keeps what is decoded so far as assets with `partial`. Throws NOT_FOUND or JOB_NOT_CANCELABLE. */
   cancel(viewer: Viewer, id: string): Promise<JobRecord>;
   /** A new job with the same input, linked by retryOfId. */
   retry(viewer: Viewer, id: string): Promise<JobRecord>;
-  /** 1 for the next one to run; null when not queued. */
-  queuePosition(job: JobRecord): Promise<number | null>;
+  /** In the order of the ids; null for what does not wait. */
+  queueOutlook(viewer: Viewer, ids: readonly string[]): Promise<(QueueOutlook | null)[]>;
   /** Replays what is stored after afterSeq, then follows; ends after JobFinished. One bounded buffer per call; previews may be coalesced for a slow reader, but not state events. */
   events(viewer: Viewer, jobId: string, afterSeq: number, signal: AbortSignal): Promise<AsyncIterableIterator<JobEventRecord>>;
   /** Bytes of one preview frame (WebP), or null. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CinegraphError, type ErrorCode } from '../errors.ts';
-import { MAX_CANDIDATES, MAX_SEED, type BundleInfo, type GenerationTask } from '../inference/core/generation.ts';
+import { countCharacters, MAX_CANDIDATES, MAX_SEED, type BundleInfo, type GenerationTask } from '../inference/core/generation.ts';
 import { composePrompt } from '../jobs/prompt.ts';
 import type { GenerateInput, SamplingRecord } from './contract.ts';
 
@@ -46,9 +46,18 @@ export function checkInput(input: GenerateInput, bundle: BundleInfo): CheckedInp
   };
 }
 
-/** sha256 over the checked input without its key, hex: tells a repeated request from another one under the same key. */
-export function inputDigest(input: CheckedInput): string {
-  return createHash('sha256').update(JSON.stringify({ ...input, idempotencyKey: undefined })).digest('hex');
+/**
+ * sha256, hex, over a request as it was sent, without its key: tells a repeated request from another one under the same key. What is left
+ * out and what is null are the same; defaults are not filled in, so that a repeat stays a repeat when the model's defaults have changed.
+ */
+export function inputDigest(input: GenerateInput): string {
+  return createHash('sha256').update(canonicalJson({ ...input, idempotencyKey: null })).digest('hex');
+}
+
+function canonicalJson(input: object): string {
+  const sorted = (_key: string, value: unknown): unknown =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null && each !== undefined).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
+  return JSON.stringify(input, sorted);
 }
 
 function checkPrompt(input: GenerateInput, bundle: BundleInfo): Pick<CheckedInput, 'prompt' | 'camera' | 'style'> {
@@ -58,7 +67,7 @@ function checkPrompt(input: GenerateInput, bundle: BundleInfo): Pick<CheckedInpu
   if (prompt === '') refuse('PROMPT_EMPTY', 'prompt');
   // Postgres text cannot hold it, and no prompt means it.
   if (/\p{Cc}/u.test(`${prompt}${camera ?? ''}${style ?? ''}`.replace(/[\t\n\r]/g, ''))) refuse('INVALID_INPUT', 'prompt', 'The prompt has control characters.');
-  const length = Array.from(composePrompt({ prompt, camera, style })).length;
+  const length = countCharacters(composePrompt({ prompt, camera, style }));
   if (length > bundle.maxPromptCharacters) {
     refuse('PROMPT_TOO_LONG', 'prompt', `The prompt, with camera and style, has ${length} characters; the model reads up to ${bundle.maxPromptCharacters}.`);
   }

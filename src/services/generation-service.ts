@@ -7,8 +7,10 @@ import type { BundleInfo } from '../inference/core/generation.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import { toJobRecord } from '../jobs/job-rows.ts';
 import { nextTurn } from '../jobs/turn.ts';
-import type { GenerateInput, GenerationService, JobRecord, Viewer } from './contract.ts';
+import type { EstimateRecord, GenerateInput, GenerationService, JobRecord, Viewer } from './contract.ts';
 import { type CheckedInput, checkInput, inputDigest } from './generation-input.ts';
+import { measureThroughput, tokensAhead } from './throughput.ts';
+import { countTokens } from './token-count.ts';
 
 export interface GenerationDeps {
   readonly database: Database;
@@ -28,12 +30,27 @@ export class Generation implements GenerationService {
   async generate(viewer: Viewer, input: GenerateInput): Promise<JobRecord> {
     const bundle = await this.#deps.bundle();
     const checked = checkInput(input, bundle);
-    return this.start(viewer, checked, bundle, null);
+    return this.start(viewer, checked, inputDigest(input), bundle, null);
   }
 
-  /** Stores and queues a job whose input was checked. The same idempotency key and input give the same job again. */
-  async start(viewer: Viewer, input: CheckedInput, bundle: BundleInfo, retryOfId: string | null): Promise<JobRecord> {
-    const digest = inputDigest(input);
+  async estimate({ ownerId }: Viewer, input: GenerateInput): Promise<EstimateRecord> {
+    const bundle = await this.#deps.bundle();
+    const tokens = countTokens(checkInput(input, bundle), bundle);
+    const { database } = this.#deps;
+    const turn = await nextTurn(database.pool, ownerId);
+    const [speed, ahead] = await Promise.all([measureThroughput(database, bundle.digest), tokensAhead(database, turn)]);
+    return {
+      tokens,
+      seconds: speed === undefined ? null : tokens / speed.perJob,
+      // A job starts as soon as one of those that run has ended; with none waiting, that is no time at all.
+      queueSeconds: ahead.waiting === 0 ? 0 : speed === undefined ? null : ahead.tokens / speed.together,
+      queuePosition: ahead.waiting + 1,
+      tokensPerSecond: speed?.perJob ?? null,
+    };
+  }
+
+  /** Stores and queues a job whose input was checked. The same idempotency key and digest give the same job again. */
+  async start(viewer: Viewer, input: CheckedInput, digest: string, bundle: BundleInfo, retryOfId: string | null): Promise<JobRecord> {
     const known = await this.#findByKey(viewer, input.idempotencyKey, digest);
     if (known !== undefined) return known;
     try {
@@ -41,8 +58,9 @@ export class Generation implements GenerationService {
       this.#deps.database.bus.publish({ type: 'event', job: id, seq: 1 });
       return toJobRecord(await this.#deps.database.prisma.job.findUniqueOrThrow({ where: { id } }));
     } catch (error) {
-      // Two requests with one key at once: the other one stored its job between our look and our insert.
-      const twin = isUniqueViolation(error) ? await this.#findByKey(viewer, input.idempotencyKey, digest) : undefined;
+      // Two requests with one key at once: the other one stored its job, perhaps the last that may wait, between our look and our insert.
+      const lost = isUniqueViolation(error) || (error instanceof CinegraphError && error.code === 'QUEUE_FULL');
+      const twin = lost ? await this.#findByKey(viewer, input.idempotencyKey, digest) : undefined;
       if (twin !== undefined) return twin;
       throw asCinegraphError(error);
     }
@@ -69,9 +87,9 @@ export class Generation implements GenerationService {
       const turn = await nextTurn(client, ownerId);
       const earlier = await client.query<{ count: number }>(`SELECT count(*)::int AS count FROM job WHERE status = 'QUEUED' AND turn <= $1`, [turn]);
       await client.query(
-        `INSERT INTO job (id, owner_id, task, input, input_digest, idempotency_key, seed, candidates, sampling, model_name, model_digest, title, tags, deadline_at, retry_of_id, turn, last_seq)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + $14 * interval '1 millisecond', $15, $16, 1)`,
-        [id, ownerId, input.task, JSON.stringify(kept), digest, idempotencyKey, seed, input.candidates, JSON.stringify(input.sampling), bundle.name, bundle.digest, input.title, input.tags, input.deadlineMs, retryOfId, turn],
+        `INSERT INTO job (id, owner_id, task, input, input_digest, idempotency_key, seed, candidates, sampling, model_name, model_digest, title, tags, deadline_at, retry_of_id, tokens_total, turn, last_seq)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + $14 * interval '1 millisecond', $15, $16, $17, 1)`,
+        [id, ownerId, input.task, JSON.stringify(kept), digest, idempotencyKey, seed, input.candidates, JSON.stringify(input.sampling), bundle.name, bundle.digest, input.title, input.tags, input.deadlineMs, retryOfId, countTokens(input, bundle), turn],
       );
       const queued = { type: 'JobQueued', position: (earlier.rows[0]?.count ?? 0) + 1 };
       await client.query('INSERT INTO job_event (job_id, seq, type, payload) VALUES ($1, 1, $2, $3)', [id, queued.type, JSON.stringify(queued)]);

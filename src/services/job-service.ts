@@ -6,11 +6,12 @@ import type { BundleInfo } from '../inference/core/generation.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import { toJobRecord } from '../jobs/job-rows.ts';
 import { end } from '../jobs/job-store.ts';
-import { type GenerateInput, type JobEventRecord, type JobFilter, type JobRecord, type JobService, type Page, type PageInput, TERMINAL, type Viewer } from './contract.ts';
-import { type Position, parsePage, toPage } from './cursor.ts';
-import { checkInput } from './generation-input.ts';
+import { type GenerateInput, type JobEventRecord, type JobFilter, type JobRecord, type JobService, type JobStatus, type Page, type PageInput, type QueueOutlook, TERMINAL, type Viewer } from './contract.ts';
+import { type PageRequest, parsePage, toPage } from './cursor.ts';
+import { checkInput, inputDigest } from './generation-input.ts';
 import type { Generation } from './generation-service.ts';
 import { followJob } from './job-event-feed.ts';
+import { measureThroughput } from './throughput.ts';
 import { isUuid } from './uuid.ts';
 
 export interface JobDeps {
@@ -18,6 +19,8 @@ export interface JobDeps {
   readonly queue: JobQueue;
   readonly generation: Generation;
   readonly bundle: () => Promise<BundleInfo>;
+  /** How long a cancel waits for the run to end the job itself, ms. */
+  readonly cancelGraceMs: number;
 }
 
 export class Jobs implements JobService {
@@ -34,48 +37,92 @@ export class Jobs implements JobService {
   }
 
   async list(viewer: Viewer, page: PageInput, filter: JobFilter): Promise<Page<JobRecord>> {
-    const { first, after } = parsePage(page);
+    const request = parsePage(page);
+    const order = request.forward ? 'desc' : 'asc';
     const rows = await this.#prisma.job.findMany({
-      where: { AND: [whereJob(viewer, filter), before(after)] },
-      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-      take: first + 1,
+      where: { AND: [whereJob(viewer, filter), behind(request)] },
+      orderBy: [{ createdAt: order }, { id: order }],
+      take: request.count + 1,
     });
-    return toPage(rows.map(toJobRecord), first);
+    return toPage(rows.map(toJobRecord), request);
   }
 
   count(viewer: Viewer, filter: JobFilter): Promise<number> {
     return this.#prisma.job.count({ where: whereJob(viewer, filter) });
   }
 
-  /** Ends the job here and now; its run, wherever it is, is told to stop and can write nothing more. Throws NOT_FOUND or JOB_NOT_CANCELABLE. */
+  /**
+   * A job that waits ends here and now. A run is told to end the job with what it has; one that does not answer in time is cut off: the job
+   * ends without it, and it can write nothing more.
+   */
   async cancel(viewer: Viewer, id: string): Promise<JobRecord> {
-    await this.#own(viewer, id);
+    const { lastSeq } = await this.#own(viewer, id);
+    const { database, cancelGraceMs } = this.#deps;
+    let ended = await this.#requestEnd(id, false);
+    if (!ended) {
+      database.bus.publish({ type: 'cancel', job: id });
+      ended = await this.#waitForEnd(id, lastSeq, cancelGraceMs);
+      if (!ended) await this.#requestEnd(id, true);
+    }
+    const job = await this.#own(viewer, id);
+    if (job.status !== 'CANCELED') throw notCancelable();
+    return job;
+  }
+
+  /** True when the job has ended. Throws JOB_NOT_CANCELABLE when it had before. */
+  async #requestEnd(id: string, byForce: boolean): Promise<boolean> {
     const { database, queue } = this.#deps;
     const seq = await transaction(database.pool, async client => {
-      const { rows } = await client.query<{ lastSeq: number }>(`SELECT last_seq AS "lastSeq" FROM job WHERE id = $1 AND status IN ('QUEUED', 'RUNNING') FOR UPDATE`, [id]);
-      if (rows[0] === undefined) throw new CinegraphError('JOB_NOT_CANCELABLE');
+      const { rows } = await client.query<{ lastSeq: number; status: JobStatus }>(`SELECT last_seq AS "lastSeq", status FROM job WHERE id = $1 AND status IN ('QUEUED', 'RUNNING') FOR UPDATE`, [id]);
+      if (rows[0] === undefined) {
+        if (byForce) return undefined;
+        throw notCancelable();
+      }
+      if (rows[0].status === 'RUNNING' && !byForce) {
+        await client.query('UPDATE job SET cancel_requested_at = coalesce(cancel_requested_at, now()) WHERE id = $1', [id]);
+        return undefined;
+      }
       await queue.drop(client, id);
       return end(client, id, rows[0].lastSeq, 'CANCELED');
     });
-    database.bus.publish({ type: 'cancel', job: id });
-    database.bus.publish({ type: 'event', job: id, seq });
-    return this.#own(viewer, id);
+    if (seq !== undefined) database.bus.publish({ type: 'event', job: id, seq });
+    return seq !== undefined;
+  }
+
+  async #waitForEnd(id: string, afterSeq: number, graceMs: number): Promise<boolean> {
+    for await (const { type } of followJob(this.#deps.database, id, afterSeq, AbortSignal.timeout(graceMs))) {
+      if (type === 'JobFinished') return true;
+    }
+    return false;
   }
 
   async retry(viewer: Viewer, id: string): Promise<JobRecord> {
     const job = await this.#own(viewer, id);
-    if (job.status !== 'FAILED' && job.status !== 'CANCELED') throw new CinegraphError('JOB_NOT_RETRYABLE');
+    if (job.status !== 'FAILED' && job.status !== 'CANCELED') throw new CinegraphError('JOB_NOT_RETRYABLE', undefined, { field: ['input', 'jobId'] });
     const bundle = await this.#deps.bundle();
     // The seed that was drawn is kept; the model is whichever is loaded now.
-    const input = checkInput({ ...(job.input as unknown as GenerateInput), seed: job.seed, idempotencyKey: null, model: null }, bundle);
-    return this.#deps.generation.start(viewer, input, bundle, id);
+    const input = { ...(job.input as unknown as GenerateInput), seed: job.seed, idempotencyKey: null, model: null };
+    return this.#deps.generation.start(viewer, checkInput(input, bundle), inputDigest(input), bundle, id);
   }
 
-  async queuePosition(job: JobRecord): Promise<number | null> {
-    if (job.status !== 'QUEUED') return null;
-    const { turn, createdAt, id } = job;
-    const earlier = { OR: [{ turn: { lt: turn } }, { turn, createdAt: { lt: createdAt } }, { turn, createdAt, id: { lt: id } }] };
-    return 1 + (await this.#prisma.job.count({ where: { status: 'QUEUED', ...earlier } }));
+  async queueOutlook({ ownerId }: Viewer, ids: readonly string[]): Promise<(QueueOutlook | null)[]> {
+    const { database } = this.#deps;
+    // The place of a job among all owners' jobs, the tokens of those that run and wait before it, its own included.
+    const { rows } = await database.pool.query<{ id: string; position: number; tokens: number; modelDigest: string }>(
+      `SELECT * FROM (
+         SELECT id, owner_id, model_digest AS "modelDigest", (row_number() OVER line)::int AS position,
+           (sum(tokens_total) OVER line + (SELECT coalesce(sum(greatest(tokens_total - tokens_done, 0)), 0) FROM job WHERE status = 'RUNNING'))::float8 AS tokens
+         FROM job WHERE status = 'QUEUED' WINDOW line AS (ORDER BY turn, created_at, id)
+       ) AS waiting WHERE owner_id = $1 AND id = ANY($2::uuid[])`,
+      [ownerId, ids.filter(isUuid)],
+    );
+    const digests = [...new Set(rows.map(({ modelDigest }) => modelDigest))];
+    const speeds = new Map(await Promise.all(digests.map(async digest => [digest, await measureThroughput(database, digest)] as const)));
+    const found = new Map(rows.map(({ id, position, tokens, modelDigest }) => {
+      const speed = speeds.get(modelDigest);
+      return [id, { position, etaMs: speed === undefined ? null : Math.round((1000 * tokens) / speed.together) }];
+    }));
+    return ids.map(id => found.get(id) ?? null);
   }
 
   async events(viewer: Viewer, jobId: string, afterSeq: number, signal: AbortSignal): Promise<AsyncIterableIterator<JobEventRecord>> {
@@ -111,12 +158,19 @@ export class Jobs implements JobService {
 
 async function* nothing(): AsyncGenerator<never, void, undefined> {}
 
-function whereJob({ ownerId }: Viewer, { status, task }: JobFilter): Prisma.JobWhereInput {
-  return { ownerId, ...(status ? { status: { in: [...status] } } : {}), ...(task ? { task } : {}) };
+function notCancelable(): CinegraphError {
+  return new CinegraphError('JOB_NOT_CANCELABLE', undefined, { field: ['input', 'jobId'] });
 }
 
-function before(position: Position | undefined): Prisma.JobWhereInput {
-  if (position === undefined) return {};
-  const { createdAt, id } = position;
-  return { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: id } }] };
+function whereJob({ ownerId }: Viewer, { status, task, createdAfter, createdBefore }: JobFilter): Prisma.JobWhereInput {
+  const createdAt = { ...(createdAfter ? { gt: createdAfter } : {}), ...(createdBefore ? { lt: createdBefore } : {}) };
+  return { ownerId, createdAt, ...(status ? { status: { in: [...status] } } : {}), ...(task ? { task: { in: [...task] } } : {}) };
+}
+
+/** Older than the cursor when paging forward (the newest comes first), newer otherwise. */
+function behind({ from, forward }: PageRequest): Prisma.JobWhereInput {
+  if (from === undefined) return {};
+  const { createdAt, id } = from;
+  const side = <T>(value: T) => (forward ? { lt: value } : { gt: value });
+  return { OR: [{ createdAt: side(createdAt) }, { createdAt, id: side(id) }] };
 }

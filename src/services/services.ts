@@ -11,6 +11,8 @@ import { System } from './system-service.ts';
 
 /** How long a mutation waits for a model that is still loading, in ms. */
 const MODEL_WAIT_MS = 5_000;
+/** Some clips' beginnings have to be encoded. */
+const CANCEL_GRACE_MS = 10_000;
 
 export interface ServicesOptions {
   readonly database: Database;
@@ -19,15 +21,17 @@ export interface ServicesOptions {
   readonly version: string;
   /** Jobs that may wait; one more is refused with QUEUE_FULL. Requests in the same instant may pass it by the number of connections. */
   readonly maxQueuedJobs: number;
+  /** How long a cancel waits for the run to end the job with what it has, ms. */
+  readonly cancelGraceMs?: number;
 }
 
 /** The use cases, wired. They own nothing: what they are given is closed by the composition root. */
-export function createServices({ database, queue, inference, version, maxQueuedJobs }: ServicesOptions): Services {
+export function createServices({ database, queue, inference, version, maxQueuedJobs, cancelGraceMs = CANCEL_GRACE_MS }: ServicesOptions): Services {
   const bundle = loadedBundle(inference);
   const generation = new Generation({ database, queue, bundle, maxQueuedJobs });
   return {
     generation,
-    jobs: new Jobs({ database, queue, generation, bundle }),
+    jobs: new Jobs({ database, queue, generation, bundle, cancelGraceMs }),
     assets: new Assets(database),
     system: new System({ database, inference, version }),
   };

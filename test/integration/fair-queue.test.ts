@@ -57,8 +57,7 @@ describe('the queue', () => {
     await expect.poll(running, { timeout: 60_000 }).toBe(1);
     await flood(ADA, 7);
     const [first] = await flood(BOB, 3);
-    const [bob] = await stack.services.jobs.byIds(BOB, [first ?? '']);
-    expect(bob && (await stack.services.jobs.queuePosition(bob))).toBe(2);
+    expect(await stack.services.jobs.queueOutlook(BOB, [first ?? ''])).toMatchObject([{ position: 2 }]);
     expect(await order()).toEqual(['ada 1', 'ada 2', 'bob 1', 'ada 3', 'bob 2', 'ada 4', 'bob 3', 'ada 5', 'ada 6', 'ada 7', 'ada 8']);
   });
 

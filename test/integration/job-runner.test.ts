@@ -130,6 +130,70 @@ describe('job runner on the real engine', () => {
     expect(await assetsOf(job)).toEqual([]);
   });
 
+  /** Lets a run come to its second final piece of candidate 0 and holds it there. */
+  const holdInTheMiddle = (): Promise<void> => {
+    const reached = Promise.withResolvers<void>();
+    let pieces = 0;
+    before = (event, signal) => {
+      if (event.type !== 'frames' || !event.final || event.candidate !== 0 || ++pieces < 3) return;
+      reached.resolve();
+      return held(signal);
+    };
+    return reached.promise;
+  };
+
+  it('keeps what a canceled job has decoded, marked as partial', async () => {
+    const reached = holdInTheMiddle();
+    await stack.startRunner();
+    const job = await generate();
+    await reached;
+    expect(await stack.services.jobs.cancel(ADA, job.id)).toMatchObject({ status: 'CANCELED', errorCode: null });
+    const events = await collectEvents(stack.services, job.id);
+    expectGapless(events);
+    expect(events.slice(-2)).toMatchObject([{ type: 'AssetReady', candidate: 0 }, { type: 'JobFinished', status: 'CANCELED' }]);
+    const [assets] = await stack.services.assets.byJobIds(ADA, [job.id]);
+    expect(assets).toMatchObject([{ candidate: 0, partial: true, kind: 'VIDEO', contentType: 'video/mp4', frameCount: 5 }]);
+  });
+
+  it('notices in the job itself a cancel of which it was not told', async () => {
+    const reached = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    before = event => {
+      if (event.type !== 'started') return;
+      reached.resolve();
+      return go.promise;
+    };
+    await stack.startRunner();
+    const job = await generate();
+    await reached.promise;
+    await stack.database.pool.query('UPDATE job SET cancel_requested_at = now() WHERE id = $1', [job.id]);
+    go.resolve();
+    expect((await collectEvents(stack.services, job.id)).at(-1)).toMatchObject({ type: 'JobFinished', status: 'CANCELED' });
+  });
+
+  it('cuts off a run that does not answer to a cancel', async () => {
+    const reached = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    before = () => {
+      reached.resolve();
+      return go.promise;
+    };
+    await stack.startRunner();
+    const job = await generate();
+    await reached.promise;
+    const impatient = createServices({ database: stack.database, queue: stack.queue, inference: client, version: 'test', maxQueuedJobs: 10, cancelGraceMs: 1 });
+    expect(await impatient.jobs.cancel(ADA, job.id)).toMatchObject({ status: 'CANCELED' });
+    go.resolve();
+    expect((await collectEvents(stack.services, job.id)).map(({ type }) => type)).toEqual(['JobQueued', 'JobFinished']);
+  });
+
+  it('ends a canceled job whose process was lost', async () => {
+    const job = await generate();
+    await stack.database.pool.query(`UPDATE job SET status = 'RUNNING', attempt = 1, tries = 1, cancel_requested_at = now() WHERE id = $1`, [job.id]);
+    await stack.startRunner();
+    expect((await collectEvents(stack.services, job.id)).at(-1)).toMatchObject({ type: 'JobFinished', status: 'CANCELED' });
+  });
+
   it('stops a job that another process canceled', async () => {
     const { reached, stopped } = holdFirst();
     await stack.startRunner();

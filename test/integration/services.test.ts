@@ -59,6 +59,8 @@ describe('services', () => {
     const jobs = await Promise.all(Array.from({ length: 5 }, () => services.generation.generate(ADA, { ...INPUT, idempotencyKey })));
     expect(new Set(jobs.map(({ id }) => id)).size).toBe(1);
     await expect(services.generation.generate(ADA, { ...INPUT, seed: 1, idempotencyKey })).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
+    await expect(services.generation.generate(ADA, { ...INPUT, idempotencyKey, tags: ['x'] })).rejects.toMatchObject({ field: ['input', 'idempotencyKey'] });
+    expect((await services.generation.generate(ADA, { idempotencyKey, ...INPUT, seed: null, title: null })).id, 'null is as good as nothing').toBe(jobs[0]?.id);
     const other = await services.generation.generate(BOB, { ...INPUT, seed: 1, idempotencyKey });
     expect(other.id, 'keys are per owner').not.toBe(jobs[0]?.id);
   });
@@ -93,13 +95,21 @@ describe('services', () => {
     expect(await collectEvents(services, job.id, 2), 'nothing follows the end').toEqual([]);
   });
 
+  it('gives a repeated request its job also when that took the last place in the queue', async () => {
+    await using small = await openDataStack({ inference, maxQueuedJobs: 1 });
+    const idempotencyKey = randomUUID();
+    const jobs = await Promise.all(Array.from({ length: 4 }, () => small.services.generation.generate(ADA, { ...INPUT, idempotencyKey })));
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(1);
+  });
+
   it('refuses a job more than may wait', async () => {
     await using small = await openDataStack({ inference, maxQueuedJobs: 2 });
     for (let count = 0; count < 2; count++) await small.services.generation.generate(ADA, INPUT);
     await expect(small.services.generation.generate(ADA, INPUT)).rejects.toMatchObject({ code: 'QUEUE_FULL', retryable: true });
     const [first, second] = (await small.services.jobs.list(ADA, { first: 2, after: null }, {})).edges.map(({ node }) => node).reverse();
     if (first === undefined || second === undefined) throw new Error('two jobs');
-    expect([await small.services.jobs.queuePosition(first), await small.services.jobs.queuePosition(second)]).toEqual([1, 2]);
+    expect(await small.services.jobs.queueOutlook(ADA, [second.id, first.id, randomUUID()])).toEqual([{ position: 2, etaMs: null }, { position: 1, etaMs: null }, null]);
+    expect(await small.services.jobs.queueOutlook(BOB, [first.id])).toEqual([null]);
   });
 
   it('pages through equal times without a gap or a repeat, in both orders', async () => {
@@ -115,6 +125,54 @@ describe('services', () => {
       }
       expect(seen).toEqual(order === 'OLDEST' ? ids.toSorted() : ids.toSorted().reverse());
     }
+  });
+
+  it('pages jobs both ways, and filters them by state, task and time', async () => {
+    const CLEO = { ownerId: 'cleo' };
+    const made: string[] = [];
+    for (let count = 0; count < 5; count++) made.push((await services.generation.generate(CLEO, count % 2 === 0 ? INPUT : { ...INPUT, task: 'TEXT_TO_IMAGE' })).id);
+    await stack.database.prisma.job.updateMany({ where: { ownerId: CLEO.ownerId }, data: { createdAt: new Date('2020-01-01T00:00:00Z') } });
+    const all = (await services.jobs.list(CLEO, { first: 100 }, {})).edges.map(({ node }) => node.id);
+    expect(all).toEqual(made.toSorted().reverse());
+    const backwards: string[] = [];
+    for (let before: string | null = null; ; ) {
+      const page = await services.jobs.list(CLEO, { last: 2, before }, {});
+      backwards.unshift(...page.edges.map(({ node }) => node.id));
+      expect(page.hasNextPage).toBe(before !== null);
+      if (!page.hasPreviousPage) break;
+      before = page.edges[0]?.cursor ?? null;
+    }
+    expect(backwards).toEqual(all);
+    const count = (filter: Parameters<Services['jobs']['list']>[2]): Promise<number> => services.jobs.count(CLEO, filter);
+    await services.jobs.cancel(CLEO, made[0] ?? '');
+    expect(await count({ task: ['TEXT_TO_IMAGE'] })).toBe(2);
+    expect(await count({ status: ['CANCELED'] })).toBe(1);
+    expect(await count({ status: ['QUEUED'], task: ['TEXT_TO_VIDEO'] })).toBe(2);
+    expect(await count({ createdAfter: new Date('2020-01-01T00:00:00Z') })).toBe(0);
+    expect(await count({ createdAfter: new Date('2019-12-31T00:00:00Z'), createdBefore: new Date('2020-01-02T00:00:00Z') })).toBe(5);
+  });
+
+  it('estimates what a job takes without storing one, from measured jobs once there are some', async () => {
+    await using fresh = await openDataStack({ inference });
+    const { generation, jobs } = fresh.services;
+    const estimate = await generation.estimate(ADA, { ...INPUT, candidates: 2 });
+    expect(estimate).toEqual({ tokens: expect.any(Number), seconds: null, queueSeconds: 0, queuePosition: 1, tokensPerSecond: null });
+    expect(await jobs.count(ADA, {})).toBe(0);
+    await expect(generation.estimate(ADA, { ...INPUT, prompt: '' })).rejects.toMatchObject({ code: 'PROMPT_EMPTY' });
+    // Two jobs of 10 s beside each other: each had half of the speed.
+    for (const _ of [1, 2]) {
+      const { id } = await generation.generate(ADA, INPUT);
+      await fresh.database.pool.query(`UPDATE job SET status = 'SUCCEEDED', attempt = 1, tokens_done = tokens_total, started_at = now() - interval '10 s', finished_at = now() WHERE id = $1`, [id]);
+    }
+    const perClip = estimate.tokens / 2;
+    const measured = await generation.estimate(ADA, INPUT);
+    expect(measured.seconds).toBeCloseTo(10, 0);
+    expect(measured.tokensPerSecond).toBeCloseTo(perClip / 10, 0);
+    const waiting = await generation.generate(ADA, INPUT);
+    const [outlook] = await jobs.queueOutlook(ADA, [waiting.id]);
+    expect(outlook?.position).toBe(1);
+    expect((outlook?.etaMs ?? 0) / 1000).toBeCloseTo(5, 0);
+    expect((await generation.estimate(ADA, INPUT)).queueSeconds).toBeCloseTo(5, 0);
   });
 
   it('finds assets by words of the prompt, tags, seed, kind, task and time', async () => {

@@ -35,7 +35,7 @@ export async function openDataStack({ inference, maxQueuedJobs = 200, concurrenc
   const runners: JobRunner[] = [];
   return {
     database, queue, media,
-    services: createServices({ database, queue, inference, version: 'test', maxQueuedJobs }),
+    services: createServices({ database, queue, inference, version: 'test', maxQueuedJobs, cancelGraceMs: 60_000 }),
     async startRunner() {
       const runner = await startJobRunner({ database, queue, media, inference, concurrency, log: silent });
       runners.push(runner);

@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { CinegraphError } from '../../src/errors.ts';
 import type { InferenceInfo } from '../../src/inference/core/generation.ts';
-import type { AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page, Services } from '../../src/services/contract.ts';
+import type { AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page, PageInput, Services } from '../../src/services/contract.ts';
 
 export const FAKE_BYTES = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));
 export const FAKE_SHA256 = createHash('sha256').update(FAKE_BYTES).digest('hex');
@@ -18,6 +18,7 @@ export const FAKE_INFERENCE: InferenceInfo = {
     height: 16,
     fps: 8,
     frameCount: 9,
+    grid: [3, 2, 2],
     maxPromptCharacters: 100,
     sampling: { temperature: 1, topK: 0, topP: 1, guidance: 3, deterministic: true },
     examples: ['a red ball'],
@@ -115,15 +116,16 @@ export function createFakeServices(): FakeServices {
         emit(record.id, { type: 'JobQueued', position: 1 });
         return job(record.id);
       },
+      estimate: async () => ({ tokens: 12, seconds: null, queueSeconds: 0, queuePosition: 1, tokensPerSecond: null }),
     },
     jobs: {
       async byIds(_viewer, ids) {
         enter('jobs.byIds');
         return ids.map((id) => jobs.get(id) ?? null);
       },
-      async list(_viewer, { first, after }) {
+      async list(_viewer, input) {
         enter('jobs.list');
-        return page([...jobs.values()], first, after);
+        return page([...jobs.values()], input);
       },
       count: async () => jobs.size,
       async cancel(_viewer, id) {
@@ -138,7 +140,7 @@ export function createFakeServices(): FakeServices {
         jobs.set(record.id, record);
         return record;
       },
-      queuePosition: async (record) => (record.status === 'QUEUED' ? 1 : null),
+      queueOutlook: async (_viewer, ids) => ids.map((id) => (jobs.get(id)?.status === 'QUEUED' ? { position: 1, etaMs: null } : null)),
       async events(_viewer, jobId, afterSeq, signal) {
         enter('jobs.events');
         job(jobId);
@@ -155,10 +157,10 @@ export function createFakeServices(): FakeServices {
         enter('assets.byJobIds');
         return jobIds.map((id) => [...assets.values()].filter((asset) => asset.jobId === id));
       },
-      list: async (_viewer, { first, after }) => page([...assets.values()], first, after),
+      list: async (_viewer, input) => page([...assets.values()], input),
       count: async () => assets.size,
-      parents: async (_viewer, _id, { first }) => page<AssetRecord>([], first, null),
-      children: async (_viewer, _id, { first }) => page<AssetRecord>([], first, null),
+      parents: async (_viewer, _id, input) => page<AssetRecord>([], input),
+      children: async (_viewer, _id, input) => page<AssetRecord>([], input),
       async open(sha256) {
         if (sha256 !== FAKE_SHA256) return null;
         return {
@@ -228,14 +230,15 @@ function fakeAsset(change: Partial<AssetRecord>): AssetRecord {
     framesSha256: 'a'.repeat(64),
     jobId: null,
     candidate: 0,
+    partial: false,
     createdAt: new Date(),
     ...change,
   };
 }
 
-function page<T extends { id: string }>(items: readonly T[], first: number, after: string | null): Page<T> {
-  if (first < 1 || first > 100) throw new CinegraphError('PAGE_SIZE_OUT_OF_RANGE', undefined, { field: ['first'] });
+function page<T extends { id: string }>(items: readonly T[], { first, after = null }: PageInput): Page<T> {
+  if (first == null || first < 1 || first > 100) throw new CinegraphError('PAGE_SIZE_OUT_OF_RANGE', undefined, { field: ['first'] });
   const start = after === null ? 0 : items.findIndex((item) => item.id === after) + 1;
   const nodes = items.slice(start, start + first);
-  return { edges: nodes.map((node) => ({ cursor: node.id, node })), hasNextPage: start + first < items.length };
+  return { edges: nodes.map((node) => ({ cursor: node.id, node })), hasNextPage: start + first < items.length, hasPreviousPage: after !== null };
 }

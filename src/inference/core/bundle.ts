@@ -59,6 +59,7 @@ export function describeBundle({ manifest, digest }: Bundle, deterministic: bool
     height: video.height,
     fps: video.fps,
     frameCount: 1 + video.framesPerLatent * (video.grid[0] - 1),
+    grid: video.grid,
     maxPromptCharacters: text.maxCharacters,
     sampling: { ...manifest.sampling, deterministic },
     examples: manifest.examples,

@@ -6,6 +6,11 @@ export type GenerationTask = (typeof TASKS)[number];
 export const MAX_CANDIDATES = 4;
 export const MAX_SEED = 2 ** 31 - 1;
 
+/** Length of a prompt in code points: what `maxPromptCharacters` limits, for callers and engine alike. */
+export function countCharacters(prompt: string): number {
+  return Array.from(prompt).length;
+}
+
 /** How the next token is drawn. All values resolved; the manifest holds the defaults. */
 export interface SamplingParams {
   /** 0 means argmax. Range 0 to 2. */
@@ -81,6 +86,8 @@ export interface BundleInfo {
   readonly fps: number;
   /** Frames of a clip; an image is one frame. */
   readonly frameCount: number;
+  /** `[T, H, W]` of the codes of a clip of `frameCount` frames. */
+  readonly grid: readonly [number, number, number];
   readonly maxPromptCharacters: number;
   readonly sampling: SamplingParams;
   readonly examples: readonly string[];

@@ -68,6 +68,7 @@ const infoSchema = z
         height: count,
         fps: z.number(),
         frameCount: count,
+        grid: z.tuple([count, count, count]).readonly(),
         maxPromptCharacters: count,
         sampling: z
           .object({ temperature: z.number(), topK: z.number(), topP: z.number(), guidance: z.number(), deterministic: z.boolean() })

@@ -1,6 +1,6 @@
 /** Prompt and task to prefix rows (docs/BUNDLE.md, "Language model"). */
 import { CinegraphError } from '../../errors.ts';
-import type { GenerationWarning } from '../core/generation.ts';
+import { countCharacters, type GenerationWarning } from '../core/generation.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { TaskSpec } from '../core/task-spec.ts';
 import { unknownWords } from '../tokenizers/known-words.ts';
@@ -18,8 +18,9 @@ export interface LaidOutPrompt {
 export function layOutPrompt(prompt: string, spec: TaskSpec, manifest: Manifest, knownWords: ReadonlySet<string>, tokenizer: TextTokenizer): LaidOutPrompt {
   const { maxCharacters, maxTokens } = manifest.text;
   if (normalizeText(prompt) === '') throw new CinegraphError('PROMPT_EMPTY', undefined, { field: ['prompt'] });
-  if (prompt.length > maxCharacters) {
-    throw new CinegraphError('PROMPT_TOO_LONG', `The prompt has ${prompt.length} characters; the model reads at most ${maxCharacters}.`, { field: ['prompt'] });
+  const length = countCharacters(prompt);
+  if (length > maxCharacters) {
+    throw new CinegraphError('PROMPT_TOO_LONG', `The prompt has ${length} characters; the model reads at most ${maxCharacters}.`, { field: ['prompt'] });
   }
   const pieces = tokenizer.encode(prompt);
   const { special, text } = manifest.languageModel.rows;

@@ -2,7 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { GenerationEvent } from '../../../../src/inference/core/generation.ts';
 import { Engine } from '../../../../src/inference/engine/engine.ts';
 import { toRawFrames } from '../../../../src/inference/models/video-decoder.ts';
+import { taskSpec } from '../../../../src/inference/core/task-spec.ts';
 import { ClipStream } from '../../../../src/inference/pipelines/clip-stream.ts';
+import { layOutPrompt } from '../../../../src/inference/pipelines/prompt.ts';
 import { clipBytes, collect, framesOf, makeRequest, makeSequence, openEngine, openGenerator, openTinyInference, runToEnd, type TinyInference } from '../../../support/inference.ts';
 
 const never = new AbortController().signal;
@@ -136,6 +138,14 @@ describe('refusals', () => {
   ])('%j is refused with %s', async (changes, code) => {
     await expect(run(changes)).rejects.toMatchObject({ code });
     await engine.idle();
+  });
+
+  it('a prompt is measured in characters, as the mutations measure it, not in halves of them', () => {
+    const { manifest } = tiny.bundle;
+    const layOut = (prompt: string) => layOutPrompt(prompt, taskSpec(manifest, 'TEXT_TO_VIDEO'), manifest, new Set(), tiny.tokenizer);
+    const longest = '\u{1F98A}'.repeat(manifest.text.maxCharacters);
+    expect(layOut(longest).conditional.length).toBeGreaterThan(0);
+    expect(() => layOut(`${longest}a`)).toThrow(expect.objectContaining({ code: 'PROMPT_TOO_LONG' }));
   });
 
   it('unknown words and cut prompts are warnings', async () => {
