@@ -1,6 +1,9 @@
 import type { CodegenConfig } from '@graphql-codegen/cli';
 
-/** Resolver types from the SDL. Types only: nothing of src/generated/graphql.ts exists at run time. */
+/**
+ * From the SDL: the resolvers' types (src/generated/graphql.ts holds types only), and for the client its operations as typed strings with
+ * the types of what goes in and comes out.
+ */
 const config: CodegenConfig = {
   schema: 'schema/*.graphql',
   generates: {
@@ -33,6 +36,19 @@ const config: CodegenConfig = {
           JobFinished: '../resolvers/sources.ts#JobFinishedRecord',
           PreviewFrame: '../resolvers/sources.ts#PreviewFrameSource',
         },
+      },
+    },
+    'src/client/generated/operations.ts': {
+      documents: 'src/client/operations/*.graphql',
+      plugins: ['typescript-operations', 'typed-document-node', './scripts/codegen/client-tasks.ts'],
+      config: {
+        documentMode: 'string',
+        useTypeImports: true,
+        enumType: 'string-literal',
+        immutableTypes: true,
+        inputMaybeValue: 'T | null | undefined',
+        skipTypename: true,
+        scalars: { ID: 'string', DateTime: 'string', URL: 'string', JSON: 'unknown' },
       },
     },
   },

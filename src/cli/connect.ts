@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { startApp } from '../app.ts';
-import { CinegraphClientError } from '../client/index.ts';
+import { UnreachableError } from '../client/index.ts';
 import type { Config } from '../config.ts';
 
 /** A server to send the job to. */
@@ -27,7 +27,7 @@ export async function connect(config: Config, url: string | undefined, say: (lin
     await untilReady(candidate, found, say);
     return { url: candidate, close: () => Promise.resolve() };
   }
-  if (url !== undefined) throw CinegraphClientError.unreachable(url, undefined);
+  if (url !== undefined) throw new UnreachableError(url);
   return startHere(config, say);
 }
 
@@ -47,7 +47,7 @@ async function untilReady(url: string, first: Health, say: (line: string) => voi
   let said = '';
   while (state?.status !== 'ready') {
     const reason = state?.reasons.join(' ') ?? 'The server does not answer.';
-    if (Date.now() > end) throw CinegraphClientError.unreachable(url, new Error(reason));
+    if (Date.now() > end) throw new UnreachableError(url, new Error(reason));
     if (reason !== said) say(reason);
     said = reason;
     await sleep(POLL_MS);

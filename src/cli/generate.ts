@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { CinegraphClientError, createCinegraphClient, type CinegraphClient, type Job, type JobEvent } from '../client/index.ts';
+import { CinegraphClientError, createCinegraphClient, UnreachableError, type CinegraphClient, type Job, type JobEvent, type JobHandle } from '../client/index.ts';
 import { loadConfig } from '../config.ts';
 import { CinegraphError } from '../errors.ts';
 import { connect, type Connection } from './connect.ts';
@@ -69,7 +69,7 @@ async function generate(client: CinegraphClient, connection: Connection, prompt:
   for (const warning of job.warnings) reporter.line(warning.message);
   const release = cancelOnInterrupt(client, job.id, reporter);
   try {
-    for await (const event of client.watchJob(job.id)) {
+    for await (const event of job.events()) {
       reporter.show(event);
       if (event.__typename === 'AssetReady') await save(client, job, prompt, event, options, reporter);
       if (event.__typename === 'JobFinished') return finish(event.job, reporter);
@@ -77,12 +77,12 @@ async function generate(client: CinegraphClient, connection: Connection, prompt:
   } finally {
     release();
   }
-  throw CinegraphClientError.unreachable(connection.url, undefined);
+  throw new UnreachableError(connection.url);
 }
 
 async function save(
   client: CinegraphClient,
-  job: Job,
+  job: JobHandle,
   prompt: string,
   { asset, candidate }: Extract<JobEvent, { __typename: 'AssetReady' }>,
   options: Options,

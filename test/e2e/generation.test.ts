@@ -41,7 +41,8 @@ describe('text to video', () => {
     const final = events.flatMap((event) => (event.__typename === 'FramesDecoded' && event.final ? event.frames.map((frame) => frame.index) : []));
     const { status, outputs, progress, lastSeq } = finished(events);
     expect(status).toBe('SUCCEEDED');
-    expect(final).toEqual(Array.from({ length: outputs[0]?.frameCount ?? 0 }, (_, index) => index));
+    const frameCount = outputs[0]?.__typename === 'VideoAsset' ? outputs[0].frameCount : 0;
+    expect(final).toEqual(Array.from({ length: frameCount }, (_, index) => index));
     expect(progress.tokensDone).toBe(progress.tokensTotal);
     expect(lastSeq).toBe(events.length);
 

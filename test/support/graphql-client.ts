@@ -1,6 +1,6 @@
 import { createClient as createSseClient } from 'graphql-sse';
 import { createCinegraphClient, type JobEvent } from '../../src/client/index.ts';
-import { JOB_EVENTS } from '../../src/client/documents.ts';
+import { JobEventsDocument } from '../../src/client/generated/operations.ts';
 
 export { graphql } from './fake-server.ts';
 
@@ -16,7 +16,7 @@ export async function allSseEvents(url: string, jobId: string): Promise<JobEvent
   const client = createSseClient({ url: `${url}/graphql/stream`, retryAttempts: 0 });
   const events: JobEvent[] = [];
   try {
-    for await (const { data } of client.iterate<{ jobEvents: JobEvent }>({ query: JOB_EVENTS, variables: { jobId, afterSeq: 0, previews: true } })) {
+    for await (const { data } of client.iterate<{ jobEvents: JobEvent }>({ query: JobEventsDocument.toString(), variables: { jobId, afterSeq: 0, previews: true } })) {
       if (data != null) events.push(data.jobEvents);
     }
   } finally {

@@ -1,8 +1,4 @@
-import { buildSchema, parse, validate } from 'graphql';
-import { readdir, readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import * as documents from '../../../src/client/documents.ts';
 import { CinegraphClientError, createCinegraphClient, type CinegraphClient, type JobEvent } from '../../../src/client/index.ts';
 import { startFakeServer, type FakeServer } from '../../support/fake-server.ts';
 
@@ -15,14 +11,6 @@ beforeEach(async () => {
 afterEach(() => server.close(1000));
 
 const uuidOf = (id: string) => Buffer.from(id, 'base64url').toString().slice('Job:'.length);
-
-it('sends only documents that the schema has', async () => {
-  const folder = resolve(import.meta.dirname, '../../../schema');
-  const files = await Promise.all((await readdir(folder)).map((name) => readFile(resolve(folder, name), 'utf8')));
-  const schema = buildSchema(files.join('\n'));
-  expect(Object.values(documents).length).toBeGreaterThan(5);
-  for (const document of Object.values(documents)) expect(validate(schema, parse(document))).toEqual([]);
-});
 
 it('makes, finds and cancels a job', async () => {
   const job = await client.textToVideo({ prompt: 'a red ball' });

@@ -1,0 +1,169 @@
+import { CinegraphClientError, graphqlError, InputError, TransferError, type UserErrorShape } from './errors.ts';
+import {
+  CancelJobDocument,
+  GenerateDocument,
+  GetAssetDocument,
+  GetJobDocument,
+  GetSystemDocument,
+  ListAssetsDocument,
+  ListJobsDocument,
+  ListModelsDocument,
+  RetryJobDocument,
+  TASK_NAMES,
+} from './generated/operations.ts';
+import { request, retryAfterMs, send, type HttpOptions, type Token, type TypedDocument } from './http.ts';
+import { watchJob, type WatchOptions } from './job-events.ts';
+import { createJobHandle, type JobHandle, type JobMethods } from './job-handle.ts';
+import { createPages, type PageOptions, type Pages } from './pages.ts';
+import { openSocket } from './socket.ts';
+import type { Asset, AssetFilter, AssetOrder, GenerateInput, Job, JobEvent, JobFilter, Model, System, TaskInput, TaskName } from './types.ts';
+
+export interface ClientOptions {
+  /** Where the server is, for example `http://127.0.0.1:4000`. */
+  readonly url: string;
+  /** An API key or a JWT; a function is asked again for each request and each connection, so that it may renew one that expires. */
+  readonly token?: Token;
+  /** Longest time for one request, ms. Default 30 000. */
+  readonly timeoutMs?: number;
+  /** Instead of the global one. */
+  readonly fetch?: typeof fetch;
+  /** Instead of the global one, for Node before 22. */
+  readonly webSocket?: typeof WebSocket;
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface AssetsOptions extends PageOptions {
+  readonly filter?: AssetFilter;
+  readonly orderBy?: AssetOrder;
+}
+
+export interface JobsOptions extends PageOptions {
+  readonly filter?: JobFilter;
+}
+
+/** A method for each task of the schema: `client.textToVideo({ prompt })`. */
+type TaskMethods = { readonly [Name in TaskName]: (input: TaskInput<Name>, options?: RequestOptions) => Promise<JobHandle> };
+
+/** Every method throws CinegraphClientError (or a class of it), or the reason of the signal it was given. */
+export interface CinegraphClient extends TaskMethods, JobMethods {
+  readonly url: string;
+  /** Any one task, for callers that choose it at run time: `generate({ textToVideo: { prompt } })`. */
+  generate(input: GenerateInput, options?: RequestOptions): Promise<JobHandle>;
+  /** Null when there is no such job, or it is not yours. */
+  job(id: string, options?: RequestOptions): Promise<Job | null>;
+  /** The handle of a job that was made elsewhere, for example before the page was loaded again. Throws RequestError with NOT_FOUND. */
+  attach(jobId: string, options?: RequestOptions): Promise<JobHandle>;
+  cancel(jobId: string): Promise<Job>;
+  retry(jobId: string): Promise<JobHandle>;
+  /** Every event in order, none twice, over lost connections; ends after JobFinished. */
+  watchJob(jobId: string, options?: WatchOptions): AsyncGenerator<JobEvent, void, void>;
+  /** The jobs, the newest first. */
+  jobs(options?: JobsOptions): Pages<Job>;
+  /** Null when there is no such asset, or it is not yours. */
+  asset(id: string, options?: RequestOptions): Promise<Asset | null>;
+  /** The stored assets, the newest first unless `orderBy` says otherwise. */
+  assets(options?: AssetsOptions): Pages<Asset>;
+  /** The bytes of an asset. */
+  download(asset: Pick<Asset, 'url'>, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** Empty while the model is starting. */
+  models(options?: RequestOptions): Promise<readonly Model[]>;
+  system(options?: RequestOptions): Promise<System>;
+  /** A query or mutation of your own, as graphql-codegen types it with `documentMode: 'string'`. */
+  request<Result, Variables>(document: TypedDocument<Result, Variables>, variables: Variables, options?: RequestOptions): Promise<Result>;
+  /** A subscription of your own. Does not resume: a lost connection is thrown as UnreachableError. */
+  subscribe<Result, Variables extends Record<string, unknown>>(document: TypedDocument<Result, Variables>, variables: Variables, options?: RequestOptions): AsyncGenerator<Result, void, void>;
+  /** Closes the WebSocket now; left alone it closes by itself some seconds after the last subscription. */
+  close(): void;
+}
+
+export function createCinegraphClient(options: ClientOptions): CinegraphClient {
+  const url = options.url.replace(/\/+$/, '');
+  const { token, timeoutMs = 30_000, webSocket } = options;
+  const http: HttpOptions = { url, timeoutMs, token, fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)) };
+  const socket = openSocket({ url, token, webSocket });
+  const ask = <Result, Variables>(document: TypedDocument<Result, Variables>, variables: Variables, signal?: AbortSignal) => request(http, document, variables, signal);
+
+  const methods: Omit<CinegraphClient, TaskName> = {
+    url,
+    async generate(input, { signal } = {}) {
+      const [branch = ''] = Object.keys(input);
+      const { payload } = await ask(GenerateDocument, { input }, signal);
+      return createJobHandle(methods, url, present(payload.job, payload.userErrors.map((error) => withoutBranch(error, branch))));
+    },
+    async job(id, { signal } = {}) {
+      const { node } = await ask(GetJobDocument, { id }, signal);
+      return node?.__typename === 'Job' ? node : null;
+    },
+    async attach(jobId, { signal } = {}) {
+      const job = await methods.job(jobId, signal === undefined ? {} : { signal });
+      if (job === null) throw graphqlError({ message: 'Nothing with this id exists, or it is not yours.', extensions: { code: 'NOT_FOUND' } });
+      return createJobHandle(methods, url, job);
+    },
+    async cancel(jobId) {
+      const { payload } = await ask(CancelJobDocument, { input: { jobId } });
+      return present(payload.job, payload.userErrors);
+    },
+    async retry(jobId) {
+      const { payload } = await ask(RetryJobDocument, { input: { jobId } });
+      return createJobHandle(methods, url, present(payload.job, payload.userErrors));
+    },
+    watchJob: (jobId, watchOptions) => watchJob(url, socket, jobId, watchOptions),
+    jobs({ filter, ...page } = {}) {
+      return createPages(async (args, signal) => withTotal((await ask(ListJobsDocument, { ...args, filter }, signal)).page), page);
+    },
+    async asset(id, { signal } = {}) {
+      const { node } = await ask(GetAssetDocument, { id }, signal);
+      return isAsset(node) ? node : null;
+    },
+    assets({ filter, orderBy, ...page } = {}) {
+      return createPages(async (args, signal) => withTotal((await ask(ListAssetsDocument, { ...args, filter, orderBy }, signal)).page), page);
+    },
+    async download(asset, signal) {
+      const response = await send(http, asset.url, {}, signal);
+      if (!response.ok) throw await transferError(response, asset.url);
+      return new Uint8Array(await response.arrayBuffer());
+    },
+    models: async ({ signal } = {}) => (await ask(ListModelsDocument, {}, signal)).models,
+    system: async ({ signal } = {}) => (await ask(GetSystemDocument, {}, signal)).system,
+    request: (document, variables, { signal } = {}) => ask(document, variables, signal),
+    subscribe: (document, variables, { signal } = {}) => socket.stream(document, variables, { signal }),
+    close: () => socket.close(),
+  };
+  const tasks = Object.fromEntries(
+    TASK_NAMES.map((name) => [name, (input: object, requestOptions?: RequestOptions) => methods.generate({ [name]: input } as GenerateInput, requestOptions)]),
+  ) as unknown as TaskMethods;
+  return { ...methods, ...tasks };
+}
+
+function isAsset(node: object | null): node is Asset {
+  return node !== null && 'sha256' in node;
+}
+
+/** `totalCount` is left out of the answer when it was not asked for. */
+function withTotal<Page extends { readonly totalCount?: number | null }>(page: Page): Page & { readonly totalCount: number | null } {
+  return { ...page, totalCount: page.totalCount ?? null };
+}
+
+/** Callers sent `input.prompt`; the server names the field of the @oneOf input, `input.textToVideo.prompt`. */
+function withoutBranch(error: UserErrorShape, branch: string): UserErrorShape {
+  if (error.field?.[0] !== 'input' || error.field[1] !== branch) return error;
+  return { ...error, field: ['input', ...error.field.slice(2)] };
+}
+
+/** The entity of a payload. Throws InputError. */
+function present<Entity>(entity: Entity | null, errors: readonly UserErrorShape[]): Entity {
+  const [error] = errors;
+  if (error !== undefined) throw new InputError(error, errors);
+  if (entity === null) throw new CinegraphClientError('BAD_ANSWER', 'The server sent neither a result nor an error.');
+  return entity;
+}
+
+/** Byte routes answer `{ error: { code, message } }`. */
+async function transferError(response: Response, url: string): Promise<TransferError> {
+  const body = (await response.json().catch(() => null)) as { readonly error?: { readonly code?: string; readonly message?: string } } | null;
+  const retryable = response.status >= 500 || retryAfterMs(response) !== null;
+  return new TransferError(body?.error?.code ?? 'TRANSFER_FAILED', body?.error?.message ?? `The server answered ${response.status} for ${url}.`, response.status, { retryable });
+}

@@ -1,0 +1,97 @@
+import { CinegraphClientError, UnreachableError } from './errors.ts';
+import { JobEventsDocument } from './generated/operations.ts';
+import type { Socket } from './socket.ts';
+import type { JobEvent } from './types.ts';
+
+export interface WatchOptions {
+  /** Number of the last event that was seen; 0 for all. */
+  readonly afterSeq?: number;
+  /** Ask for the pictures inside the events, as `dataUrl`. Default: no. */
+  readonly previews?: boolean;
+  /**
+   * Accept that the server leaves out token counts and unfinished previews that newer ones have overtaken, when this reader does not keep
+   * up. Default: no; what was left out is then fetched, and `seq` runs 1, 2, 3, ... without a gap.
+   */
+  readonly skipOvertaken?: boolean;
+  /** Ends the iteration without an error. The job goes on. */
+  readonly signal?: AbortSignal;
+  /** Gives up when the server has been away for so long, ms. Default 60 000. */
+  readonly giveUpAfterMs?: number;
+}
+
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5000;
+
+/**
+ * Every event of a job in order, none twice, until it has ended. A lost connection is taken up again after the last event that came
+ * through. Throws CinegraphClientError when the server refuses or stays away.
+ */
+export async function* watchJob(url: string, socket: Socket, jobId: string, options: WatchOptions = {}): AsyncGenerator<JobEvent, void, void> {
+  const { previews = false, skipOvertaken = false, signal, giveUpAfterMs = 60_000 } = options;
+  const outage = createOutage(url, giveUpAfterMs);
+  const aborted = () => signal?.aborted === true;
+  let afterSeq = options.afterSeq ?? 0;
+  while (!aborted()) {
+    const before = afterSeq;
+    try {
+      for await (const { jobEvents: event } of socket.stream(JobEventsDocument, { jobId, afterSeq, previews }, { signal, onConnected: outage.over })) {
+        if (aborted()) return;
+        // The last event counts whatever its number: a power cut of the server may have taken numbers back.
+        if (event.seq <= afterSeq && event.__typename !== 'JobFinished') continue;
+        if (!skipOvertaken && event.seq > afterSeq + 1) break;
+        afterSeq = event.seq;
+        outage.heard();
+        yield event;
+        if (event.__typename === 'JobFinished') return;
+      }
+      // Completed, and there was nothing: the job ended at or before afterSeq.
+      if (afterSeq === before) return;
+    } catch (error) {
+      if (aborted()) return;
+      outage.began(error);
+      await pause(outage.pauseMs(), signal);
+    }
+  }
+}
+
+interface Outage {
+  /** Throws the error when it is not worth another try, or when the server has been away too long. */
+  began(error: unknown): void;
+  /** The server is there again. */
+  over(): void;
+  /** Something came through: the next outage starts with short pauses. */
+  heard(): void;
+  pauseMs(): number;
+}
+
+function createOutage(url: string, giveUpAfterMs: number): Outage {
+  let since: number | undefined;
+  let pauseMs = FIRST_PAUSE_MS;
+  return {
+    began(error) {
+      if (error instanceof CinegraphClientError && !error.retryable) throw error;
+      since ??= Date.now();
+      if (Date.now() - since > giveUpAfterMs) throw error instanceof CinegraphClientError ? error : new UnreachableError(url, error);
+    },
+    over: () => void (since = undefined),
+    heard: () => void (pauseMs = FIRST_PAUSE_MS),
+    pauseMs() {
+      const ms = pauseMs;
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      // Clients that lost the same server must not come back in step.
+      return ms * (0.5 + Math.random() / 2);
+    },
+  };
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end);
+  });
+}
