@@ -2,6 +2,8 @@
 export interface EventPointer {
   readonly job: string;
   readonly seq: number;
+  /** Whose activity the event belongs to; left out for events of progress. */
+  readonly owner?: string | undefined;
 }
 
 export type BusMessage =

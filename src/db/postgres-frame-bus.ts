@@ -14,7 +14,7 @@ const HEARTBEAT_MS = 10_000;
 const MOST_PENDING = 1000;
 
 const message = z.union([
-  z.object({ from: z.string(), type: z.literal('event'), job: z.string(), seq: z.number().int() }),
+  z.object({ from: z.string(), type: z.literal('event'), job: z.string(), seq: z.number().int(), owner: z.string().optional() }),
   z.object({ from: z.string(), type: z.literal('cancel'), job: z.string() }),
 ]);
 
@@ -49,7 +49,9 @@ export class PostgresFrameBus implements FrameBus {
   publish(news: BusMessage): void {
     for (const listener of this.#listeners) listener.message(news);
     if (this.#pending.size >= MOST_PENDING) return; // Others re-read by themselves, see JobEventFeed.
-    this.#pending.set(`${news.type} ${news.job}`, news);
+    const key = `${news.type} ${news.job}`;
+    // A newer pointer stands for the older ones of its job, also for their being activity.
+    this.#pending.set(key, { ...this.#pending.get(key), ...news });
     void this.#send();
   }
 

@@ -68,9 +68,10 @@ export class JobStore {
       const { rows } = await client.query<ClaimRow>(`SELECT ${CLAIM_COLUMNS} FROM job WHERE id = $1 FOR UPDATE`, [jobId]);
       const row = rows[0];
       if (row === undefined || (row.status !== 'QUEUED' && row.status !== 'RUNNING')) return undefined;
-      if (row.cancelRequested) return { ended: await end(client, jobId, row.lastSeq, 'CANCELED') };
-      if (row.overdue) return { ended: await end(client, jobId, row.lastSeq, 'FAILED', 'DEADLINE_EXCEEDED') };
-      if (row.tries >= MOST_TRIES) return { ended: await end(client, jobId, row.lastSeq, 'FAILED', 'INFERENCE_CRASHED', `The job was lost ${MOST_TRIES} times.`) };
+      const { ownerId } = row;
+      if (row.cancelRequested) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'CANCELED') };
+      if (row.overdue) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'FAILED', 'DEADLINE_EXCEEDED') };
+      if (row.tries >= MOST_TRIES) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'FAILED', 'INFERENCE_CRASHED', `The job was lost ${MOST_TRIES} times.`) };
       await client.query(
         `UPDATE job SET status = 'RUNNING', attempt = attempt + 1, tries = tries + 1, started_at = coalesce(started_at, now()),
            tokens_done = 0, tokens_per_second = 0, eta_ms = NULL WHERE id = $1`,
@@ -79,7 +80,7 @@ export class JobStore {
       const { lastSeq, status: _status, overdue: _overdue, cancelRequested: _cancelRequested, ...rest } = row;
       return { attempt: { ...rest, jobId, attempt: row.attempt + 1, tries: row.tries + 1, seq: lastSeq } satisfies Attempt };
     });
-    if (outcome?.ended !== undefined) this.#publish(jobId, outcome.ended);
+    if (outcome?.ended !== undefined) this.#publish(jobId, outcome.ended, outcome.ownerId);
     return outcome?.attempt;
   }
 
@@ -93,7 +94,7 @@ export class JobStore {
     ]);
     if (rows.length === 0 && !(await this.#stands(run, run.seq + 1))) throw new Fenced(`attempt ${run.attempt} of job ${run.jobId}`);
     run.seq += 1;
-    this.#publish(run.jobId, run.seq);
+    this.#publish(run.jobId, run.seq, isProgress(payload) ? undefined : run.ownerId);
     if (rows[0]?.canceled === true) throw new CancelRequested();
   }
 
@@ -144,15 +145,15 @@ export class JobStore {
 
   /** Ends what waits in the queue past its deadline. Returns the ids. */
   async failOverdue(drop: (client: Queryable, jobId: string) => Promise<void>): Promise<string[]> {
-    const { rows } = await this.#database.pool.query<{ id: string }>(`SELECT id FROM job WHERE status = 'QUEUED' AND deadline_at < now() LIMIT 100`);
-    for (const { id } of rows) {
+    const { rows } = await this.#database.pool.query<{ id: string; ownerId: string }>(`SELECT id, owner_id AS "ownerId" FROM job WHERE status = 'QUEUED' AND deadline_at < now() LIMIT 100`);
+    for (const { id, ownerId } of rows) {
       const seq = await transaction(this.#database.pool, async client => {
         const locked = await client.query<{ lastSeq: number }>(`SELECT last_seq AS "lastSeq" FROM job WHERE id = $1 AND status = 'QUEUED' FOR UPDATE`, [id]);
         if (locked.rows[0] === undefined) return undefined;
         await drop(client, id);
         return end(client, id, locked.rows[0].lastSeq, 'FAILED', 'DEADLINE_EXCEEDED');
       });
-      if (seq !== undefined) this.#publish(id, seq);
+      if (seq !== undefined) this.#publish(id, seq, ownerId);
     }
     return rows.map(({ id }) => id);
   }
@@ -165,7 +166,7 @@ export class JobStore {
       seq = rows[0].seq;
     }
     run.seq = seq;
-    this.#publish(run.jobId, seq);
+    this.#publish(run.jobId, seq, run.ownerId);
   }
 
   async #stands(run: Attempt, seq: number): Promise<boolean> {
@@ -173,9 +174,14 @@ export class JobStore {
     return rowCount === 1;
   }
 
-  #publish(job: string, seq: number): void {
-    this.#database.bus.publish({ type: 'event', job, seq });
+  #publish(job: string, seq: number, owner: string | undefined): void {
+    this.#database.bus.publish({ type: 'event', job, seq, owner });
   }
+}
+
+/** Events of which there are many; the others are the owner's activity (see the trigger record_activity). */
+function isProgress({ type }: JobEventPayload): boolean {
+  return type === 'TokensGenerated' || type === 'FramesDecoded';
 }
 
 interface ClaimRow extends Omit<Attempt, 'seq' | 'jobId'> {

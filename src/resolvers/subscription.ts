@@ -16,10 +16,20 @@ export const Subscription: SubscriptionResolvers = {
       const events = await context.services.jobs.events(context.viewer, keyOf('Job', jobId, ['jobId']), after, controller.signal);
       return cancelable(events, controller);
     },
-    resolve(event: JobEventRecord, _args: unknown, context: Context) {
-      // One operation spans many events: values loaded for an earlier one are stale.
-      context.renewLoaders();
-      return event;
+    resolve: freshly,
+  },
+  activity: {
+    async subscribe(_root, { after }, context) {
+      const controller = new AbortController();
+      const place = after == null ? null : { jobId: keyOf('Job', after.jobId, ['after', 'jobId']), seq: after.seq };
+      return cancelable(await context.services.jobs.activity(context.viewer, place, controller.signal), controller);
     },
+    resolve: freshly,
   },
 };
+
+function freshly(event: JobEventRecord, _args: unknown, context: Context): JobEventRecord {
+  // One operation spans many events: values loaded for an earlier one are stale.
+  context.renewLoaders();
+  return event;
+}

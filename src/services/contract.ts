@@ -153,6 +153,12 @@ export interface EstimateRecord {
   readonly tokensPerSecond: number | null;
 }
 
+/** An event of an owner's activity. */
+export interface ActivityPosition {
+  readonly jobId: string;
+  readonly seq: number;
+}
+
 /** A waiting job's place. */
 export interface QueueOutlook {
   /** 1 for the next one to run. */
@@ -180,6 +186,8 @@ export interface JobService {
   queueOutlook(viewer: Viewer, ids: readonly string[]): Promise<(QueueOutlook | null)[]>;
   /** Replays what is stored after afterSeq, then follows; ends after JobFinished. One bounded buffer per call; previews may be coalesced for a slow reader, but not state events. */
   events(viewer: Viewer, jobId: string, afterSeq: number, signal: AbortSignal): Promise<AsyncIterableIterator<JobEventRecord>>;
+  /** State events of all jobs of the viewer: those after an event, else those from now on; without end. Throws INVALID_CURSOR. */
+  activity(viewer: Viewer, after: ActivityPosition | null, signal: AbortSignal): Promise<AsyncIterableIterator<JobEventRecord>>;
   /** Bytes of one preview frame (WebP), or null. */
   previewFrame(viewer: Viewer | null, jobId: string, seq: number, frameIndex: number): Promise<Buffer | null>;
 }

@@ -55,7 +55,7 @@ export class Generation implements GenerationService {
     if (known !== undefined) return known;
     try {
       const id = await this.#store(viewer, input, digest, bundle, retryOfId);
-      this.#deps.database.bus.publish({ type: 'event', job: id, seq: 1 });
+      this.#deps.database.bus.publish({ type: 'event', job: id, seq: 1, owner: viewer.ownerId });
       return toJobRecord(await this.#deps.database.prisma.job.findUniqueOrThrow({ where: { id } }));
     } catch (error) {
       // Two requests with one key at once: the other one stored its job, perhaps the last that may wait, between our look and our insert.

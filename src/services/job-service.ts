@@ -6,11 +6,13 @@ import type { BundleInfo } from '../inference/core/generation.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import { toJobRecord } from '../jobs/job-rows.ts';
 import { end } from '../jobs/job-store.ts';
-import { type GenerateInput, type JobEventRecord, type JobFilter, type JobRecord, type JobService, type JobStatus, type Page, type PageInput, type QueueOutlook, TERMINAL, type Viewer } from './contract.ts';
+import { type ActivityPosition, type GenerateInput, type JobEventRecord, type JobFilter, type JobRecord, type JobService, type JobStatus, type Page, type PageInput, type QueueOutlook, TERMINAL, type Viewer } from './contract.ts';
 import { type PageRequest, parsePage, toPage } from './cursor.ts';
 import { checkInput, inputDigest } from './generation-input.ts';
 import type { Generation } from './generation-service.ts';
-import { followJob } from './job-event-feed.ts';
+import { followActivity } from './activity-feed.ts';
+import { JobEventHub } from './job-event-hub.ts';
+import { PreviewStore } from './preview-store.ts';
 import { measureThroughput } from './throughput.ts';
 import { isUuid } from './uuid.ts';
 
@@ -25,9 +27,13 @@ export interface JobDeps {
 
 export class Jobs implements JobService {
   readonly #deps: JobDeps;
+  readonly #hub: JobEventHub;
+  readonly #previews: PreviewStore;
 
   constructor(deps: JobDeps) {
     this.#deps = deps;
+    this.#hub = new JobEventHub(deps.database);
+    this.#previews = new PreviewStore(deps.database);
   }
 
   async byIds({ ownerId }: Viewer, ids: readonly string[]): Promise<(JobRecord | null)[]> {
@@ -58,11 +64,11 @@ export class Jobs implements JobService {
   async cancel(viewer: Viewer, id: string): Promise<JobRecord> {
     const { lastSeq } = await this.#own(viewer, id);
     const { database, cancelGraceMs } = this.#deps;
-    let ended = await this.#requestEnd(id, false);
+    let ended = await this.#requestEnd(viewer, id, false);
     if (!ended) {
       database.bus.publish({ type: 'cancel', job: id });
       ended = await this.#waitForEnd(id, lastSeq, cancelGraceMs);
-      if (!ended) await this.#requestEnd(id, true);
+      if (!ended) await this.#requestEnd(viewer, id, true);
     }
     const job = await this.#own(viewer, id);
     if (job.status !== 'CANCELED') throw notCancelable();
@@ -70,7 +76,7 @@ export class Jobs implements JobService {
   }
 
   /** True when the job has ended. Throws JOB_NOT_CANCELABLE when it had before. */
-  async #requestEnd(id: string, byForce: boolean): Promise<boolean> {
+  async #requestEnd({ ownerId }: Viewer, id: string, byForce: boolean): Promise<boolean> {
     const { database, queue } = this.#deps;
     const seq = await transaction(database.pool, async client => {
       const { rows } = await client.query<{ lastSeq: number; status: JobStatus }>(`SELECT last_seq AS "lastSeq", status FROM job WHERE id = $1 AND status IN ('QUEUED', 'RUNNING') FOR UPDATE`, [id]);
@@ -85,12 +91,12 @@ export class Jobs implements JobService {
       await queue.drop(client, id);
       return end(client, id, rows[0].lastSeq, 'CANCELED');
     });
-    if (seq !== undefined) database.bus.publish({ type: 'event', job: id, seq });
+    if (seq !== undefined) database.bus.publish({ type: 'event', job: id, seq, owner: ownerId });
     return seq !== undefined;
   }
 
   async #waitForEnd(id: string, afterSeq: number, graceMs: number): Promise<boolean> {
-    for await (const { type } of followJob(this.#deps.database, id, afterSeq, AbortSignal.timeout(graceMs))) {
+    for await (const { type } of this.#hub.follow(id, afterSeq, AbortSignal.timeout(graceMs))) {
       if (type === 'JobFinished') return true;
     }
     return false;
@@ -131,13 +137,15 @@ export class Jobs implements JobService {
     // Nothing comes after the last event of a job that has ended.
     if (TERMINAL.has(job.status) && afterSeq >= job.lastSeq) return nothing();
     // A power cut may take the newest events; who saw them follows from what is left.
-    return followJob(this.#deps.database, jobId, Math.min(afterSeq, job.lastSeq), signal);
+    return this.#hub.follow(jobId, Math.min(afterSeq, job.lastSeq), signal);
   }
 
-  async previewFrame(viewer: Viewer | null, jobId: string, seq: number, frameIndex: number): Promise<Buffer | null> {
-    if (!isUuid(jobId) || (viewer !== null && (await this.#find(viewer, jobId)) === undefined)) return null;
-    const { rows } = await this.#deps.database.pool.query<{ webp: Buffer }>('SELECT webp FROM preview_frame WHERE job_id = $1 AND seq = $2 AND frame_index = $3', [jobId, seq, frameIndex]);
-    return rows[0]?.webp ?? null;
+  async activity(viewer: Viewer, after: ActivityPosition | null, signal: AbortSignal): Promise<AsyncIterableIterator<JobEventRecord>> {
+    return followActivity(this.#deps.database, viewer.ownerId, after, signal);
+  }
+
+  previewFrame(viewer: Viewer | null, jobId: string, seq: number, frameIndex: number): Promise<Buffer | null> {
+    return isUuid(jobId) ? this.#previews.get(viewer?.ownerId ?? null, jobId, seq, frameIndex) : Promise.resolve(null);
   }
 
   async #find({ ownerId }: Viewer, id: string): Promise<JobRecord | undefined> {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import type { InferenceClient } from '../../src/inference/core/generation.ts';
 import { createInferenceClient } from '../../src/inference/index.ts';
 import { type Attempt, Fenced, JobStore } from '../../src/jobs/job-store.ts';
 import type { JobEventRecord } from '../../src/services/contract.ts';
-import { followJob } from '../../src/services/job-event-feed.ts';
+import { JobEventHub } from '../../src/services/job-event-hub.ts';
 import { ADA, type DataStack, openDataStack, silent } from '../support/data-stack.ts';
 import { TINY_BUNDLE } from '../support/inference.ts';
 
@@ -18,7 +18,8 @@ describe('job events', () => {
   beforeAll(async () => {
     inference = createInferenceClient({ bundleDir: TINY_BUNDLE, provider: 'cpu', threads: 1 });
     await inference.ready();
-    stack = await openDataStack({ inference });
+    // Nobody runs jobs here who could answer to a cancel.
+    stack = await openDataStack({ inference, cancelGraceMs: 1 });
     reader = await openDatabase({ dataDir: '/nowhere', databaseUrl: stack.database.url, log: silent });
     store = new JobStore(stack.database);
   });
@@ -27,6 +28,13 @@ describe('job events', () => {
     await stack[Symbol.asyncDispose]();
     await inference.close();
   });
+
+  const hubs = new Map<Database, JobEventHub>();
+  const hubOf = (database: Database): JobEventHub => {
+    const hub = hubs.get(database) ?? new JobEventHub(database);
+    hubs.set(database, hub);
+    return hub;
+  };
 
   const start = async (): Promise<Attempt> => {
     const job = await stack.services.generation.generate(ADA, { task: 'TEXT_TO_VIDEO', prompt: 'a fox' });
@@ -50,7 +58,7 @@ describe('job events', () => {
         for (const stay of [...stays, Number.POSITIVE_INFINITY]) {
           if (seen.at(-1)?.type === 'JobFinished') break;
           let left = stay;
-          for await (const event of followJob(database, run.jobId, seen.length, AbortSignal.timeout(30_000))) {
+          for await (const event of hubOf(database).follow(run.jobId, seen.length, AbortSignal.timeout(30_000))) {
             seen.push(event);
             if (--left === 0) break;
           }
@@ -63,17 +71,36 @@ describe('job events', () => {
     );
   });
 
+  it('reach all of many readers, whenever they come, and are read once for all of them', async () => {
+    const EVENTS = 40;
+    const READERS = 60;
+    const run = await start();
+    const statements = vi.spyOn(reader.pool, 'query');
+    const hub = hubOf(reader);
+    const followers = Array.from({ length: READERS }, (_, index) => Array.fromAsync(hub.follow(run.jobId, index % 3, AbortSignal.timeout(60_000))));
+    for (let done = 1; done <= EVENTS; done++) {
+      await tokens(run, done);
+      if (done === EVENTS / 2) followers.push(Array.fromAsync(hub.follow(run.jobId, 0, AbortSignal.timeout(60_000))));
+    }
+    await store.fail(run, 'INTERNAL', 'the end');
+    const all = Array.from({ length: EVENTS + 2 }, (_, index) => index + 1);
+    for (const [index, events] of (await Promise.all(followers)).entries()) expect(seqs(events)).toEqual(all.slice(index < READERS ? index % 3 : 0));
+    const reads = statements.mock.calls.filter(([text]) => String(text).includes('FROM job_event')).length;
+    statements.mockRestore();
+    expect(reads).toBeLessThan((EVENTS * READERS) / 4);
+  });
+
   it('replay in batches, every one of them', async () => {
     const run = await start();
     for (let done = 1; done <= 150; done++) await tokens(run, done);
     await store.fail(run, 'INTERNAL', 'the end');
-    const events = await Array.fromAsync(followJob(reader, run.jobId, 0, AbortSignal.timeout(30_000)));
+    const events = await Array.fromAsync(hubOf(reader).follow(run.jobId, 0, AbortSignal.timeout(30_000)));
     expect(seqs(events)).toEqual(Array.from({ length: 152 }, (_, index) => index + 1));
   });
 
   it('spare a reader that fell behind the tokens that were replaced, never a state', async () => {
     const run = await start();
-    const events = followJob(stack.database, run.jobId, 1, AbortSignal.timeout(30_000));
+    const events = hubOf(stack.database).follow(run.jobId, 1, AbortSignal.timeout(30_000));
     const first = events.next();
     await tokens(run, 1);
     expect((await first).value).toMatchObject({ seq: 2 });
@@ -90,8 +117,8 @@ describe('job events', () => {
   it('end at return() and at abort, also while waiting, and leave no listener', async () => {
     const run = await start();
     const controller = new AbortController();
-    const one = followJob(stack.database, run.jobId, 1, controller.signal);
-    const two = followJob(stack.database, run.jobId, 1, AbortSignal.timeout(30_000));
+    const one = hubOf(stack.database).follow(run.jobId, 1, controller.signal);
+    const two = hubOf(stack.database).follow(run.jobId, 1, AbortSignal.timeout(30_000));
     const waiting = [one.next(), two.next()];
     controller.abort();
     await two.return?.();
@@ -100,7 +127,7 @@ describe('job events', () => {
 
   it('go on after Postgres dropped every connection', async () => {
     const run = await start();
-    const events = followJob(reader, run.jobId, 0, AbortSignal.timeout(30_000));
+    const events = hubOf(reader).follow(run.jobId, 0, AbortSignal.timeout(30_000));
     expect((await events.next()).value).toMatchObject({ seq: 1 });
     const waiting = events.next();
     await stack.database.pool.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()');
@@ -120,6 +147,6 @@ describe('job events', () => {
     await tokens(current, 1);
     await stack.services.jobs.cancel(ADA, current.jobId);
     await expect(tokens(current, 2)).rejects.toThrow(Fenced);
-    expect(seqs(await Array.fromAsync(followJob(reader, current.jobId, 0, AbortSignal.timeout(30_000))))).toEqual([1, 2, 3]);
+    expect(seqs(await Array.fromAsync(hubOf(reader).follow(current.jobId, 0, AbortSignal.timeout(30_000))))).toEqual([1, 2, 3]);
   });
 });

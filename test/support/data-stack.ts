@@ -25,9 +25,11 @@ export interface DataStackOptions {
   readonly inference: InferenceClient;
   readonly maxQueuedJobs?: number;
   readonly concurrency?: number;
+  /** How long a cancel waits for the run; a minute. */
+  readonly cancelGraceMs?: number;
 }
 
-export async function openDataStack({ inference, maxQueuedJobs = 200, concurrency = 4 }: DataStackOptions): Promise<DataStack> {
+export async function openDataStack({ inference, maxQueuedJobs = 200, concurrency = 4, cancelGraceMs = 60_000 }: DataStackOptions): Promise<DataStack> {
   const test = await createTestDatabase();
   const database = await openDatabase({ dataDir: '/nowhere', databaseUrl: test.url, log: silent });
   const queue = await openJobQueue({ database, log: silent });
@@ -35,7 +37,7 @@ export async function openDataStack({ inference, maxQueuedJobs = 200, concurrenc
   const runners: JobRunner[] = [];
   return {
     database, queue, media,
-    services: createServices({ database, queue, inference, version: 'test', maxQueuedJobs, cancelGraceMs: 60_000 }),
+    services: createServices({ database, queue, inference, version: 'test', maxQueuedJobs, cancelGraceMs }),
     async startRunner() {
       const runner = await startJobRunner({ database, queue, media, inference, concurrency, log: silent });
       runners.push(runner);

@@ -146,6 +146,9 @@ export function createFakeServices(): FakeServices {
         job(jobId);
         return follow(jobId, afterSeq, signal);
       },
+      async activity() {
+        throw new Error('not in memory');
+      },
       previewFrame: async (_viewer, _jobId, _seq, index) => (index < 9 ? Buffer.from(`webp ${index}`) : null),
     },
     assets: {

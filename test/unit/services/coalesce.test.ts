@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { JobEventPayload, JobEventRecord } from '../../../src/services/contract.ts';
-import { coalesce } from '../../../src/services/job-event-feed.ts';
+import { coalesce } from '../../../src/services/coalesce.ts';
 
 const record = (payload: JobEventPayload, index: number): JobEventRecord => ({ ...payload, jobId: 'j', seq: index + 1, at: new Date(0) });
 const tokens: JobEventPayload = { type: 'TokensGenerated', tokensDone: 1, tokensTotal: 2, tokensPerSecond: 1, etaMs: 1 };
