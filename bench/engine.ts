@@ -70,11 +70,11 @@ async function benchSteps({ manifest }: Bundle, { language }: Models): Promise<R
   const grid = new VideoGrid(manifest);
   const rows: Record<string, unknown>[] = [];
   for (const B of [1, 2, 4, 8, 16]) {
-    const rowIds = new BigInt64Array(B * grid.rowsPerPosition);
-    for (let row = 0; row < B; row += 1) grid.writeRows(new Int32Array(2048), 100, rowIds, row * grid.rowsPerPosition);
+    const input = grid.emptyInput(B);
+    for (let row = 0; row < B; row += 1) grid.write({ codes: new Int32Array(2048) }, 100, input, row);
     const lengths = new Int32Array(B).fill(Math.min(200, maxLength - 1));
     const times = await quantiles(STEPS, async () => {
-      const { hidden } = await language.decode(rowIds, lengths, cache.view(0, B));
+      const { hidden } = await language.decode(input, lengths, cache.view(0, B));
       await language.head(hidden, new BigInt64Array(B));
     });
     rows.push({ step: `B = ${B}`, ...times, 'guided tokens / cpu s': ((1000 * Math.max(1, B / 2)) / Number(times['cpu ms'])).toFixed(0) });
@@ -134,7 +134,7 @@ async function benchClips(bundle: Bundle, models: Models): Promise<Record<string
 async function runClips(bundle: Bundle, models: Models, clips: number, deterministic: boolean, batchInvariant: boolean): Promise<ClipTimes> {
   const engine = new Engine(models.language, bundle.manifest, { maxRows: MAX_ROWS, maxWaiting: 64, batchInvariant });
   const tokenizer = TextTokenizer.parse(readFileSync(bundleFile(bundle, bundle.manifest.text.file), 'utf8'));
-  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, executionProvider: 'cpu' });
+  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, executionProvider: 'cpu' });
   const startedAt = performance.now();
   const cpuAt = cpuMs();
   const times = await Promise.all(

@@ -15,6 +15,7 @@ interface Options {
   readonly seed?: number;
   readonly output?: string;
   readonly candidates?: number;
+  readonly duration?: number;
   readonly camera?: string;
   readonly style?: string;
   readonly temperature?: number;
@@ -35,6 +36,7 @@ const command = new Command('generate')
   .option('-o, --output <file>', 'where to write it (default: named after the prompt, in this folder)')
   .option('-s, --seed <number>', 'the same seed gives the same clip (default: random)', number)
   .option('-n, --candidates <number>', 'how many different ones to make, 1 to 4', number)
+  .option('--duration <seconds>', 'how long the clip should be (default: the length the model was trained on)', number)
   .option('--camera <words>', 'camera, for example "pan left" (clips only)')
   .option('--style <words>', 'look, for example "at night"')
   .option('--temperature <number>', '0 is the most likely, higher is more varied', number)
@@ -56,7 +58,7 @@ async function run(prompt: string, options: Options): Promise<ExitCode> {
 }
 
 async function generate(client: CinegraphClient, connection: Connection, prompt: string, options: Options, reporter: Reporter): Promise<ExitCode> {
-  const { seed, candidates, camera, style, temperature, guidance } = options;
+  const { seed, candidates, duration, camera, style, temperature, guidance } = options;
   const input = {
     prompt,
     ...(seed === undefined ? {} : { seed }),
@@ -65,7 +67,7 @@ async function generate(client: CinegraphClient, connection: Connection, prompt:
     sampling: { ...(temperature === undefined ? {} : { temperature }), ...(guidance === undefined ? {} : { guidance }) },
   };
   const job =
-    options.image === true ? await client.textToImage(input) : await client.textToVideo({ ...input, ...(camera === undefined ? {} : { camera }) });
+    options.image === true ? await client.textToImage(input) : await client.textToVideo({ ...input, ...(duration === undefined ? {} : { durationMs: Math.round(duration * 1000) }), ...(camera === undefined ? {} : { camera }) });
   for (const warning of job.warnings) reporter.line(warning.message);
   const release = cancelOnInterrupt(client, job.id, reporter);
   try {

@@ -3,12 +3,14 @@ import type { Bundle } from './core/bundle.ts';
 import { selfCheck, type SelfCheck } from './engine/self-check.ts';
 import { LanguageModel } from './models/language-model.ts';
 import { VideoDecoder } from './models/video-decoder.ts';
+import { VideoEncoder } from './models/video-encoder.ts';
 import type { SessionOptions } from './runtime/graph-session.ts';
 
 /** Owner of the sessions until `close`. */
 export interface Models {
   readonly language: LanguageModel;
   readonly decoder: VideoDecoder;
+  readonly encoder: VideoEncoder;
   readonly check: SelfCheck;
   close(): Promise<void>;
 }
@@ -17,11 +19,12 @@ export interface Models {
 export async function openModels(bundle: Bundle, options: SessionOptions): Promise<Models> {
   const language = await LanguageModel.open(bundle, options);
   const decoder = await VideoDecoder.open(bundle, options);
+  const encoder = await VideoEncoder.open(bundle, options);
   const close = async (): Promise<void> => {
-    await Promise.all([language.close(), decoder.close()]);
+    await Promise.all([language.close(), decoder.close(), encoder.close()]);
   };
   try {
-    return { language, decoder, check: await selfCheck(bundle.manifest, language, decoder), close };
+    return { language, decoder, encoder, check: await selfCheck(bundle.manifest, language, decoder, encoder), close };
   } catch (error) {
     await close();
     throw error;

@@ -35,6 +35,9 @@ process.on('message', (message) => {
     case 'generate':
       void host?.generate(command.ticket, command.request);
       return;
+    case 'encode':
+      void host?.encode(command.ticket, command.frames);
+      return;
     case 'cancel':
       host?.cancel(command.ticket);
       return;

@@ -1,7 +1,8 @@
 import type { Database } from '../db/database.ts';
 import { untilDatabase } from '../db/until-database.ts';
 import { CinegraphError } from '../errors.ts';
-import type { GenerationEvent, InferenceClient } from '../inference/core/generation.ts';
+import { framesOf, nearestLatents } from '../inference/core/clip-length.ts';
+import type { GenerationEvent, GenerationTask, InferenceClient, ModelTask } from '../inference/core/generation.ts';
 import type { EncodedMedia, Media } from '../media/media.ts';
 import { ClipCollector } from './clip-collector.ts';
 import type { Attempt, JobStore } from './job-store.ts';
@@ -24,10 +25,12 @@ export interface JobRunDeps {
  */
 export async function runJob(run: Attempt, { store, inference, media }: JobRunDeps, signal: AbortSignal): Promise<void> {
   const { bundle } = await untilAborted(inference.ready(), signal);
-  const clips = new ClipCollector(run.candidates, { media, task: run.task, frameCount: bundle.frameCount, fps: bundle.fps });
+  const latents = run.task === 'TEXT_TO_IMAGE' ? 1 : nearestLatents(run.input['durationMs'] as number, bundle);
+  const clips = new ClipCollector(run.candidates, { media, task: run.task, frameCount: framesOf(latents, bundle), fps: bundle.fps });
   const steady = <T>(work: () => Promise<T>): Promise<T> => untilDatabase(work, { deadlineMs: DATABASE_DEADLINE_MS, signal });
   const request = {
-    id: `${run.jobId}:${run.attempt}`, task: run.task, prompt: composePrompt(run.input), seed: run.seed, candidates: run.candidates, sampling: run.sampling,
+    id: `${run.jobId}:${run.attempt}`, task: modelTask(run.task), prompt: composePrompt(run.input), seed: run.seed, candidates: run.candidates, sampling: run.sampling,
+    source: { latents, codes: new Int32Array(0) },
   };
   let tokensTotal = 0;
   let results: EncodedMedia[];
@@ -65,11 +68,18 @@ async function record(run: Attempt, event: GenerationEvent, media: Media, store:
       const frames = previews.map(({ index, width, height }) => ({ index, width, height }));
       return steady(() => store.append(run, { type: 'FramesDecoded', candidate, firstFrame, frames, final }, {}, previews));
     }
+    case 'window':
+    case 'codes':
     case 'finished':
       return;
     default:
       throw new CinegraphError('INTERNAL', `unknown event ${JSON.stringify(event satisfies never)}`);
   }
+}
+
+function modelTask(task: GenerationTask): ModelTask {
+  if (task === 'FILM') throw new CinegraphError('TASK_NOT_SUPPORTED');
+  return task;
 }
 
 /** The promise's value, or the signal's reason as soon as it is aborted. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CinegraphError, type ErrorCode } from '../errors.ts';
-import { countCharacters, MAX_CANDIDATES, MAX_SEED, type BundleInfo, type GenerationTask } from '../inference/core/generation.ts';
+import { durationOf, framesOf, nearestLatents } from '../inference/core/clip-length.ts';
+import { countCharacters, MAX_CANDIDATES, MAX_LATENTS, MAX_SEED, type BundleInfo, type GenerationTask } from '../inference/core/generation.ts';
 import { composePrompt } from '../jobs/prompt.ts';
 import type { GenerateInput, SamplingRecord } from './contract.ts';
 
@@ -103,11 +104,19 @@ function checkSampling(wish: NonNullable<GenerateInput['sampling']>, defaults: S
 
 function checkDuration({ task, durationMs }: GenerateInput, bundle: BundleInfo): number | null {
   if (task === 'TEXT_TO_IMAGE') return null;
-  const clipMs = Math.round((bundle.frameCount / bundle.fps) * 1000);
+  const clipMs = durationOf(bundle.frameCount, bundle);
+  if (durationMs !== undefined && durationMs !== null && bundle.tasks.includes('EXTEND_VIDEO')) return checkLength(durationMs, bundle);
   if (durationMs !== undefined && durationMs !== null && !(Math.abs(durationMs - clipMs) <= clipMs * DURATION_TOLERANCE)) {
     refuse('DURATION_NOT_SUPPORTED', 'durationMs', `${bundle.name} makes clips of ${clipMs} ms; ${durationMs} ms is too far from that.`);
   }
   return clipMs;
+}
+
+/** A model that can go on makes clips of any length, in steps of a latent frame; the nearest is taken. */
+function checkLength(durationMs: number, bundle: BundleInfo): number {
+  const [shortest, longest] = [2, MAX_LATENTS].map(latents => durationOf(framesOf(latents, bundle), bundle)) as [number, number];
+  if (!(durationMs >= shortest && durationMs <= longest)) refuse('DURATION_NOT_SUPPORTED', 'durationMs', `durationMs must be from ${shortest} to ${longest}.`);
+  return durationOf(framesOf(nearestLatents(durationMs, bundle), bundle), bundle);
 }
 
 function checkText(text: string | null, field: string, longest: number): string | null {

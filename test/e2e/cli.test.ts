@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allGone, descendants, launch, REAL_BUNDLE, runProgram, startProgram, temporaryFolder, type Program } from '../support/server.ts';
+import { allGone, descendants, launch, runProgram, startProgram, temporaryFolder, type Program } from '../support/server.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {
@@ -22,8 +22,7 @@ describe('with a server', () => {
   let program: Program;
   let port: string;
   beforeAll(async () => {
-    // The trained model: it works on a clip long enough for Ctrl-C to land in the middle.
-    program = await startProgram({ DATA_DIR: join(folder.path, 'data'), MODEL_DIR: REAL_BUNDLE });
+    program = await startProgram({ DATA_DIR: join(folder.path, 'data') });
     port = new URL(program.url).port;
   });
   afterAll(() => program.stop());
@@ -42,7 +41,7 @@ describe('with a server', () => {
   });
 
   it('cancels the job on Ctrl-C', async () => {
-    const cli = launch(GENERATE, ['a red ball', '-n', '4', '-o', join(folder.path, 'never.mp4')], { PORT: port });
+    const cli = launch(GENERATE, ['a red ball', '-n', '4', '--duration', '60', '-o', join(folder.path, 'never.mp4')], { PORT: port });
     await cli.says('Generating');
     cli.signal('SIGINT');
     expect((await cli.exit()).code).toBe(130);
@@ -62,7 +61,7 @@ it('doctor finds everything in order, and says what is broken', async () => {
 });
 
 it('Ctrl-C during its own server stops that too', async () => {
-  const cli = launch(GENERATE, ['a red ball', '-n', '4', '-o', join(folder.path, 'never.mp4')], { DATA_DIR: join(folder.path, 'data'), MODEL_DIR: REAL_BUNDLE });
+  const cli = launch(GENERATE, ['a red ball', '-n', '4', '--duration', '60', '-o', join(folder.path, 'never.mp4')], { DATA_DIR: join(folder.path, 'data') });
   await cli.says('Generating');
   const children = await descendants(cli.pid);
   cli.signal('SIGINT');

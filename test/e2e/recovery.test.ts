@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createCinegraphClient, type JobEvent } from '../../src/client/index.ts';
 import { allEvents, framesDigest } from '../support/graphql-client.ts';
-import { allGone, commandLine, descendants, REAL_BUNDLE, startProgram, temporaryFolder, type Program } from '../support/server.ts';
+import { allGone, commandLine, descendants, startProgram, temporaryFolder, type Program } from '../support/server.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let program: Program;
 let expected: string | null;
-// The trained model and four candidates: long enough for a blow to land in the middle.
-const start = () => startProgram({ DATA_DIR: folder.path, MODEL_DIR: REAL_BUNDLE });
-const INPUT = { prompt: 'a fox bounces on a red background', seed: 21, candidates: 4, sampling: { deterministic: true } };
+const start = () => startProgram({ DATA_DIR: folder.path });
+/** Four clips of half a minute: long enough for a blow to land in the middle. */
+const INPUT = { prompt: 'a fox bounces on a red background', seed: 21, candidates: 4, durationMs: 30_000, sampling: { deterministic: true } };
 beforeAll(async () => {
   folder = await temporaryFolder();
   program = await start();

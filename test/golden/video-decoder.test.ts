@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VideoGrid } from '../../src/inference/tokenizers/video-grid.ts';
 import { clipBytes, collect, GREEDY, makeRequest, openEngine, openGenerator, openTinyInference, type TinyInference } from '../support/inference.ts';
 import { Golden } from '../support/inference-golden.ts';
 
@@ -16,6 +17,19 @@ function interleave(planar: ArrayLike<number>, area: number): number[] {
     return planar[frame * 3 * area + channel * area + pixel] as number;
   });
 }
+
+describe('codes of frames against PyTorch', () => {
+  it('are equal', async () => {
+    const planar = golden.tensor('encoder.frames');
+    const rgb = Uint8Array.from(interleave(planar, 32 * 32));
+    const frames = Array.from({ length: rgb.length / 3072 }, (_, i) => ({ width: 32, height: 32, rgb: rgb.slice(i * 3072, (i + 1) * 3072) }));
+    const expected = golden.tensor('encoder.codes');
+    const grid = new VideoGrid(tiny.bundle.manifest);
+    const codes = Array.from({ length: expected.length / 2 }, (_, i) => grid.join(expected[2 * i] as number, expected[2 * i + 1] as number));
+    expect([...(await tiny.models.encoder.encode(frames))]).toEqual(codes);
+    expect(new Set(codes).size).toBeGreaterThan(codes.length / 2);
+  });
+});
 
 describe('pixels of a whole generation against PyTorch', () => {
   it.each([

@@ -14,6 +14,7 @@ export function intercept(client: InferenceClient, before: (event: GenerationEve
         yield event;
       }
     },
+    encode: (frames, signal) => client.encode(frames, signal),
     close: () => client.close(),
   };
 }

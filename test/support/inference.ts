@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openBundle, type Bundle } from '../../src/inference/core/bundle.ts';
-import type { GenerationEvent, GenerationRequest, GenerationTask, SamplingParams } from '../../src/inference/core/generation.ts';
+import type { GenerationEvent, GenerationRequest, ModelTask, SamplingParams } from '../../src/inference/core/generation.ts';
 import { Sequence } from '../../src/inference/core/sequence.ts';
 import { taskSpec } from '../../src/inference/core/task-spec.ts';
 import { Engine } from '../../src/inference/engine/engine.ts';
@@ -40,15 +40,17 @@ export function openEngine({ bundle, models }: TinyInference, { maxRows = 8, max
 }
 
 export function openGenerator({ bundle, models, tokenizer }: TinyInference, engine: Engine): Generator {
-  return new Generator({ bundle, engine, tokenizer, decoder: models.decoder, executionProvider: 'cpu' });
+  return new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, executionProvider: 'cpu' });
 }
 
 export interface SequenceSettings {
   readonly prompt?: string;
-  readonly task?: GenerationTask;
+  readonly task?: ModelTask;
   readonly seed?: number;
   readonly candidate?: number;
   readonly sampling?: Partial<SamplingParams>;
+  readonly forced?: Int32Array;
+  readonly condition?: Int32Array;
 }
 
 export function makeSequence({ bundle, tokenizer }: TinyInference, settings: SequenceSettings = {}): Sequence {
@@ -57,7 +59,8 @@ export function makeSequence({ bundle, tokenizer }: TinyInference, settings: Seq
   const spec = taskSpec(bundle.manifest, task);
   const { conditional, unconditional } = layOutPrompt(prompt, spec, bundle.manifest, new Set(), tokenizer);
   const prefixes = sampling.guidance === 1 ? [conditional] : [conditional, unconditional];
-  return new Sequence({ requestId: `request-${seed}-${candidate}`, candidate, seed, spec, sampling, prefixes });
+  const { forced, condition } = settings;
+  return new Sequence({ requestId: `request-${seed}-${candidate}`, candidate, seed, spec, sampling, prefixes, ...(forced && { forced }), ...(condition && { condition }) });
 }
 
 /** Runs sequences to their end. */

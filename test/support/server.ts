@@ -8,8 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 export const TINY_BUNDLE = join(ROOT, 'test/support/tiny-bundle');
-/** The shipped model. */
-export const REAL_BUNDLE = join(ROOT, 'models/cinegraph-small');
 const START_MS = 120_000;
 const STOP_MS = 30_000;
 

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .export_language_model import export_language_model
+from . import export_codebook
+from .export_codebook import CodebookTable
+from .export_language_model import codebook_table, export_language_model
 from .language_model import SPECIAL_ROWS, TASK_ROWS, TEXT_START, LanguageModel
 from .onnx_graph import Graph, WeightFile
 from .text_tokenizer import TextTokenizer
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FPS = 8
+# A clip longer than the grid: latent frames of a window, and how many of them are the end of what is there.
+WINDOWS = {"latents": 4, "overlap": 2}
 
 
 @dataclass(frozen=True)
@@ -37,21 +41,26 @@ def write_bundle(
     facts: BundleFacts,
     model: LanguageModel,
     tokenizer: TextTokenizer,
-    add_decoder: Callable[[Graph], list[list[int]]],
+    add_decoder: Callable[[Graph, CodebookTable, WeightFile], list[list[int]]],
+    add_encoder: Callable[[Graph, CodebookTable, WeightFile], None],
 ) -> dict:
     """Fills `folder` (emptied first) and returns the manifest. `add_decoder` adds the video decoder's nodes to a graph
-    and returns its state shapes. The same arguments always give the same bytes."""
+    and returns its state shapes, `add_encoder` the encoder's. The same arguments always give the same bytes."""
     if tokenizer.size > model.config.text_size:
         raise ValueError(f"the tokenizer has {tokenizer.size} pieces, the model room for {model.config.text_size}")
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    export_language_model(model, folder)
-    weights = WeightFile(folder / "video-decoder.bin")
-    graph = Graph("video-decoder", weights)
-    states = add_decoder(graph)
-    graph.save(folder / "video-decoder.onnx")
-    weights.write()
+    table, codebook = codebook_table(model), WeightFile(folder / export_codebook.FILE)
+    export_language_model(model, folder, codebook)
+    states: list[list[int]] = []
+    for name, add in (("video-decoder", add_decoder), ("video-encoder", add_encoder)):
+        weights = WeightFile(folder / f"{name}.bin")
+        graph = Graph(name, weights)
+        states = add(graph, table, codebook) or states
+        graph.save(folder / f"{name}.onnx")
+        weights.write()
+    codebook.write()
     tokenizer.save(folder / "text-tokenizer.json")
     (folder / "MODEL_CARD.md").write_text(facts.model_card, encoding="utf-8")
     manifest = _manifest(facts, model, states)
@@ -74,7 +83,7 @@ def _manifest(facts: BundleFacts, model: LanguageModel, states: list[list[int]])
         "description": facts.description,
         "createdAt": facts.created_at,
         "trainingCommit": facts.training_commit,
-        "tasks": list(TASK_ROWS),
+        "tasks": [*TASK_ROWS, "FILM"],
         "languages": ["en"],
         "video": {
             "width": config.grid[2] * facts.pixels_per_position,
@@ -83,6 +92,8 @@ def _manifest(facts: BundleFacts, model: LanguageModel, states: list[list[int]])
             "grid": list(config.grid),
             "framesPerLatent": 4,
             "subCodebooks": list(config.sub_codebooks),
+            "codebook": export_codebook.FILE,
+            "encoder": {"file": "video-encoder.onnx"},
             "decoder": {"file": "video-decoder.onnx", "states": [{"shape": shape} for shape in states]},
         },
         "languageModel": {
@@ -93,6 +104,7 @@ def _manifest(facts: BundleFacts, model: LanguageModel, states: list[list[int]])
             "headDim": config.head_dim,
             "maxLength": config.max_length,
             "outputSize": config.output_size,
+            "windows": WINDOWS,
             "prefill": "lm-prefill.onnx",
             "decode": "lm-decode.onnx",
             "head": "lm-head.onnx",
@@ -116,7 +128,11 @@ def _rows(model: LanguageModel) -> dict:
         "text": {"start": TEXT_START, "size": config.text_size},
         "positions": dict(zip("tyx", config.position_starts, strict=True)),
         "contexts": [
-            {"offset": list(offset), "a": a, "b": b}
-            for offset, (a, b) in zip(config.contexts, config.context_starts, strict=True)
+            {
+                "offset": list(offset),
+                "source": "output" if index < len(config.output_contexts) else "condition",
+                "a": start,
+            }
+            for index, (offset, start) in enumerate(zip(config.contexts, config.context_starts, strict=True))
         ],
     }

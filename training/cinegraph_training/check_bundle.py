@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime as ort
 import torch
 
-from .language_model import KeyValueCache, LanguageModel, output_rows, prefix_rows
+from .language_model import Inputs, KeyValueCache, LanguageModel, output_inputs, prefix_rows
 
 
 def open_session(path: Path, threads: int = 1) -> ort.InferenceSession:
@@ -50,10 +50,11 @@ class OnnxLanguageModel:
         self.lengths[row] = len(prefix)
         return outputs
 
-    def step(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """int64 `[B, K]` -> logits `[B, V]`, hidden `[B, d]`; the cache grows by one entry in place."""
+    def step(self, rows: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """int64 `[B, K]` and `[B, C]` -> logits `[B, V]`, hidden `[B, d]`; the cache grows by one entry in place."""
         binding = self.decode_session.io_binding()
         binding.bind_cpu_input("row_ids", rows)
+        binding.bind_cpu_input("code_ids", codes)
         binding.bind_cpu_input("seqlens_k", self.lengths.copy())
         binding.bind_cpu_input("total_sequence_length", np.array(self.lengths.max() + 1, np.int32))
         for name, value in self.cache.items():
@@ -83,7 +84,10 @@ def compare_language_model(folder: Path, model: LanguageModel, steps: int | None
     generator = torch.Generator().manual_seed(1)
     prefixes = [prefix_rows(config, "TEXT_TO_VIDEO", text) for text in (list(range(30, 42)), None)]
     codes = torch.stack([torch.randint(size, (2, steps), generator=generator) for size in config.sub_codebooks], dim=-1)
-    rows = output_rows(config, codes)
+    condition = torch.randint(config.null_code + 1, (2, steps), generator=generator)
+    condition[:, ::3] = config.null_code
+    joined = codes[..., 0] * config.sub_codebooks[1] + codes[..., 1]
+    inputs = output_inputs(config, joined, condition=condition)
     session = OnnxLanguageModel(folder, config, batch=2)
     expected = []
     worst = {"keys": 0.0, "logits": 0.0, "hidden": 0.0, "logits_b": 0.0}
@@ -95,10 +99,11 @@ def compare_language_model(folder: Path, model: LanguageModel, steps: int | None
             kept = (cache.keys if kind == "key" else cache.values)[int(layer), :, :, : cache.length]
             worst["keys"] = max(worst["keys"], difference(value, kept.numpy()))
         valid = torch.ones(1, len(prefix), dtype=torch.bool)
-        expected.append(model(torch.tensor([prefix]), valid, rows[row : row + 1])[0])
+        own = Inputs(inputs.rows[row : row + 1], inputs.codes[row : row + 1])
+        expected.append(model(torch.tensor([prefix]), valid, own)[1][0])
     started = time.perf_counter()
     for index in range(steps):
-        logits, hidden = session.step(np.ascontiguousarray(rows[:, index].numpy()))
+        logits, hidden = session.step(*(np.ascontiguousarray(part[:, index]) for part in (inputs.rows, inputs.codes)))
         a = codes[:, index, 0]
         logits_b = session.head(hidden, a.numpy())
         reference = torch.stack([expected[0][index], expected[1][index]])
@@ -146,27 +151,32 @@ def compare_decoder(folder: Path, decode, codes: torch.Tensor, state_shapes: lis
     }
 
 
+def compare_encoder(folder: Path, encode, frames: torch.Tensor) -> dict[str, float]:
+    """The encoder graph on `frames` `[4 T, 3, H, W]`: the share of codes that differ from PyTorch's."""
+    session = open_session(folder / "video-encoder.onnx")
+    started = time.perf_counter()
+    found = session.run(["codes"], {"frames": frames.numpy()})[0]
+    seconds = time.perf_counter() - started
+    differing = (found != encode(frames).numpy()).any(axis=-1).mean()
+    return {"codes": float(differing), "millisecondsPerLatent": seconds * 1e3 / found.shape[0]}
+
+
 def main() -> None:
     from . import tiny_bundle
-    from .bundle import write_bundle
 
     torch.set_num_threads(1)
     model, decoder, tokenizer = tiny_bundle.tiny_models()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_bundle(
-            folder,
-            tiny_bundle.FACTS,
-            model,
-            tokenizer,
-            lambda graph: tiny_bundle.export_tiny_decoder(graph, decoder),
-        )
+        tiny_bundle.write_tiny_bundle(folder, model, decoder, tokenizer)
         print("language model:", compare_language_model(folder, model))
         shapes = [list(state.shape) for state in decoder.initial_states()]
         config = model.config
         codes = torch.stack([torch.randint(size, config.grid) for size in config.sub_codebooks], dim=-1)
         found = compare_decoder(folder, lambda clip: decoder(clip, decoder.initial_states())[0], codes, shapes)
         print("video decoder:", found)
+        frames = torch.rand(4 * config.grid[0], 3, *(size * tiny_bundle.PATCH for size in config.grid[1:]))
+        print("video encoder:", compare_encoder(folder, decoder.codebook.codes, frames))
 
 
 if __name__ == "__main__":

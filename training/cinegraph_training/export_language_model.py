@@ -5,26 +5,43 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper
 
+from .export_codebook import CodebookTable
 from .language_model import NORM_EPSILON, LanguageModel, LanguageModelConfig
 from .onnx_graph import Graph, WeightFile
 
 MICROSOFT = "com.microsoft"
 
 
-def export_language_model(model: LanguageModel, folder: Path) -> None:
-    """Writes `lm-prefill.onnx`, `lm-decode.onnx`, `lm-head.onnx` and their shared `lm-weights.bin`."""
+# Matrices of the blocks: stored as int8 per output channel. The rest is float16.
+INT8 = (".qkv", ".out", ".gate_up", ".down")
+
+
+def codebook_table(model: LanguageModel) -> CodebookTable:
+    return CodebookTable(
+        content=model.contents.table.numpy().astype(np.float16),
+        scale=model.contents.scale.numpy(),
+        mean=model.contents.mean.numpy(),
+        sub_codebooks=model.config.sub_codebooks,
+    )
+
+
+def export_language_model(model: LanguageModel, folder: Path, codebook: WeightFile) -> None:
+    """Writes `lm-prefill.onnx`, `lm-decode.onnx`, `lm-head.onnx` and their shared `lm-weights.bin`; the table of what
+    codes look like goes to `codebook`."""
     weights = WeightFile(folder / "lm-weights.bin")
     parameters = {name: value.detach().float().numpy() for name, value in model.named_parameters()}
-    tables = {"cos": model.cos.numpy(), "sin": model.sin.numpy()}
+    buffers = {name: value.numpy() for name, value in model.named_buffers()}
+    table = codebook_table(model)
     for file, write in (("lm-decode", _decode), ("lm-prefill", _prefill), ("lm-head", _head)):
         graph = Graph(file, weights)
-        write(graph, model.config, parameters, tables)
+        write(graph, model.config, parameters, buffers, table.add(graph, codebook) if write is not _prefill else "")
         graph.save(folder / f"{file}.onnx")
     weights.write()
 
 
 def _linear(graph: Graph, parameters: dict, name: str, value: str) -> str:
-    return graph.node("MatMul", [value, graph.weight(name, parameters[f"{name}.weight"].T)])
+    store = graph.matrix if name.startswith("blocks.") and name.endswith(INT8) else graph.weight
+    return graph.node("MatMul", [value, store(name, parameters[f"{name}.weight"].T)])
 
 
 def _norm_weight(graph: Graph, parameters: dict, name: str) -> str:
@@ -39,10 +56,11 @@ def _swiglu(graph: Graph, config: LanguageModelConfig, parameters: dict, block: 
     return _linear(graph, parameters, f"{block}.down", graph.node("Mul", [active, up]))
 
 
-def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, tables: dict) -> None:
+def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str) -> None:
     """One output position per row; the caches are read and written in place (past and present share memory)."""
     cache_shape = ["B", config.kv_heads, "M", config.head_dim]
     rows = graph.input("row_ids", "int64", ["B", config.rows_per_position])
+    codes = graph.input("code_ids", "int64", ["B", len(config.contexts)])
     for layer in range(config.layers):
         graph.input(f"past_key_{layer}", "float", cache_shape)
         graph.input(f"past_value_{layer}", "float", cache_shape)
@@ -58,8 +76,9 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, tables:
     )
     table = graph.weight("table", parameters["table"], widen=False)
     gathered = graph.node("Cast", [graph.node("Gather", [table, rows])], to=TensorProto.FLOAT)
-    residual = graph.node("ReduceSum", [gathered, graph.constant([1])], keepdims=1)  # [B, 1, d]
-    cos, sin = (graph.constant(tables[name], np.float32) for name in ("cos", "sin"))
+    summed = graph.node("ReduceSum", [gathered, graph.constant([1])], keepdims=1)  # [B, 1, d]
+    residual = graph.node("Add", [summed, _look(graph, config, parameters, content, codes)])
+    cos, sin = (graph.constant(buffers[name], np.float32) for name in ("cos", "sin"))
     update = None
     for layer in range(config.layers):
         block = f"blocks.{layer}"
@@ -87,6 +106,15 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, tables:
     for layer in range(config.layers):
         graph.output(f"present_key_{layer}", "float", cache_shape)
         graph.output(f"present_value_{layer}", "float", cache_shape)
+
+
+def _look(graph: Graph, config: LanguageModelConfig, parameters: dict, content: str, codes: str) -> str:
+    """What the contexts look like, `[B, 1, d]`."""
+    found = graph.node("Cast", [graph.node("Gather", [content, codes])], to=TensorProto.FLOAT)  # [B, C, D + 1]
+    width = len(config.contexts) * (config.content_dimensions + 1)
+    flat = graph.node("Reshape", [found, graph.constant([-1, 1, width])])
+    inner = graph.node("QuickGelu", [_linear(graph, parameters, "look_in", flat)], domain=MICROSOFT, alpha=1.0)
+    return _linear(graph, parameters, "look_out", inner)
 
 
 def _skip_norm(graph: Graph, parameters: dict, name: str, residual: str, update: str | None) -> tuple[str, str]:
@@ -122,7 +150,7 @@ def _rotate(graph: Graph, value: str, half: int, cos: str, sin: str) -> str:
     return graph.node("Concat", [left, right], axis=-1)
 
 
-def _prefill(graph: Graph, config: LanguageModelConfig, parameters: dict, tables: dict) -> None:
+def _prefill(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str) -> None:
     """The prefix in both directions: rotated keys, and values, of every layer. The last layer stops there."""
     rows = graph.input("row_ids", "int64", [1, "P"])
     table = graph.weight("table", parameters["table"], widen=False)
@@ -130,7 +158,7 @@ def _prefill(graph: Graph, config: LanguageModelConfig, parameters: dict, tables
     length = graph.node("Shape", [rows], start=1, end=2)
     zero = graph.constant([0])
     cos, sin = (
-        graph.node("Slice", [graph.constant(tables[name], np.float32), zero, length, zero]) for name in ("cos", "sin")
+        graph.node("Slice", [graph.constant(buffers[name], np.float32), zero, length, zero]) for name in ("cos", "sin")
     )
     for layer in range(config.layers):
         block = f"blocks.{layer}"
@@ -178,14 +206,38 @@ def _attend(graph: Graph, config: LanguageModelConfig, query: str, key: str, val
     return graph.node("Reshape", [merged, graph.constant([1, -1, config.heads * config.head_dim])])
 
 
-def _head(graph: Graph, config: LanguageModelConfig, parameters: dict, tables: dict) -> None:
-    """Sub-token `b` from the hidden state and the chosen sub-token `a`."""
+def _head(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str) -> None:
+    """Sub-token `b` from the hidden state and the chosen sub-token `a`: how well each entry of the cell, seen from the
+    cell's centre, fits a query."""
     hidden = graph.input("hidden", "float", ["B", config.width])
     chosen = graph.input("a", "int64", ["B"])
     table = graph.weight("embedding_of_a", parameters["embedding_of_a"], widen=False)
     embedded = graph.node("Cast", [graph.node("Gather", [table, chosen])], to=TensorProto.FLOAT)
     inner = _linear(graph, parameters, "head_b_in", graph.node("Add", [hidden, embedded]))
     active = graph.node("QuickGelu", [inner], domain=MICROSOFT, alpha=1.0)
-    weight = graph.weight("head_b_out", parameters["head_b_out.weight"].T)
-    graph.node("MatMul", [active, weight], ["logits_b"])
+    query = _linear(graph, parameters, "head_b_out", active)  # [B, D + 1]
+    values = _cell(graph, config, buffers, content, chosen)  # [B, b, D + 1], the last column 0
+    fits = graph.node("MatMul", [values, graph.node("Unsqueeze", [query, graph.constant([2])])])
+    square = graph.node("ReduceSum", [graph.node("Mul", [values, values]), graph.constant([2])], keepdims=0)
+    strength = graph.split(query, [config.content_dimensions, 1], -1)[1]
+    strength = graph.node("Mul", [strength, graph.constant(1 / config.content_dimensions, np.float32)])
+    fit = graph.node("Squeeze", [fits, graph.constant([2])])
+    logits = graph.node("Add", [fit, graph.node("Mul", [square, strength])])
+    bias = graph.weight("bias_b", parameters["bias_b"], widen=False)
+    own = graph.node("Cast", [graph.node("Gather", [bias, chosen])], to=TensorProto.FLOAT)
+    graph.node("Add", [logits, own], ["logits_b"])
     graph.output("logits_b", "float", ["B", config.sub_codebooks[1]])
+
+
+def _cell(graph: Graph, config: LanguageModelConfig, buffers: dict, content: str, chosen: str) -> str:
+    """The entries of the chosen cells, centred and scaled: float32 `[B, b, D + 1]`."""
+    count = config.sub_codebooks[1]
+    first = graph.node("Unsqueeze", [graph.node("Mul", [chosen, graph.constant(count)]), graph.constant([1])])
+    rows = graph.node("Add", [first, graph.constant(np.arange(count)[None])])
+    found = graph.node("Cast", [graph.node("Gather", [content, rows])], to=TensorProto.FLOAT)
+    padded = np.pad(buffers["contents.center"], ((0, 0), (0, 1)))
+    center = graph.weight("center", padded)
+    spread = graph.weight("inv_spread", buffers["contents.inv_spread"])
+    middle, scale = (graph.node("Gather", [table, chosen]) for table in (center, spread))
+    apart = graph.node("Sub", [found, graph.node("Unsqueeze", [middle, graph.constant([1])])])
+    return graph.node("Mul", [apart, graph.node("Unsqueeze", [scale, graph.constant([1, 2])])])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .language_model import KeyValueCache, LanguageModel, output_rows, prefix_rows
+from .language_model import Inputs, KeyValueCache, LanguageModel, output_inputs, prefix_rows
 from .sample import generate
 from .text_tokenizer import TextTokenizer, normalise
 
@@ -88,16 +88,31 @@ def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTok
         "greedy.guided.second": generate(model, [texts[1]], temperature=0, guidance=GUIDANCE),
         "greedy.image": generate(model, [texts[2]], "TEXT_TO_IMAGE", temperature=0),
     }
+    clips["greedy.inpainted"] = _inpainted(tensors, model, texts[0], clips["greedy.video"])
     for name, codes in clips.items():
         tensors.add(f"{name}.codes", codes[0], "int32")  # [T, H, W, 2]
     for name in ("greedy.video", "greedy.image"):
         frames, _ = decoder(clips[name][0], decoder.initial_states())
         tensors.add(f"{name}.frames", (frames[3:] * 255).round(), "uint8")  # [1 + 4 (T - 1), 3, height, width]
+    frames = torch.rand(8, 3, *frames.shape[2:], generator=torch.Generator().manual_seed(2)).mul(255).round()
+    frames[:3] = frames[3]
+    tensors.add("encoder.frames", frames[3:], "uint8")  # [1 + 4 (T - 1), 3, height, width]
+    tensors.add("encoder.codes", decoder.codebook.codes(frames / 255), "int32")  # [T, H, W, 2]
     fixtures["tensors"] = tensors.index
     (folder / tensors.name).write_bytes(bytes(tensors.content))
     _write_json(folder / "tiny-bundle.json", fixtures)
     strings = [{"text": text, "normalised": normalise(text), "ids": tokenizer.encode(text)} for text in STRINGS]
     _write_json(folder / "text-tokenizer.json", {"tokenizer": "tiny-bundle", "cases": strings})
+
+
+def _inpainted(tensors: TensorFile, model: LanguageModel, text: list[int], clip: torch.Tensor) -> torch.Tensor:
+    """A clip whose left half and last latent frame are given, the rest generated with a view of what is given."""
+    config = model.config
+    codes = clip[0, ..., 0] * config.sub_codebooks[1] + clip[0, ..., 1]
+    codes[:-1, :, config.grid[2] // 2 :] = config.null_code
+    known = codes.flatten()
+    tensors.add("inpainted.known", known, "int32")
+    return generate(model, [text], "INPAINT_VIDEO", temperature=0, guidance=GUIDANCE, given=known, condition=known)
 
 
 def _forced_steps(tensors: TensorFile, model: LanguageModel, text: list[int]) -> None:
@@ -112,16 +127,20 @@ def _forced_steps(tensors: TensorFile, model: LanguageModel, text: list[int]) ->
         tensors.add(f"prefill.value_{layer}", cache.values[layer][:, :, : cache.length], "float32")
     step = torch.arange(config.positions)
     codes = torch.stack((step * 37 % config.sub_codebooks[0], step * 11 % config.sub_codebooks[1]), dim=1)[None]
-    rows = output_rows(config, codes, 0, STEPS)
+    condition = torch.where(step % 3 == 0, config.null_code, step * 131 % config.null_code)[None]
+    joined = codes[..., 0] * config.sub_codebooks[1] + codes[..., 1]
+    inputs = output_inputs(config, joined, 0, STEPS, condition=condition)
     kept: dict[str, list[torch.Tensor]] = {"logits": [], "hidden": [], "logits_b": []}
     for index in range(STEPS):
         valid = torch.ones(1, cache.length + 1, dtype=torch.bool)
-        hidden = model.step(rows[:, index], valid, cache)
+        hidden = model.step(Inputs(inputs.rows[:, index], inputs.codes[:, index]), valid, cache)
         kept["hidden"].append(hidden[0])
         kept["logits"].append(model.logits_a(hidden)[0])
         kept["logits_b"].append(model.logits_b(hidden, codes[:, index, 0])[0])
     tensors.add("forced.codes", codes[0, :STEPS], "int32")  # [steps, 2]: the token of step i, fed from step i + 1 on
-    tensors.add("forced.row_ids", rows[0], "int32")  # [steps, K]
+    tensors.add("forced.condition", condition[0], "int32")  # [positions], the null code where nothing is known
+    tensors.add("forced.row_ids", inputs.rows[0], "int32")  # [steps, K]
+    tensors.add("forced.code_ids", inputs.codes[0], "int32")  # [steps, C]
     for name, values in kept.items():
         tensors.add(f"forced.{name}", torch.stack(values), "float32")  # logits_b: given forced.codes[i][0]
 

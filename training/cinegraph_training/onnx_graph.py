@@ -1,4 +1,4 @@
-"""A small builder of ONNX graphs: nodes one by one, weights as float16 in a shared external file."""
+"""A small builder of ONNX graphs: nodes one by one, weights as float16 or int8 in shared external files."""
 
 from pathlib import Path
 
@@ -19,6 +19,13 @@ DATA_TYPES = {
 }
 
 
+def to_int8(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix `[in, out]` as int8 and its scales float32 `[out]`: `values` is about `integers * scales`."""
+    scales = (np.abs(values).max(axis=0) / 127).astype(np.float32)
+    scales[scales == 0] = 1
+    return np.round(values / scales).astype(np.int8), scales
+
+
 class WeightFile:
     """External data of one or more graphs. A weight that is added twice under one name is stored once."""
 
@@ -28,9 +35,9 @@ class WeightFile:
         self.places: dict[str, tuple[int, int, tuple[int, ...]]] = {}
 
     def add(self, name: str, values: np.ndarray) -> tuple[int, int]:
-        """Stores `values` as float16; returns byte offset and length."""
+        """Stores `values` as they are; returns byte offset and length."""
         if name not in self.places:
-            data = np.ascontiguousarray(values, dtype="<f2").tobytes()
+            data = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes()
             self.content.extend(b"\0" * (-len(self.content) % ALIGNMENT))
             self.places[name] = (len(self.content), len(data), values.shape)
             self.content.extend(data)
@@ -96,19 +103,36 @@ class Graph:
             self.initializers[key] = numpy_helper.from_array(array, key)
         return key
 
-    def weight(self, name: str, values: np.ndarray, widen: bool = True) -> str:
-        """A float16 initializer in the external file, followed by a Cast to float32 (folded at load) if `widen`."""
+    def weight(self, name: str, values: np.ndarray, widen: bool = True, file: WeightFile | None = None) -> str:
+        """A float16 initializer in an external file, followed by a Cast to float32 (folded at load) if `widen`."""
         half = f"{name}.f16"
-        if half not in self.initializers:
-            offset, length = self.weights.add(name, values)
-            tensor = TensorProto(name=half, data_type=TensorProto.FLOAT16, dims=values.shape)
-            tensor.data_location = TensorProto.EXTERNAL
-            for key, value in (("location", self.weights.path.name), ("offset", offset), ("length", length)):
-                tensor.external_data.add(key=key, value=str(value))
-            self.initializers[half] = tensor
-            if widen:
-                self.node("Cast", [half], [name], to=TensorProto.FLOAT)
+        if self._external(half, np.asarray(values, np.float16), file) and widen:
+            self.node("Cast", [half], [name], to=TensorProto.FLOAT)
         return name if widen else half
+
+    def matrix(self, name: str, values: np.ndarray) -> str:
+        """A matrix `[in, out]` as int8 with one float32 scale per output channel. onnxruntime folds the Cast and the
+        Mul once at load, so that every product is computed in float32."""
+        if f"{name}.i8" not in self.initializers:
+            integers, scales = to_int8(values)
+            self._external(f"{name}.i8", integers)
+            self._external(f"{name}.scales", scales)
+            wide = self.node("Cast", [f"{name}.i8"], to=TensorProto.FLOAT)
+            self.node("Mul", [wide, f"{name}.scales"], [name])
+        return name
+
+    def _external(self, name: str, values: np.ndarray, file: WeightFile | None = None) -> bool:
+        """Adds an initializer kept in an external file; False when this graph has it already."""
+        if name in self.initializers:
+            return False
+        file = file or self.weights
+        offset, length = file.add(name, values)
+        kind = helper.np_dtype_to_tensor_dtype(values.dtype)
+        tensor = TensorProto(name=name, data_type=kind, dims=values.shape, data_location=TensorProto.EXTERNAL)
+        for key, value in (("location", file.path.name), ("offset", offset), ("length", length)):
+            tensor.external_data.add(key=key, value=str(value))
+        self.initializers[name] = tensor
+        return True
 
     def save(self, path: Path) -> None:
         graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, list(self.initializers.values()))

@@ -57,8 +57,11 @@ def generate(
     top_p: float = 1.0,
     top_k: int = 0,
     seed: int = 0,
+    given: Tensor | None = None,
+    condition: Tensor | None = None,
 ) -> Tensor:
-    """Codes int64 `[B, T, H, W, 2]` for the tokenised prompts; guidance 1 skips the unconditional rows.
+    """Codes int64 `[B, T, H, W, 2]` for the tokenised prompts; guidance 1 skips the unconditional rows. `given` and
+    `condition` int64 `[N]` hold a code or the null code per position: what is not drawn, and what is seen beside it.
 
     Both sub-tokens are drawn from guided logits; the two rows of a guided pair continue with the same tokens.
     """
@@ -70,19 +73,21 @@ def generate(
     rows, valid = pad_prefixes(prefixes)
     cache = KeyValueCache(config, len(prefixes))
     model.prefill(rows, valid, cache)
-    frames = FRAMES_OF_TASK[task] or config.grid[0]
+    frames = FRAMES_OF_TASK.get(task) or config.grid[0]
     count = frames * config.grid[1] * config.grid[2]
     codes = torch.zeros(len(prefixes), count, dtype=torch.int64)
+    seen = None if condition is None else condition.expand(len(prefixes), -1)
     generator = torch.Generator().manual_seed(seed)
     for index in range(count):
         valid = torch.cat((valid, torch.ones(len(prefixes), 1, dtype=torch.bool)), dim=1)
-        inputs = output_inputs(config, codes, index, index + 1)
+        inputs = output_inputs(config, codes, index, index + 1, condition=seen)
         hidden = model.step(Inputs(inputs.rows[:, 0], inputs.codes[:, 0]), valid, cache)
         logits = guide(model.logits_a(hidden), batch, guidance)[:, : config.sub_codebooks[0]]
         a = choose(logits, temperature, top_p, top_k, generator).repeat(len(prefixes) // batch)
         logits = guide(model.logits_b(hidden, a), batch, guidance)
         b = choose(logits, temperature, top_p, top_k, generator).repeat(len(prefixes) // batch)
-        codes[:, index] = a * config.sub_codebooks[1] + b
+        drawn = a * config.sub_codebooks[1] + b
+        codes[:, index] = drawn if given is None or given[index] == config.null_code else given[index]
     codes = codes[:batch].view(batch, frames, *config.grid[1:])
     return torch.stack((codes // config.sub_codebooks[1], codes % config.sub_codebooks[1]), dim=-1)
 

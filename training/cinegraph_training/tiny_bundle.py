@@ -6,14 +6,18 @@ python -m cinegraph_training.tiny_bundle --out ../test/support/tiny-bundle --gol
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .bundle import BundleFacts, write_bundle
+from .export_language_model import INT8
+from .export_video_encoder import export_video_encoder
 from .golden import write_golden
 from .language_model import PRESETS, LanguageModel
+from .onnx_graph import to_int8
 from .text_tokenizer import TextTokenizer, train_text_tokenizer
-from .tiny_decoder import PATCH, TinyDecoder, export_tiny_decoder
+from .tiny_decoder import PATCH, TinyCodebook, TinyDecoder, export_tiny_decoder
 
 SEED = 2312_14125
 TEXTS = (
@@ -36,28 +40,75 @@ FACTS = BundleFacts(
 )
 
 
-def round_to_half(module: nn.Module) -> None:
-    """Every parameter to the nearest float16, as the bundle stores it."""
-    for parameter in module.parameters():
-        parameter.data = parameter.data.half().float()
+def round_as_stored(module: nn.Module) -> None:
+    """Every parameter to what the bundle stores: the blocks' matrices int8 per output channel, the rest float16."""
+    for name, parameter in module.named_parameters():
+        if (
+            isinstance(module, LanguageModel)
+            and name.startswith("blocks.")
+            and name.removesuffix(".weight").endswith(INT8)
+        ):
+            integers, scales = to_int8(parameter.detach().numpy().T)
+            parameter.data = torch.from_numpy((integers.astype(np.float32) * scales).T.copy())
+        else:
+            parameter.data = parameter.data.half().float()
+
+
+round_to_half = round_as_stored  # the name that export.py still uses
+
+
+def describe_codes(model: LanguageModel, fine: Tensor) -> None:
+    """Tells the model what codes look like, from the codebook's entries `[A, B, D]`, and rounds both as stored."""
+    model.contents.describe(fine)
+    round_contents(model)
+    use_stored_entries(model, fine)
+
+
+def round_contents(model: LanguageModel) -> None:
+    """The model's own table and cells to float16, as the bundle stores them."""
+    for values in (model.contents.table, model.contents.center, model.contents.inv_spread):
+        values.copy_(values.half().float())
+
+
+def use_stored_entries(model: LanguageModel, fine: Tensor) -> None:
+    """Writes the entries as the graphs read them into `fine`."""
+    contents = model.contents
+    fine.copy_((contents.table[:-1, :-1] * contents.scale + contents.mean).view_as(fine))
 
 
 def tiny_models() -> tuple[LanguageModel, TinyDecoder, TextTokenizer]:
     """The models of the tiny bundle: the same on every machine (seeded normal numbers, rounded to float16)."""
     torch.manual_seed(SEED)
     model = LanguageModel(PRESETS["tiny"])
-    decoder = TinyDecoder(*model.config.grid[1:])
+    codebook = TinyCodebook(model.config.sub_codebooks, model.config.content_dimensions)
+    decoder = TinyDecoder(codebook, *model.config.grid[1:])
     with torch.no_grad():
         model.head_a.weight.normal_(std=0.4)  # zero in a fresh model; these make clear argmaxes
-        model.head_b_out.weight.normal_(std=0.4)
+        model.head_b_out.weight.normal_(std=0.2)
+        model.bias_b.normal_(std=0.3)
+        describe_codes(model, codebook.fine)
         for name, parameter in model.named_parameters():
             if name.endswith("norm.weight"):
                 parameter.add_(torch.randn_like(parameter) * 0.1)  # ones would hide a forgotten norm weight
         for parameter in decoder.parameters():
             parameter.normal_(std=0.25)
-    round_to_half(model)
-    round_to_half(decoder)
+    round_as_stored(model)
+    round_as_stored(decoder)
     return model.eval(), decoder.eval(), train_text_tokenizer(TEXTS * 3, PRESETS["tiny"].text_size)
+
+
+def write_tiny_bundle(folder: Path, model: LanguageModel, decoder: TinyDecoder, tokenizer: TextTokenizer) -> dict:
+    """Fills `folder`; returns the manifest."""
+    height, width = (size * PATCH for size in model.config.grid[1:])
+    projection = decoder.codebook.projection()
+    return write_bundle(
+        folder,
+        FACTS,
+        model,
+        tokenizer,
+        lambda graph, table, file: export_tiny_decoder(graph, decoder, table, file),
+        lambda graph, table, file: export_video_encoder(graph, projection, table, file, height, width),
+    )
 
 
 def main() -> None:
@@ -67,7 +118,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     model, decoder, tokenizer = tiny_models()
-    manifest = write_bundle(options.out, FACTS, model, tokenizer, lambda graph: export_tiny_decoder(graph, decoder))
+    manifest = write_tiny_bundle(options.out, model, decoder, tokenizer)
     size = sum(entry["byteSize"] for entry in manifest["files"])
     print(f"{options.out}: {len(manifest['files'])} files, {size / 1e6:.2f} MB")
     write_golden(options.golden, model, decoder, tokenizer)

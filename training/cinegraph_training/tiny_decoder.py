@@ -1,4 +1,4 @@
-"""A toy causal video decoder with the graph interface of the real one, for the tiny test bundle.
+"""A toy video codebook and causal decoder with the graph interfaces of the real ones, for the tiny test bundle.
 
 (2+1)D like the real one: 3x3 Conv2d with frames on the batch axis, then a causal temporal Conv (3, 1) over
 `[1, C, T, H*W]` whose last two inputs are the streaming state. Random weights: it draws coloured noise.
@@ -8,32 +8,56 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .onnx_graph import Graph
+from .export_codebook import CodebookTable
+from .export_video_encoder import Projection
+from .onnx_graph import Graph, WeightFile
 
-CHANNELS = 16
+CHANNELS = 8
 PATCH = 8  # px per position
 FRAMES_PER_LATENT = 4
-LEVELS = (8, 8, 8, 5, 5, 5)
 TO_THE_END = 2**63 - 1
 
 
-def fsq_values(codes: Tensor, levels: tuple[int, ...] = LEVELS) -> Tensor:
-    """Sub-tokens int64 `[..., 2]` -> FSQ values float32 `[..., 6]` in [-1, 1] (arXiv 2309.15505)."""
-    a, b = codes[..., 0], codes[..., 1]
-    digits = []
-    for value, group in ((a, levels[:3]), (b, levels[3:])):
-        digits += [value // (group[1] * group[2]), value // group[2] % group[1], value % group[2]]
-    scale = torch.tensor([2.0 / (level - 1) for level in levels])
-    return torch.stack(digits, dim=-1).float() * scale - 1.0
+class TinyCodebook(nn.Module):
+    """A random codebook in a random orthonormal space: blocks of 4 frames x 8 x 8 px x 3 colours."""
+
+    mean: Tensor
+    basis: Tensor
+    coarse: Tensor
+    fine: Tensor
+
+    def __init__(self, sub_codebooks: tuple[int, int], dimensions: int):
+        super().__init__()
+        first, second = sub_codebooks
+        block = FRAMES_PER_LATENT * PATCH * PATCH * 3
+        self.register_buffer("mean", torch.full((block,), 0.5))
+        self.register_buffer("basis", torch.linalg.qr(torch.randn(block, dimensions))[0].half().float())
+        coarse = torch.randn(first, dimensions) * 0.4
+        self.register_buffer("coarse", coarse.half().float())
+        self.register_buffer("fine", coarse[:, None] + torch.randn(first, second, dimensions) * 0.15)
+
+    def projection(self) -> Projection:
+        mean, basis, coarse = (array.numpy() for array in (self.mean, self.basis, self.coarse))
+        return Projection(mean=mean, basis=basis, coarse=coarse, size=PATCH, frames=FRAMES_PER_LATENT)
+
+    def codes(self, frames: Tensor) -> Tensor:
+        """Frames `[4 T, 3, H, W]` in [0, 1] -> int64 `[T, H / 8, W / 8, 2]`: the nearest cell, its nearest entry."""
+        split = frames.unflatten(0, (-1, FRAMES_PER_LATENT)).unflatten(4, (-1, PATCH)).unflatten(3, (-1, PATCH))
+        blocks = split.permute(0, 3, 5, 1, 4, 6, 2).flatten(3)
+        points = (blocks - self.mean) @ self.basis  # [T, h, w, D]
+        a = (self.coarse.square().sum(1) - 2 * points @ self.coarse.T).argmin(-1)
+        b = (self.fine[a] - points[..., None, :]).square().sum(-1).argmin(-1)
+        return torch.stack((a, b), dim=-1)
 
 
 class TinyDecoder(nn.Module):
-    """`forward(codes [T, H, W, 2], states) -> (frames [4T, 3, 8H, 8W], states)`; two states `[1, 16, 2, H*W]`."""
+    """`forward(codes [T, H, W, 2], states) -> (frames [4T, 3, 8H, 8W], states)`; two states `[1, 8, 2, H*W]`."""
 
-    def __init__(self, height: int, width: int):
+    def __init__(self, codebook: TinyCodebook, height: int, width: int):
         super().__init__()
+        self.codebook = codebook
         self.height, self.width = height, width
-        self.enter = nn.Conv2d(len(LEVELS), CHANNELS, 3, padding=1)
+        self.enter = nn.Conv2d(codebook.fine.shape[2], CHANNELS, 3, padding=1)
         self.temporal = nn.ModuleList(nn.Conv2d(CHANNELS, CHANNELS, (3, 1)) for _ in range(2))
         self.grow = nn.Conv2d(CHANNELS, CHANNELS * FRAMES_PER_LATENT, 1)
         self.leave = nn.Conv2d(CHANNELS, 3 * PATCH * PATCH, 3, padding=1)
@@ -43,7 +67,7 @@ class TinyDecoder(nn.Module):
 
     def forward(self, codes: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         new_states = []
-        x = F.silu(self.enter(fsq_values(codes).permute(0, 3, 1, 2)))
+        x = F.silu(self.enter(self.codebook.fine[codes[..., 0], codes[..., 1]].permute(0, 3, 1, 2)))
         x = self._over_time(x, 0, states, new_states)
         x = self.grow(x).reshape(-1, CHANNELS, self.height, self.width)  # [4T, C, H, W]
         x = self._over_time(x, 1, states, new_states)
@@ -58,28 +82,16 @@ class TinyDecoder(nn.Module):
         return added.reshape(CHANNELS, -1, self.height, self.width).permute(1, 0, 2, 3)
 
 
-def export_fsq_values(graph: Graph, codes: str, levels: tuple[int, ...] = LEVELS) -> str:
-    """Graph of `fsq_values` for `codes` int64 `[T, H, W, 2]`, channels first: float32 `[T, 6, H, W]`."""
-    digits = []
-    for sub, group in enumerate((levels[:3], levels[3:])):
-        value = graph.node("Gather", [codes, graph.constant(sub)], axis=3)  # [T, H, W]
-        high = graph.node("Div", [value, graph.constant(group[1] * group[2])])
-        middle = graph.node("Mod", [graph.node("Div", [value, graph.constant(group[2])]), graph.constant(group[1])])
-        digits += [high, middle, graph.node("Mod", [value, graph.constant(group[2])])]
-    stacked = graph.node("Concat", [graph.node("Unsqueeze", [digit, graph.constant([1])]) for digit in digits], axis=1)
-    scale = graph.constant([[[2.0 / (level - 1)]] for level in levels], "float32")  # [6, 1, 1]
-    scaled = graph.node("Mul", [graph.node("Cast", [stacked], to=1), scale])
-    return graph.node("Sub", [scaled, graph.constant(1.0, "float32")])
-
-
-def export_tiny_decoder(graph: Graph, decoder: TinyDecoder) -> list[list[int]]:
+def export_tiny_decoder(graph: Graph, decoder: TinyDecoder, table: CodebookTable, file: WeightFile) -> list[list[int]]:
     """Adds the decoder's nodes; returns the shapes of its streaming states."""
     height, width = decoder.height, decoder.width
     codes = graph.input("codes", "int64", ["T", height, width, 2])
     shapes = [list(state.shape) for state in decoder.initial_states()]
     for index, shape in enumerate(shapes):
         graph.input(f"state_in_{index}", "float", shape)
-    x = _silu(graph, _conv(graph, decoder.enter, "enter", export_fsq_values(graph, codes), [1, 1, 1, 1]))
+    x = _silu(
+        graph, _conv(graph, decoder.enter, "enter", table.entries(graph, table.add(graph, file), codes), [1, 1, 1, 1])
+    )
     x = _over_time(graph, decoder, x, 0)
     x = graph.node("Reshape", [_conv(graph, decoder.grow, "grow", x), graph.constant([-1, CHANNELS, height, width])])
     x = _over_time(graph, decoder, x, 1)

@@ -60,11 +60,21 @@ export function describeBundle({ manifest, digest }: Bundle, deterministic: bool
     fps: video.fps,
     frameCount: 1 + video.framesPerLatent * (video.grid[0] - 1),
     grid: video.grid,
+    framesPerLatent: video.framesPerLatent,
+    windows: manifest.languageModel.windows,
+    codec: codecDigest(manifest),
     maxPromptCharacters: text.maxCharacters,
     sampling: { ...manifest.sampling, deterministic },
     examples: manifest.examples,
     trainingCommit: manifest.trainingCommit,
   };
+}
+
+/** sha256 over the files that say what a code looks like and how frames become codes, hex. */
+function codecDigest({ video, files }: Manifest): string {
+  const hash = createHash('sha256');
+  for (const { path, sha256 } of files) if (path === video.codebook || path.startsWith('video-')) hash.update(`${path} ${sha256}\n`);
+  return hash.digest('hex');
 }
 
 function errorCode(cause: unknown): string {

@@ -1,6 +1,10 @@
 /** The language between the job runner and the inference process: one request, a stream of events. */
 
-export const TASKS = ['TEXT_TO_IMAGE', 'TEXT_TO_VIDEO'] as const;
+/** What one request to the model can ask for. */
+export const MODEL_TASKS = ['TEXT_TO_IMAGE', 'TEXT_TO_VIDEO', 'IMAGE_TO_VIDEO', 'EXTEND_VIDEO', 'INPAINT_VIDEO', 'OUTPAINT_VIDEO', 'EDIT_VIDEO'] as const;
+export type ModelTask = (typeof MODEL_TASKS)[number];
+/** What a job can ask for. A film is made of several requests. */
+export const TASKS = [...MODEL_TASKS, 'FILM'] as const;
 export type GenerationTask = (typeof TASKS)[number];
 
 export const MAX_CANDIDATES = 4;
@@ -28,14 +32,30 @@ export interface SamplingParams {
 export interface GenerationRequest {
   /** Unique among running requests. */
   readonly id: string;
-  readonly task: GenerationTask;
+  readonly task: ModelTask;
   readonly prompt: string;
+  /** What is known of the clip before it is made; without it everything is generated. */
+  readonly source?: ClipSource | undefined;
   /** 0 to 2^31 - 1. Candidate c draws from its own counter-based stream (seed, c). */
   readonly seed: number;
   /** 1 to 4. */
   readonly candidates: number;
   readonly sampling: SamplingParams;
 }
+
+/** A clip of which some positions are known: they are kept, the others generated, window by window where the clip is longer than the model's grid. */
+export interface ClipSource {
+  /** Latent frames of the finished clip: `1 + (frames - 1) / framesPerLatent`. */
+  readonly latents: number;
+  /** `[latents, H, W]` codes `a * B + b`, {@link UNKNOWN} where the model is to make one. Shorter than the clip: the rest is unknown. */
+  readonly codes: Int32Array;
+}
+
+/** A position of a {@link ClipSource} that is to be generated. */
+export const UNKNOWN = -1;
+
+/** The longest clip, in latent frames: 60 s at 8 frames per second. */
+export const MAX_LATENTS = 121;
 
 export interface GenerationWarning {
   readonly code: 'WORDS_UNKNOWN' | 'PROMPT_TRUNCATED';
@@ -61,6 +81,10 @@ export type GenerationEvent =
   | { readonly type: 'tokens'; readonly tokensDone: number; readonly tokensTotal: number; readonly tokensPerSecond: number; readonly etaMs: number }
   /** final false: a preview of a latent frame that is still incomplete; it is replaced by a later event. */
   | { readonly type: 'frames'; readonly candidate: number; readonly firstFrame: number; readonly frames: readonly RawFrame[]; readonly final: boolean }
+  /** A clip longer than the model's grid is made in windows: the `index`th of `count` begins. */
+  | { readonly type: 'window'; readonly index: number; readonly count: number }
+  /** The codes of a finished candidate, `[latents, H, W]`. */
+  | { readonly type: 'codes'; readonly candidate: number; readonly codes: Int32Array }
   | { readonly type: 'finished' };
 
 /** What the inference process reports after its startup self-check. */
@@ -88,6 +112,11 @@ export interface BundleInfo {
   readonly frameCount: number;
   /** `[T, H, W]` of the codes of a clip of `frameCount` frames. */
   readonly grid: readonly [number, number, number];
+  readonly framesPerLatent: number;
+  /** Clips longer than the grid: latent frames of a window, the first `overlap` of which are the end of what is there. */
+  readonly windows: { readonly latents: number; readonly overlap: number };
+  /** Digest of the codebook and of the graphs that use it: codes mean the same under the same one. */
+  readonly codec: string;
   readonly maxPromptCharacters: number;
   readonly sampling: SamplingParams;
   readonly examples: readonly string[];
@@ -105,6 +134,11 @@ export interface InferenceClient {
    * Throws PROMPT_EMPTY, PROMPT_TOO_LONG, TASK_NOT_SUPPORTED, CANCELED, INFERENCE_CRASHED, INFERENCE_UNAVAILABLE.
    */
   generate(request: GenerationRequest, signal: AbortSignal): AsyncIterable<GenerationEvent>;
+  /**
+   * Codes `[latents, H, W]` of frames of the model's size: `1 + framesPerLatent * (latents - 1)` of them.
+   * Throws CANCELED, INVALID_INPUT, INFERENCE_CRASHED, INFERENCE_UNAVAILABLE.
+   */
+  encode(frames: readonly RawFrame[], signal: AbortSignal): Promise<Int32Array>;
   /** Ends the process; running requests fail with INFERENCE_CRASHED. */
   close(): Promise<void>;
 }

@@ -1,16 +1,16 @@
-/** manifest.json of a model bundle, format 1 (docs/BUNDLE.md), parsed and cross-checked. */
+/** manifest.json of a model bundle, format 2 (docs/BUNDLE.md), parsed and cross-checked. */
 import { z } from 'zod';
 import { CinegraphError } from '../../errors.ts';
-import { TASKS } from './generation.ts';
+import { MODEL_TASKS, TASKS } from './generation.ts';
 
-export const BUNDLE_FORMAT_VERSION = 1;
+export const BUNDLE_FORMAT_VERSION = 2;
 
 const count = z.int().positive();
 const index = z.int().nonnegative();
 /** A file inside the bundle folder: forward slashes, no way out of the folder. */
 const bundlePath = z.string().regex(/^(?!\/)(?!.*\.\.)[A-Za-z0-9._/-]+$/, 'must be a plain path inside the bundle');
 const range = z.object({ start: index, size: count });
-const taskRows = z.object({ TEXT_TO_IMAGE: index.optional(), TEXT_TO_VIDEO: index.optional() });
+const taskRows = z.partialRecord(z.enum(MODEL_TASKS), index);
 
 const video = z.object({
   width: count,
@@ -19,6 +19,8 @@ const video = z.object({
   grid: z.tuple([count, count, count]),
   framesPerLatent: count,
   subCodebooks: z.tuple([count, count]),
+  codebook: bundlePath,
+  encoder: z.object({ file: bundlePath }),
   decoder: z.object({ file: bundlePath, states: z.array(z.object({ shape: z.array(count) })) }),
 });
 
@@ -30,6 +32,8 @@ const languageModel = z.object({
   headDim: count,
   maxLength: count,
   outputSize: count,
+  /** Clips longer than the grid: latent frames of a window, the first `overlap` of which are the end of what is there. */
+  windows: z.object({ latents: count, overlap: count }),
   prefill: bundlePath,
   decode: bundlePath,
   head: bundlePath,
@@ -39,7 +43,7 @@ const languageModel = z.object({
     tasks: taskRows,
     text: range,
     positions: z.object({ t: index, y: index, x: index }),
-    contexts: z.array(z.object({ offset: z.tuple([z.int(), z.int(), z.int()]), a: index, b: index })),
+    contexts: z.array(z.object({ offset: z.tuple([z.int(), z.int(), z.int()]), source: z.enum(['output', 'condition']), a: index })),
   }),
 });
 
@@ -97,16 +101,18 @@ function parseJson(text: string): unknown {
 function findFault({ tasks, video, languageModel: model, text, files }: Manifest): string | undefined {
   const [frames, height, width] = video.grid;
   const listed = new Set(files.map((file) => file.path));
-  const missing = [model.prefill, model.decode, model.head, video.decoder.file, text.file].find((path) => !listed.has(path));
+  const missing = [model.prefill, model.decode, model.head, video.codebook, video.encoder.file, video.decoder.file, text.file].find((path) => !listed.has(path));
   if (missing !== undefined) return `files does not list ${missing}`;
   if (listed.size !== files.length) return 'files lists a path twice';
   const output = model.outputRanges.video;
   if (output.size !== video.subCodebooks[0]) return 'languageModel.outputRanges.video.size is not video.subCodebooks[0]';
   if (output.start + output.size > model.outputSize) return 'languageModel.outputRanges.video ends after outputSize';
   if (model.heads % model.kvHeads !== 0) return 'languageModel.heads is not a multiple of kvHeads';
-  const task = tasks.find((name) => model.rows.tasks[name] === undefined);
+  const { windows } = model;
+  if (windows.overlap >= windows.latents || windows.latents > frames) return 'languageModel.windows: overlap must be smaller than latents, latents at most video.grid[0]';
+  const task = tasks.flatMap((name) => (name === 'FILM' ? (['TEXT_TO_VIDEO', 'EXTEND_VIDEO'] as const) : [name])).find((name) => model.rows.tasks[name] === undefined);
   if (task !== undefined) return `languageModel.rows.tasks has no row for ${task}`;
-  const forward = model.rows.contexts.find(({ offset: [dt, dy, dx] }) => dt > 0 || (dt === 0 && (dy > 0 || (dy === 0 && dx >= 0))));
+  const forward = model.rows.contexts.find(({ offset: [dt, dy, dx], source }) => source === 'output' && (dt > 0 || (dt === 0 && (dy > 0 || (dy === 0 && dx >= 0)))));
   if (forward !== undefined) return `languageModel.rows.contexts: offset [${forward.offset.join(', ')}] does not point backwards`;
   const needed = PREFIX_SPECIALS + text.maxTokens + frames * height * width;
   if (needed > model.maxLength) return `languageModel.maxLength is ${model.maxLength}, prefix and clip need ${needed}`;

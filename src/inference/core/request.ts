@@ -1,7 +1,7 @@
 /** Parses a generation request at the edge of inference. */
 import { z } from 'zod';
 import { CinegraphError, type ErrorCode } from '../../errors.ts';
-import { MAX_CANDIDATES, MAX_SEED, TASKS, type GenerationRequest } from './generation.ts';
+import { MAX_CANDIDATES, MAX_LATENTS, MAX_SEED, MODEL_TASKS, UNKNOWN, type GenerationRequest } from './generation.ts';
 
 export const samplingSchema = z
   .object({
@@ -13,11 +13,15 @@ export const samplingSchema = z
   })
   .readonly();
 
+const codes = z.custom<Int32Array>((value) => value instanceof Int32Array, 'must be an Int32Array').refine((value) => value.every((code) => code >= UNKNOWN), `must hold codes or ${UNKNOWN}`);
+const clipSource = z.object({ latents: z.int().min(1).max(MAX_LATENTS), codes }).readonly();
+
 export const requestSchema = z
   .object({
     id: z.string().min(1).max(200),
-    task: z.enum(TASKS),
+    task: z.enum(MODEL_TASKS),
     prompt: z.string(),
+    source: clipSource.optional(),
     seed: z.int().min(0).max(MAX_SEED),
     candidates: z.int().min(1).max(MAX_CANDIDATES),
     sampling: samplingSchema,

@@ -1,5 +1,5 @@
 /** One clip being generated: its prefixes, its codes so far, and where it stands. */
-import type { SamplingParams } from './generation.ts';
+import { UNKNOWN, type SamplingParams } from './generation.ts';
 import type { TaskSpec } from './task-spec.ts';
 
 export type SequenceStatus =
@@ -21,6 +21,12 @@ export interface SequenceInput {
   readonly sampling: SamplingParams;
   /** Row ids, conditional first; the second, unconditional one exists under guidance only. */
   readonly prefixes: readonly (readonly number[])[];
+  /** Position of the clip at which this sequence begins: a position draws the same random number in whichever window it lies. Default 0. */
+  readonly firstPosition?: number;
+  /** A code `a * B + b` per position that is given, `UNKNOWN` where one is drawn. Default: all are drawn. */
+  readonly forced?: Int32Array;
+  /** What the model sees beside its own output: a code per position, `UNKNOWN` where none is known. Default: nothing is. */
+  readonly condition?: Int32Array;
 }
 
 export class Sequence {
@@ -54,6 +60,12 @@ export class Sequence {
   /** Valid cache entries of one of its rows before the next step. */
   cacheLength(row: number): number {
     return (this.input.prefixes[row]?.length ?? 0) + this.done;
+  }
+
+  /** The given code of the next position, if it is not to be drawn. */
+  get nextForced(): number | undefined {
+    const code = this.input.forced?.[this.done] ?? UNKNOWN;
+    return code === UNKNOWN ? undefined : code;
   }
 
   /** Appends the code of the next position. */

@@ -1,6 +1,6 @@
 /** What a task means in tokens: how far it generates and which output entries it may draw from. */
 import { CinegraphError } from '../../errors.ts';
-import type { GenerationTask } from './generation.ts';
+import type { ModelTask } from './generation.ts';
 import type { Manifest } from './manifest.ts';
 
 /** Entries `[start, start + size)` of the output vocabulary. */
@@ -10,10 +10,12 @@ export interface OutputRange {
 }
 
 export interface TaskSpec {
-  readonly task: GenerationTask;
+  readonly task: ModelTask;
   /** Row id that tells the model the task. */
   readonly taskRow: number;
-  /** `[T, H, W]` of what is generated; an image is one latent frame. */
+  /** The model sees what is known ahead of it (the condition grid), not only what came before. */
+  readonly conditioned: boolean;
+  /** `[T, H, W]` of one sequence; an image is one latent frame. */
   readonly grid: readonly [number, number, number];
   /** Positions to generate, `T * H * W`. */
   readonly positions: number;
@@ -21,14 +23,20 @@ export interface TaskSpec {
   readonly outputRange: OutputRange;
 }
 
-/** Throws TASK_NOT_SUPPORTED when the bundle was not trained for the task. */
-export function taskSpec(manifest: Manifest, task: GenerationTask): TaskSpec {
+/** `latents`: latent frames of the sequence, at most the grid's. Throws TASK_NOT_SUPPORTED when the bundle was not trained for the task. */
+export function taskSpec(manifest: Manifest, task: ModelTask, latents: number = clipLatents(manifest, task)): TaskSpec {
   const { rows, outputRanges } = manifest.languageModel;
   const taskRow = rows.tasks[task];
   if (!manifest.tasks.includes(task) || taskRow === undefined) {
     throw new CinegraphError('TASK_NOT_SUPPORTED', `The model ${manifest.name} cannot do ${task}; it can do ${manifest.tasks.join(', ')}.`);
   }
-  const [frames, height, width] = manifest.video.grid;
-  const grid = [task === 'TEXT_TO_IMAGE' ? 1 : frames, height, width] as const;
-  return { task, taskRow, grid, positions: grid[0] * height * width, outputRange: outputRanges.video };
+  const [, height, width] = manifest.video.grid;
+  const grid = [latents, height, width] as const;
+  const conditioned = task === 'INPAINT_VIDEO' || task === 'OUTPAINT_VIDEO';
+  return { task, taskRow, conditioned, grid, positions: grid[0] * height * width, outputRange: outputRanges.video };
+}
+
+/** Latent frames of a clip of the model's own length. */
+export function clipLatents(manifest: Manifest, task: ModelTask): number {
+  return task === 'TEXT_TO_IMAGE' ? 1 : manifest.video.grid[0];
 }

@@ -11,10 +11,11 @@ import type { Manifest } from '../core/manifest.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { CounterRandom } from '../sampling/philox.ts';
 import { MIN_SHARED_ROWS } from '../scheduler/scheduler.ts';
-import { VideoGrid } from '../tokenizers/video-grid.ts';
+import { VideoGrid, type StepInput } from '../tokenizers/video-grid.ts';
 
 interface Probe {
-  readonly rowIds: BigInt64Array;
+  /** One row. */
+  readonly input: StepInput;
   readonly length: number;
 }
 
@@ -53,10 +54,8 @@ async function rowsInPairs(model: LanguageModel, cache: KvCache<string>, probes:
 /** One step of the slots `[first, first + rows)`. It rewrites the same cache entries each time, with the same values. */
 async function runRows(model: LanguageModel, cache: KvCache<string>, probes: readonly Probe[], first: number, rows: number): Promise<RowResult[]> {
   const taken = probes.slice(first, first + rows);
-  const perRow = taken[0]?.rowIds.length ?? 0;
-  const rowIds = new BigInt64Array(rows * perRow);
-  taken.forEach((probe, row) => rowIds.set(probe.rowIds, row * perRow));
-  const { logits, hidden } = await model.decode(rowIds, Int32Array.from(taken, (probe) => probe.length), cache.view(first, rows));
+  const input = { rowIds: joined(taken.map((probe) => probe.input.rowIds)), codeIds: joined(taken.map((probe) => probe.input.codeIds)) };
+  const { logits, hidden } = await model.decode(input, Int32Array.from(taken, (probe) => probe.length), cache.view(first, rows));
   const second = await model.head(hidden, new BigInt64Array(rows));
   return taken.map((_, row) => [logits, hidden, second].map((all) => all.slice((row * all.length) / rows, ((row + 1) * all.length) / rows)));
 }
@@ -67,9 +66,14 @@ function makeProbe(manifest: Manifest, random: CounterRandom, row: number): Prob
   const positions = video.grid.reduce((product, extent) => product * extent, 1);
   const codes = Int32Array.from({ length: 2 * positions }, (_, i) => Math.floor(random.uniform(i, 1000 + row) * video.subCodebooks[i % 2 === 0 ? 0 : 1]));
   const grid = new VideoGrid(manifest);
-  const rowIds = new BigInt64Array(grid.rowsPerPosition);
-  grid.writeRows(codes, Math.floor(random.uniform(row, 2000) * positions), rowIds, 0);
-  return { rowIds, length: 1 + Math.floor(random.uniform(row, 2001) * (languageModel.maxLength - 2)) };
+  const condition = Int32Array.from({ length: positions }, (_, i) => Math.floor(random.uniform(i, 3000 + row) * grid.nullCode));
+  const input = grid.emptyInput(1);
+  grid.write({ codes, condition }, Math.floor(random.uniform(row, 2000) * positions), input, 0);
+  return { input, length: 1 + Math.floor(random.uniform(row, 2001) * (languageModel.maxLength - 2)) };
+}
+
+function joined(parts: readonly BigInt64Array[]): BigInt64Array {
+  return BigInt64Array.from(parts.flatMap((part) => [...part]));
 }
 
 function fillRandom(values: Float32Array, random: CounterRandom, stream: number): void {

@@ -2,7 +2,8 @@
 import { KvCache } from '../kv-cache/kv-cache.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { LanguageModel } from '../models/language-model.ts';
-import type { VideoDecoder } from '../models/video-decoder.ts';
+import { toRawFrames, type VideoDecoder } from '../models/video-decoder.ts';
+import type { VideoEncoder } from '../models/video-encoder.ts';
 import { VideoGrid } from '../tokenizers/video-grid.ts';
 
 export interface SelfCheck {
@@ -19,7 +20,7 @@ const MARK = 12_345.5;
 const ROWS = 2;
 
 /** Throws an Error that says which graph misbehaved and how. */
-export async function selfCheck(manifest: Manifest, model: LanguageModel, decoder: VideoDecoder): Promise<SelfCheck> {
+export async function selfCheck(manifest: Manifest, model: LanguageModel, decoder: VideoDecoder, encoder: VideoEncoder): Promise<SelfCheck> {
   const startedAt = performance.now();
   const { special, tasks } = manifest.languageModel.rows;
   const prefix = [special.bos, Object.values(tasks)[0] ?? special.bos, special.bot, special.eot, special.bov];
@@ -32,19 +33,21 @@ export async function selfCheck(manifest: Manifest, model: LanguageModel, decode
   for (let slot = 0; slot < ROWS; slot += 1) cache.write(slot, prefilled);
 
   const grid = new VideoGrid(manifest);
-  const rowIds = new BigInt64Array(ROWS * grid.rowsPerPosition);
-  for (let row = 0; row < ROWS; row += 1) grid.writeRows(new Int32Array(2), 0, rowIds, row * grid.rowsPerPosition);
+  const input = grid.emptyInput(ROWS);
+  for (let row = 0; row < ROWS; row += 1) grid.write({ codes: new Int32Array(2) }, 0, input, row);
   const lengths = new Int32Array(ROWS).fill(prefix.length);
-  const { hidden, logits } = await model.decode(rowIds, lengths, view);
+  const { hidden, logits } = await model.decode(input, lengths, view);
   requireFinite('lm-decode', logits);
   requireInPlace([...view.keys, ...view.values], prefix.length, { maxLength, headDim });
   const first = logits.slice();
   const stepAt = performance.now();
-  await model.decode(rowIds, lengths, view);
+  await model.decode(input, lengths, view);
   const stepMs = performance.now() - stepAt;
   requireFinite('lm-head', await model.head(hidden, new BigInt64Array(ROWS)));
-  const [, height, width] = manifest.video.grid;
-  requireFinite('video-decoder', (await decoder.decode(new Int32Array(2 * height * width), decoder.initialState())).pixels);
+  const { pixels } = await decoder.decode(new Int32Array(2 * grid.frameSize), decoder.initialState());
+  requireFinite('video-decoder', pixels);
+  const codes = await encoder.encode(toRawFrames(pixels, manifest.video.width, manifest.video.height, manifest.video.framesPerLatent - 1));
+  if (codes.length !== grid.frameSize || codes.some((code) => code < 0 || code >= grid.nullCode)) throw new Error('video-encoder returned codes that do not exist');
   return { logits: first, stepMs, totalMs: performance.now() - startedAt };
 }
 

@@ -6,9 +6,9 @@ import { legalLogits } from '../sampling/logits.ts';
 import { CounterRandom } from '../sampling/philox.ts';
 import { Sampler } from '../sampling/sampler.ts';
 import type { StepPlan } from '../scheduler/scheduler.ts';
-import type { VideoGrid } from '../tokenizers/video-grid.ts';
+import type { StepInput, VideoGrid } from '../tokenizers/video-grid.ts';
 
-/** The code drawn for a sequence's next position. */
+/** The code of a sequence's next position, drawn or given. */
 export interface Drawn {
   readonly sequence: Sequence;
   readonly a: number;
@@ -44,9 +44,12 @@ export class StepRunner {
   }
 
   async #decode(plan: DecodePlan): Promise<readonly Drawn[]> {
-    const { rowIds, lengths } = this.#layOut(plan);
-    const { logits, hidden } = await this.#model.decode(rowIds, lengths, this.#cache.view(plan.firstSlot, plan.rows));
+    const { input, lengths } = this.#layOut(plan);
+    const { logits, hidden } = await this.#model.decode(input, lengths, this.#cache.view(plan.firstSlot, plan.rows));
     const first = this.#draw(plan, logits, 0);
+    if (plan.sequences.every((sequence) => sequence.nextForced !== undefined)) {
+      return plan.sequences.map((sequence, i) => ({ sequence, a: first[i] as number, b: this.#given(sequence, 1) as number }));
+    }
     // Both rows of a guided pair go on with the same token.
     const a = new BigInt64Array(plan.rows);
     let row = 0;
@@ -55,38 +58,45 @@ export class StepRunner {
     return plan.sequences.map((sequence, i) => ({ sequence, a: first[i] as number, b: second[i] as number }));
   }
 
-  /** `rowIds` `[B, K]` and `lengths` `[B]`; the rows of one sequence ask for the same position. Padding repeats the last row. */
-  #layOut({ sequences, rows }: DecodePlan): { readonly rowIds: BigInt64Array; readonly lengths: Int32Array } {
-    const perRow = this.#grid.rowsPerPosition;
-    const rowIds = new BigInt64Array(rows * perRow);
+  /** What the step is told, and `lengths` `[B]`; the rows of one sequence ask for the same position. Padding repeats the last row. */
+  #layOut({ sequences, rows }: DecodePlan): { readonly input: StepInput; readonly lengths: Int32Array } {
+    const input = this.#grid.emptyInput(rows);
     const lengths = new Int32Array(rows);
     let row = 0;
     for (const sequence of sequences) {
       const first = row;
       for (; row < first + sequence.rows; row += 1) {
         lengths[row] = sequence.cacheLength(row - first);
-        if (row === first) this.#grid.writeRows(sequence.codes, sequence.done, rowIds, row * perRow);
-        else rowIds.copyWithin(row * perRow, first * perRow, (first + 1) * perRow);
+        if (row === first) this.#grid.write({ codes: sequence.codes, condition: sequence.input.condition }, sequence.done, input, row);
+        else this.#grid.repeat(input, first, row);
       }
     }
     for (; row < rows; row += 1) {
       lengths[row] = lengths[row - 1] as number;
-      rowIds.copyWithin(row * perRow, (row - 1) * perRow, row * perRow);
+      this.#grid.repeat(input, row - 1, row);
     }
-    return { rowIds, lengths };
+    return { input, lengths };
   }
 
-  /** One sub-token per sequence from `logits` `[B, n]`. The task mask applies to sub-token a; every b is legal. */
+  #given(sequence: Sequence, subToken: 0 | 1): number | undefined {
+    const code = sequence.nextForced;
+    return code === undefined ? undefined : this.#grid.split(code)[subToken];
+  }
+
+  /** One sub-token per sequence, given or from `logits` `[B, n]`. The task mask applies to sub-token a; every b is legal. */
   #draw({ sequences, rows }: DecodePlan, logits: Float32Array, subToken: 0 | 1): number[] {
     const width = logits.length / rows;
     let row = 0;
-    return sequences.map(({ input, done, rows: own }) => {
+    return sequences.map((sequence) => {
+      const { input, done, rows: own } = sequence;
       const [conditional, unconditional] = [row, row + 1].map((at) => {
         const all = logits.subarray(at * width, (at + 1) * width);
         return subToken === 0 ? legalLogits(all, input.spec.outputRange) : all;
       }) as [Float32Array, Float32Array];
       row += own;
-      const uniform = new CounterRandom(input.seed, input.candidate).uniform(done, subToken);
+      const given = this.#given(sequence, subToken);
+      if (given !== undefined) return given;
+      const uniform = new CounterRandom(input.seed, input.candidate).uniform((input.firstPosition ?? 0) + done, subToken);
       return this.#sampler.sample(conditional, own === 2 ? unconditional : undefined, input.sampling, uniform);
     });
   }

@@ -2,7 +2,7 @@
 import { openBundle, bundleFile, describeBundle, type Bundle } from '../core/bundle.ts';
 import { readFile } from 'node:fs/promises';
 import { CinegraphError } from '../../errors.ts';
-import type { GenerationRequest, InferenceInfo } from '../core/generation.ts';
+import type { GenerationRequest, InferenceInfo, RawFrame } from '../core/generation.ts';
 import { isBatchInvariant } from '../engine/batch-invariance.ts';
 import { Engine } from '../engine/engine.ts';
 import { openModels, type Models } from '../open-models.ts';
@@ -18,6 +18,8 @@ export interface InferenceHost {
   readonly info: InferenceInfo;
   /** Streams one request to the end, whatever the end is. Never throws. */
   generate(ticket: number, request: GenerationRequest): Promise<void>;
+  /** Answers with the frames' codes. Never throws. */
+  encode(ticket: number, frames: readonly RawFrame[]): Promise<void>;
   cancel(ticket: number): void;
 }
 
@@ -31,7 +33,7 @@ export async function openInferenceHost(options: StartOptions, send: (report: Re
   const batchInvariant = await isBatchInvariant(bundle.manifest, models.language, options.maxRows);
   await send({ type: 'log', level: 'info', message: 'batch invariance', details: { batchInvariant } });
   const engine = new Engine(models.language, bundle.manifest, { ...options, batchInvariant });
-  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, executionProvider: choice.provider });
+  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, executionProvider: choice.provider });
   const info: InferenceInfo = {
     // The default where it costs nothing (bench/determinism.md).
     bundle: describeBundle(bundle, batchInvariant),
@@ -44,24 +46,27 @@ export async function openInferenceHost(options: StartOptions, send: (report: Re
   return { info, ...answerRequests(generator, send) };
 }
 
-function answerRequests(generator: Generator, send: (report: Report) => Promise<void>): Pick<InferenceHost, 'generate' | 'cancel'> {
+function answerRequests(generator: Generator, send: (report: Report) => Promise<void>): Pick<InferenceHost, 'generate' | 'encode' | 'cancel'> {
   const running = new Map<number, AbortController>();
+  const answer = async (ticket: number, name: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
+    const controller = new AbortController();
+    running.set(ticket, controller);
+    try {
+      await work(controller.signal);
+      await send({ type: 'ended', ticket });
+    } catch (error) {
+      if (!(error instanceof CinegraphError)) await send(logOf(name, error));
+      await send({ type: 'ended', ticket, failure: toFailure(error) });
+    } finally {
+      running.delete(ticket);
+    }
+  };
   return {
-    async generate(ticket, request) {
-      const controller = new AbortController();
-      running.set(ticket, controller);
-      try {
-        for await (const event of generator.generate(request, controller.signal)) {
-          await send({ type: 'event', ticket, event });
-        }
-        await send({ type: 'ended', ticket });
-      } catch (error) {
-        if (!(error instanceof CinegraphError)) await send(logOf(request.id, error));
-        await send({ type: 'ended', ticket, failure: toFailure(error) });
-      } finally {
-        running.delete(ticket);
-      }
-    },
+    generate: async (ticket, request) =>
+      await answer(ticket, request.id, async (signal) => {
+        for await (const event of generator.generate(request, signal)) await send({ type: 'event', ticket, event });
+      }),
+    encode: async (ticket, frames) => await answer(ticket, 'encode', async () => await send({ type: 'encoded', ticket, codes: await generator.encode(frames) })),
     cancel(ticket) {
       running.get(ticket)?.abort();
     },

@@ -1,7 +1,7 @@
 /** Messages between the server and the inference process. Validated on receipt at both ends; pixel bytes by their length only. */
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../../errors.ts';
-import { TASKS } from '../core/generation.ts';
+import { MAX_LATENTS, TASKS } from '../core/generation.ts';
 import { requestSchema } from '../core/request.ts';
 
 export const PROVIDERS = ['cuda', 'webgpu', 'cpu'] as const;
@@ -20,17 +20,21 @@ export const startOptionsSchema = z
 /** Names one request on the wire: request ids may come again, and late messages of the old one must not reach the new one. */
 const ticket = z.int().nonnegative();
 
-/** Server to inference process. */
-export const commandSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('start'), options: startOptionsSchema }).readonly(),
-  z.object({ type: z.literal('generate'), ticket, request: requestSchema }).readonly(),
-  z.object({ type: z.literal('cancel'), ticket }).readonly(),
-]);
-
 const rawFrame = z
   .object({ width: z.int().positive(), height: z.int().positive(), rgb: z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'rgb must be bytes') })
   .refine(({ width, height, rgb }) => rgb.byteLength === width * height * 3, 'rgb must hold width * height * 3 bytes')
   .readonly();
+/** The longest clip at up to 8 frames per latent frame. */
+const frames = z.array(rawFrame).max(8 * MAX_LATENTS).readonly();
+const codes = z.custom<Int32Array>((value) => value instanceof Int32Array, 'codes must be an Int32Array');
+
+/** Server to inference process. */
+export const commandSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('start'), options: startOptionsSchema }).readonly(),
+  z.object({ type: z.literal('generate'), ticket, request: requestSchema }).readonly(),
+  z.object({ type: z.literal('encode'), ticket, frames }).readonly(),
+  z.object({ type: z.literal('cancel'), ticket }).readonly(),
+]);
 
 const warning = z.object({ code: z.enum(['WORDS_UNKNOWN', 'PROMPT_TRUNCATED']), message: z.string() }).readonly();
 const count = z.int().nonnegative();
@@ -49,6 +53,8 @@ const eventSchema = z.discriminatedUnion('type', [
   z
     .object({ type: z.literal('frames'), candidate: count, firstFrame: count, frames: z.array(rawFrame).readonly(), final: z.boolean() })
     .readonly(),
+  z.object({ type: z.literal('window'), index: count, count }).readonly(),
+  z.object({ type: z.literal('codes'), candidate: count, codes }).readonly(),
   z.object({ type: z.literal('finished') }).readonly(),
 ]);
 
@@ -69,6 +75,9 @@ const infoSchema = z
         fps: z.number(),
         frameCount: count,
         grid: z.tuple([count, count, count]).readonly(),
+        framesPerLatent: count,
+        windows: z.object({ latents: count, overlap: count }).readonly(),
+        codec: z.string(),
         maxPromptCharacters: count,
         sampling: z
           .object({ temperature: z.number(), topK: z.number(), topP: z.number(), guidance: z.number(), deterministic: z.boolean() })
@@ -91,6 +100,8 @@ export const reportSchema = z.discriminatedUnion('type', [
   /** Startup failed for good; the process ends. */
   z.object({ type: z.literal('failed'), failure: failureSchema }).readonly(),
   z.object({ type: z.literal('event'), ticket, event: eventSchema }).readonly(),
+  /** The answer to `encode`; `ended` follows. */
+  z.object({ type: z.literal('encoded'), ticket, codes }).readonly(),
   /** The request is over and its slots are free; with a failure when it did not finish. */
   z.object({ type: z.literal('ended'), ticket, failure: failureSchema.optional() }).readonly(),
   /** The event loop turns. */

@@ -1,6 +1,6 @@
 /** InferenceClient over one forked process that is started again when it crashes. */
 import { CinegraphError, type ErrorCode } from '../../errors.ts';
-import type { GenerationEvent, GenerationRequest, InferenceClient, InferenceInfo } from '../core/generation.ts';
+import type { GenerationEvent, GenerationRequest, InferenceClient, InferenceInfo, RawFrame } from '../core/generation.ts';
 import type { LogSink } from '../core/log.ts';
 import { parseRequest } from '../core/request.ts';
 import { ChildLink } from './child-link.ts';
@@ -41,6 +41,8 @@ export class SupervisedClient implements InferenceClient {
   /** Running requests by ticket. */
   readonly #requests = new Map<number, EventQueue>();
   readonly #ids = new Set<string>();
+  /** Running encodings by ticket. */
+  readonly #encodings = new Map<number, PromiseWithResolvers<Int32Array>>();
   #tickets = 0;
   #state: State;
   #ready = unheardRejection();
@@ -88,6 +90,23 @@ export class SupervisedClient implements InferenceClient {
     }
   }
 
+  async encode(frames: readonly RawFrame[], signal: AbortSignal): Promise<Int32Array> {
+    if (signal.aborted) throw new CinegraphError('CANCELED');
+    if (this.#state.type !== 'ready') throw new CinegraphError('INFERENCE_UNAVAILABLE');
+    const encoding = Promise.withResolvers<Int32Array>();
+    const ticket = this.#tickets++;
+    const abort = (): void => encoding.reject(new CinegraphError('CANCELED'));
+    signal.addEventListener('abort', abort);
+    this.#encodings.set(ticket, encoding);
+    this.#state.link.send({ type: 'encode', ticket, frames: [...frames] });
+    try {
+      return await encoding.promise;
+    } finally {
+      signal.removeEventListener('abort', abort);
+      this.#encodings.delete(ticket);
+    }
+  }
+
   async close(): Promise<void> {
     const state = this.#state;
     if (state.type === 'closed') return;
@@ -122,7 +141,10 @@ export class SupervisedClient implements InferenceClient {
         return this.#giveUp(fromFailure(report.failure), FINAL.includes(report.failure.code));
       case 'event':
         return this.#requests.get(report.ticket)?.push(report.event);
+      case 'encoded':
+        return this.#encodings.get(report.ticket)?.resolve(report.codes);
       case 'ended': {
+        if (report.failure !== undefined) this.#encodings.get(report.ticket)?.reject(fromFailure(report.failure));
         const queue = this.#requests.get(report.ticket);
         return report.failure === undefined ? queue?.end() : queue?.fail(fromFailure(report.failure));
       }
@@ -160,6 +182,7 @@ export class SupervisedClient implements InferenceClient {
 
   #failAll(message: string): void {
     for (const queue of this.#requests.values()) queue.fail(new CinegraphError('INFERENCE_CRASHED', message));
+    for (const encoding of this.#encodings.values()) encoding.reject(new CinegraphError('INFERENCE_CRASHED', message));
     this.#requests.clear();
   }
 }

@@ -4,6 +4,7 @@ import { bundleFile, type Bundle } from '../core/bundle.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { GraphSession, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
 import { floats, floatTensor, int32Tensor, int64Tensor } from '../runtime/tensors.ts';
+import type { StepInput } from '../tokenizers/video-grid.ts';
 
 /** Outputs of one decode step. */
 export interface DecodeOutput {
@@ -44,10 +45,10 @@ export class LanguageModel {
   }
 
   /**
-   * One step for the `B` rows of `cache`: `rowIds` `[B, K]`, `lengths` `[B]` valid entries before the step.
+   * One step for the `B` rows of `cache`: what each is told, and `lengths` `[B]` valid entries before the step.
    * Writes each row's new entry into the cache at its length, in place.
    */
-  async decode(rowIds: BigInt64Array, lengths: Int32Array, cache: CacheView): Promise<DecodeOutput> {
+  async decode({ rowIds, codeIds }: StepInput, lengths: Int32Array, cache: CacheView): Promise<DecodeOutput> {
     const { rows } = cache;
     // NaN until the graph writes them: the sampler refuses an output that was never filled.
     const output = { logits: new Float32Array(rows * this.config.outputSize).fill(NaN), hidden: new Float32Array(rows * this.config.width).fill(NaN) };
@@ -56,6 +57,7 @@ export class LanguageModel {
     await this.#decode.runInPlace(
       {
         row_ids: int64Tensor(rowIds, [rows, rowIds.length / rows]),
+        code_ids: int64Tensor(codeIds, [rows, codeIds.length / rows]),
         seqlens_k: int32Tensor(lengths, [rows]),
         total_sequence_length: int32Tensor(total, []),
         ...feeds,

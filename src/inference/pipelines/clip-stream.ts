@@ -1,6 +1,5 @@
-/** Turns one sequence's growing codes into frames: each complete latent frame once, and previews of the one being made. */
+/** Turns a clip's growing codes into frames: each complete latent frame once, and previews of the one being made. */
 import type { RawFrame } from '../core/generation.ts';
-import type { Sequence } from '../core/sequence.ts';
 import { toRawFrames, type DecoderState, type VideoDecoder } from '../models/video-decoder.ts';
 
 export interface ClipFrames {
@@ -10,8 +9,15 @@ export interface ClipFrames {
   readonly final: boolean;
 }
 
+/** `codes` `[total, 2]`, of which the first `done` positions are valid. */
+export interface GrowingCodes {
+  readonly codes: Int32Array;
+  readonly done: number;
+  readonly total: number;
+}
+
 export class ClipStream {
-  readonly sequence: Sequence;
+  readonly clip: GrowingCodes;
   readonly #decoder: VideoDecoder;
   readonly #frameSize: number;
   /** State after the committed latent frames. A preview starts from it and throws its own away. */
@@ -21,9 +27,9 @@ export class ClipStream {
   /** Latent frame that had its preview. */
   #previewed = -1;
 
-  constructor(sequence: Sequence, decoder: VideoDecoder) {
+  constructor(clip: GrowingCodes, decoder: VideoDecoder) {
     const [, height, width] = decoder.config.grid;
-    this.sequence = sequence;
+    this.clip = clip;
     this.#decoder = decoder;
     this.#frameSize = height * width;
     this.#state = decoder.initialState();
@@ -31,15 +37,15 @@ export class ClipStream {
 
   /** Every latent frame of the clip is decoded. */
   get complete(): boolean {
-    return this.#committed * this.#frameSize === this.sequence.total;
+    return this.#committed * this.#frameSize === this.clip.total;
   }
 
   /** Decodes the next latent frame if it is complete. */
   async next(): Promise<ClipFrames | undefined> {
     const end = (this.#committed + 1) * this.#frameSize;
-    if (this.sequence.done < end) return undefined;
+    if (this.clip.done < end) return undefined;
     const latent = this.#committed;
-    const codes = this.sequence.codes.slice(2 * (end - this.#frameSize), 2 * end);
+    const codes = this.clip.codes.slice(2 * (end - this.#frameSize), 2 * end);
     const { pixels, state } = await this.#decoder.decode(codes, this.#state);
     this.#state = state;
     this.#committed += 1;
@@ -49,7 +55,7 @@ export class ClipStream {
   /** A preview of the unfinished latent frame, once per latent frame, when at least half of it is there. */
   async preview(): Promise<ClipFrames | undefined> {
     const latent = this.#committed;
-    const known = this.sequence.done - latent * this.#frameSize;
+    const known = this.clip.done - latent * this.#frameSize;
     if (this.#previewed === latent || known >= this.#frameSize || 2 * known < this.#frameSize) return undefined;
     this.#previewed = latent;
     const { pixels } = await this.#decoder.decode(this.#guess(latent, known), this.#state);
@@ -63,8 +69,8 @@ export class ClipStream {
     const codes = new Int32Array(2 * this.#frameSize);
     for (let i = 0; i < this.#frameSize; i += 1) {
       const source = i < known ? begin + i : latent > 0 ? begin - this.#frameSize + i : repeatedRow(i, known, width);
-      codes[2 * i] = this.sequence.codes[2 * source] as number;
-      codes[2 * i + 1] = this.sequence.codes[2 * source + 1] as number;
+      codes[2 * i] = this.clip.codes[2 * source] as number;
+      codes[2 * i + 1] = this.clip.codes[2 * source + 1] as number;
     }
     return codes;
   }

@@ -1,14 +1,19 @@
-/** A request becomes events: prefix rows, sequences, tokens, frames. Text to image and text to video differ only in their task spec. */
+/** A request becomes events: prefix rows, windows, sequences, tokens, frames. The tasks differ in their task row and in what is known of the clip. */
+import { CinegraphError } from '../../errors.ts';
 import type { Bundle } from '../core/bundle.ts';
-import type { GenerationEvent, GenerationRequest } from '../core/generation.ts';
+import { UNKNOWN, type GenerationEvent, type GenerationRequest, type GenerationWarning, type ModelTask, type RawFrame } from '../core/generation.ts';
 import { Sequence } from '../core/sequence.ts';
-import { taskSpec, type TaskSpec } from '../core/task-spec.ts';
+import { clipLatents, taskSpec } from '../core/task-spec.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { VideoDecoder } from '../models/video-decoder.ts';
+import type { VideoEncoder } from '../models/video-encoder.ts';
 import type { TextTokenizer } from '../tokenizers/text-tokenizer.ts';
+import { VideoGrid } from '../tokenizers/video-grid.ts';
+import { Clip, knownLatents } from './clip.ts';
 import { ClipStream } from './clip-stream.ts';
-import { layOutPrompt, type LaidOutPrompt } from './prompt.ts';
+import { layOutPrompt } from './prompt.ts';
 import { TokenMeter } from './token-meter.ts';
+import { planWindows, type Window } from '../core/windows.ts';
 
 /** Sequences running at once beyond which previews stop: each costs a decode, which for four clips is a fifth of the work. */
 const MAX_RUNNING_FOR_PREVIEWS = 4;
@@ -17,58 +22,136 @@ export interface GeneratorParts {
   readonly bundle: Bundle;
   readonly engine: Engine;
   readonly decoder: VideoDecoder;
+  readonly encoder: VideoEncoder;
   readonly tokenizer: TextTokenizer;
   readonly executionProvider: string;
 }
 
+/** A candidate and the frames it becomes. */
+interface Take {
+  readonly clip: Clip;
+  readonly stream: ClipStream;
+}
+
 export class Generator {
   readonly #parts: GeneratorParts;
+  readonly #grid: VideoGrid;
   readonly #knownWords: ReadonlySet<string>;
 
   constructor(parts: GeneratorParts) {
     this.#parts = parts;
+    this.#grid = new VideoGrid(parts.bundle.manifest);
     this.#knownWords = new Set(parts.bundle.manifest.knownWords);
   }
 
   /**
    * Streams one request. Leaving the loop or aborting frees its slots within one step.
-   * Throws TASK_NOT_SUPPORTED, PROMPT_EMPTY, PROMPT_TOO_LONG, QUEUE_FULL, CANCELED.
+   * Throws TASK_NOT_SUPPORTED, PROMPT_EMPTY, PROMPT_TOO_LONG, INVALID_INPUT, QUEUE_FULL, CANCELED.
    */
   async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
-    const { bundle, engine, decoder, tokenizer } = this.#parts;
-    const spec = taskSpec(bundle.manifest, request.task);
-    const prompt = layOutPrompt(request.prompt, spec, bundle.manifest, this.#knownWords, tokenizer);
-    const clips = sequencesFor(request, spec, prompt).map((sequence) => new ClipStream(sequence, decoder));
-    const tokensTotal = spec.positions * clips.length;
-    let meter: TokenMeter | undefined;
-    for await (const _ of engine.generate(clips.map((clip) => clip.sequence), signal)) {
-      if (meter === undefined) {
-        meter = new TokenMeter(tokensTotal, tokensTotal / spec.grid[0], performance.now());
-        yield { type: 'started', tokensTotal, executionProvider: this.#parts.executionProvider, bundleDigest: bundle.digest, warnings: prompt.warnings };
+    const { bundle, decoder, executionProvider } = this.#parts;
+    const known = this.#knownCodes(request);
+    const warnings = this.#layOut(request, request.task).warnings;
+    const takes = Array.from({ length: request.candidates }, (_, candidate): Take => {
+      const clip = new Clip(candidate, known, this.#grid);
+      return { clip, stream: new ClipStream(clip, decoder) };
+    });
+    const windows = this.#windows(known);
+    const tokensTotal = windows.reduce((sum, { latents }) => sum + latents * this.#grid.frameSize, 0) * takes.length;
+    const started: GenerationEvent = { type: 'started', tokensTotal, executionProvider, bundleDigest: bundle.digest, warnings };
+    if (windows.length === 0) yield started;
+    let tokensDone = 0;
+    const meter = new TokenMeter(tokensTotal, this.#grid.frameSize * takes.length, performance.now());
+    for (const [index, window] of windows.entries()) {
+      const sequences = takes.map(({ clip }) => this.#sequence(request, clip, window));
+      let moved = false;
+      for await (const _ of this.#parts.engine.generate(sequences, signal)) {
+        if (!moved && index === 0) {
+          meter.start(performance.now());
+          yield started;
+        }
+        if (!moved && windows.length > 1) yield { type: 'window', index, count: windows.length };
+        moved = true;
+        takes.forEach(({ clip }, i) => clip.take(sequences[i] as Sequence, window));
+        const tokens = meter.read(tokensDone + sequences.reduce((done, sequence) => done + sequence.done, 0), performance.now());
+        if (tokens !== undefined) yield tokens;
+        for (const take of takes) yield* this.#framesOf(take, signal);
       }
-      const tokens = meter.read(clips.reduce((done, clip) => done + clip.sequence.done, 0), performance.now());
-      if (tokens !== undefined) yield tokens;
-      for (const clip of clips) yield* this.#framesOf(clip, signal);
+      tokensDone += window.latents * this.#grid.frameSize * takes.length;
     }
+    if (windows.length === 0) for (const take of takes) yield* this.#framesOf(take, signal);
+    for (const { clip } of takes) yield { type: 'codes', candidate: clip.candidate, codes: clip.joined() };
     yield { type: 'finished' };
   }
 
+  /** Codes `[T, H, W]` of frames. Throws INVALID_INPUT when their number or size does not fit the model. */
+  async encode(frames: readonly RawFrame[]): Promise<Int32Array> {
+    const { width, height, framesPerLatent } = this.#parts.bundle.manifest.video;
+    if (frames.length % framesPerLatent !== 1 % framesPerLatent || frames.some((frame) => frame.width !== width || frame.height !== height)) {
+      throw new CinegraphError('INVALID_INPUT', `The model encodes 1 + ${framesPerLatent} * n frames of ${width}x${height} px, not ${frames.length}.`, { field: ['frames'] });
+    }
+    return await this.#parts.encoder.encode(frames);
+  }
+
+  /** A code per position of the finished clip, `UNKNOWN` where one is to be made. */
+  #knownCodes({ task, source }: GenerationRequest): Int32Array {
+    const latents = source?.latents ?? clipLatents(this.#parts.bundle.manifest, task);
+    const known = new Int32Array(latents * this.#grid.frameSize).fill(UNKNOWN);
+    if (source === undefined) return known;
+    if (source.codes.length > known.length) throw new CinegraphError('INVALID_INPUT', `There are ${source.codes.length} codes for ${known.length} positions.`, { field: ['source', 'codes'] });
+    if (source.codes.some((code) => code >= this.#grid.nullCode)) throw new CinegraphError('INVALID_INPUT', `Codes are smaller than ${this.#grid.nullCode}.`, { field: ['source', 'codes'] });
+    known.set(source.codes);
+    return known;
+  }
+
+  #windows(known: Int32Array): Window[] {
+    const { video, languageModel } = this.#parts.bundle.manifest;
+    const { frameSize } = this.#grid;
+    return planWindows({ total: known.length / frameSize, known: knownLatents(known, frameSize), longest: video.grid[0], later: languageModel.windows });
+  }
+
+  #layOut(request: GenerationRequest, task: ModelTask, latents?: number): { readonly prefixes: readonly (readonly number[])[]; readonly warnings: readonly GenerationWarning[] } {
+    const { bundle, tokenizer } = this.#parts;
+    const { conditional, unconditional, warnings } = layOutPrompt(request.prompt, taskSpec(bundle.manifest, task, latents), bundle.manifest, this.#knownWords, tokenizer);
+    return { prefixes: request.sampling.guidance === 1 ? [conditional] : [conditional, unconditional], warnings };
+  }
+
+  /** Guidance 1 is the conditional row alone. */
+  #sequence(request: GenerationRequest, clip: Clip, window: Window): Sequence {
+    const { manifest } = this.#parts.bundle;
+    const task = taskOfWindow(request.task, window, manifest.tasks);
+    const spec = taskSpec(manifest, task, window.latents);
+    return new Sequence({
+      requestId: request.id,
+      candidate: clip.candidate,
+      seed: request.seed,
+      spec,
+      sampling: request.sampling,
+      prefixes: this.#layOut(request, task, window.latents).prefixes,
+      firstPosition: window.start * this.#grid.frameSize,
+      forced: clip.forced(window),
+      ...(spec.conditioned ? { condition: clip.condition(window) } : {}),
+    });
+  }
+
   /** What a clip's new codes allow: complete latent frames, and a preview unless too many would wait for the time it costs. */
-  async *#framesOf(clip: ClipStream, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
-    const candidate = clip.sequence.input.candidate;
-    for (let frames = await clip.next(); frames !== undefined; frames = clip.complete ? undefined : await clip.next()) {
+  async *#framesOf({ clip: { candidate }, stream }: Take, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
+    for (let frames = await stream.next(); frames !== undefined; frames = stream.complete ? undefined : await stream.next()) {
       yield { type: 'frames', candidate, ...frames };
       if (signal.aborted) return;
     }
     if (this.#parts.engine.waiting > 0 || this.#parts.engine.running > MAX_RUNNING_FOR_PREVIEWS) return;
-    const preview = await clip.preview();
+    const preview = await stream.preview();
     if (preview !== undefined) yield { type: 'frames', candidate, ...preview };
   }
 }
 
-/** One sequence per candidate; guidance 1 is the conditional row alone. */
-function sequencesFor(request: GenerationRequest, spec: TaskSpec, prompt: LaidOutPrompt): Sequence[] {
-  const { id: requestId, seed, sampling } = request;
-  const prefixes = sampling.guidance === 1 ? [prompt.conditional] : [prompt.conditional, prompt.unconditional];
-  return Array.from({ length: request.candidates }, (_, candidate) => new Sequence({ requestId, candidate, seed, spec, sampling, prefixes }));
+/**
+ * What begins with the end of something longer is an extension, whatever the whole is; what begins at the clip's start, where the first
+ * latent frame stands for a single picture, is a picture that comes alive.
+ */
+function taskOfWindow(task: ModelTask, { start }: Window, offered: readonly string[]): ModelTask {
+  const wanted = start > 0 ? 'EXTEND_VIDEO' : 'IMAGE_TO_VIDEO';
+  const continues = task === 'EXTEND_VIDEO' || task === 'EDIT_VIDEO' || ((task === 'TEXT_TO_VIDEO' || task === 'IMAGE_TO_VIDEO') && start > 0);
+  return continues && offered.includes(wanted) ? wanted : task;
 }

@@ -6,13 +6,18 @@ const EVENTS_PER_LATENT_FRAME = 4;
 export class TokenMeter {
   readonly #total: number;
   readonly #stride: number;
-  readonly #startedAt: number;
+  #startedAt: number;
   #reported = 0;
 
   /** `total` tokens over all candidates, `frameTokens` of them per latent frame. `now` in ms. */
   constructor(total: number, frameTokens: number, now: number) {
     this.#total = total;
     this.#stride = frameTokens / EVENTS_PER_LATENT_FRAME;
+    this.#startedAt = now;
+  }
+
+  /** Rates count from now on. */
+  start(now: number): void {
     this.#startedAt = now;
   }
 

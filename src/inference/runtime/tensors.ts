@@ -16,6 +16,12 @@ export function int32Tensor(data: Int32Array, dims: readonly number[]): IndexTen
   return new Tensor('int32', data, dims);
 }
 
+/** The int64 contents of an output, which must be small numbers. */
+export function integers(tensor: Tensor | undefined, name: string): Int32Array {
+  if (!(tensor?.data instanceof BigInt64Array)) throw new Error(`the graph did not return ${name} as int64`);
+  return Int32Array.from(tensor.data, Number);
+}
+
 /** The float32 contents of an output. */
 export function floats(tensor: Tensor | undefined, name: string): Float32Array {
   if (!(tensor?.data instanceof Float32Array)) throw new Error(`the graph did not return ${name} as float32`);

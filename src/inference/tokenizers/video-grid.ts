@@ -1,4 +1,5 @@
-/** Layout of video codes on the grid `[T, H, W]`, and the embedding rows that describe one position (docs/BUNDLE.md, "Language model"). */
+/** Layout of video codes on the grid `[T, H, W]`, and what describes one position to the language model (docs/BUNDLE.md, "Language model"). */
+import { UNKNOWN } from '../core/generation.ts';
 import type { Manifest } from '../core/manifest.ts';
 
 export interface Coordinates {
@@ -7,19 +8,38 @@ export interface Coordinates {
   readonly x: number;
 }
 
+/** What the rows of a decode step are told. */
+export interface StepInput {
+  /** `[B, 3 + C]` rows of the embedding table. */
+  readonly rowIds: BigInt64Array;
+  /** `[B, C]` codes of the contexts. */
+  readonly codeIds: BigInt64Array;
+}
+
+/** What a position can see. */
+export interface Surroundings {
+  /** `[positions, 2]`; only entries before the position are read, since every context of the output points backwards. */
+  readonly codes: Int32Array;
+  /** A code per position of the sequence, `UNKNOWN` where none is known; undefined: nothing is known. */
+  readonly condition?: Int32Array | undefined;
+}
+
 export class VideoGrid {
   readonly height: number;
   readonly width: number;
-  /** K: embedding rows summed for one position, 3 coordinates and 2 sub-tokens per context. */
-  readonly rowsPerPosition: number;
+  /** C: places around a position that the model looks at. */
+  readonly contexts: number;
+  /** The code that stands for none. */
+  readonly nullCode: number;
   readonly #rows: Manifest['languageModel']['rows'];
-  readonly #nulls: readonly [number, number];
+  readonly #second: number;
 
   constructor({ video, languageModel }: Pick<Manifest, 'video' | 'languageModel'>) {
     [, this.height, this.width] = video.grid;
     this.#rows = languageModel.rows;
-    this.#nulls = video.subCodebooks;
-    this.rowsPerPosition = 3 + 2 * languageModel.rows.contexts.length;
+    this.#second = video.subCodebooks[1];
+    this.nullCode = video.subCodebooks[0] * video.subCodebooks[1];
+    this.contexts = languageModel.rows.contexts.length;
   }
 
   /** Positions of one latent frame, `H * W`. */
@@ -32,26 +52,50 @@ export class VideoGrid {
     return { t: Math.floor(position / this.frameSize), y: Math.floor(inFrame / this.width), x: inFrame % this.width };
   }
 
-  /**
-   * Writes the K row ids of `position` into `out` from `at` on. `codes` is `[positions, 2]`; only entries before `position` are read,
-   * since every context points backwards.
-   */
-  writeRows(codes: Int32Array, position: number, out: BigInt64Array, at: number): void {
-    const { t, y, x } = this.coordinates(position);
-    const { positions, contexts } = this.#rows;
-    out[at] = BigInt(positions.t + t);
-    out[at + 1] = BigInt(positions.y + y);
-    out[at + 2] = BigInt(positions.x + x);
-    let next = at + 3;
-    for (const { offset, a, b } of contexts) {
-      const source = this.#positionAt(t + offset[0], y + offset[1], x + offset[2]);
-      out[next] = BigInt(a + (source === undefined ? this.#nulls[0] : (codes[2 * source] as number)));
-      out[next + 1] = BigInt(b + (source === undefined ? this.#nulls[1] : (codes[2 * source + 1] as number)));
-      next += 2;
-    }
+  /** Room for `rows` rows. */
+  emptyInput(rows: number): StepInput {
+    return { rowIds: new BigInt64Array(rows * (3 + this.contexts)), codeIds: new BigInt64Array(rows * this.contexts) };
   }
 
-  /** Raster index, undefined outside the grid. Contexts never point forwards, so `t` has no upper check. */
+  /** Writes what describes `position` into row `row` of `input`. */
+  write({ codes, condition }: Surroundings, position: number, input: StepInput, row: number): void {
+    const { t, y, x } = this.coordinates(position);
+    const { positions, contexts } = this.#rows;
+    const at = row * (3 + this.contexts);
+    input.rowIds[at] = BigInt(positions.t + t);
+    input.rowIds[at + 1] = BigInt(positions.y + y);
+    input.rowIds[at + 2] = BigInt(positions.x + x);
+    contexts.forEach(({ offset, source, a }, i) => {
+      const place = this.#positionAt(t + offset[0], y + offset[1], x + offset[2]);
+      const code = source === 'output' ? this.#outputCode(codes, place) : (place === undefined ? UNKNOWN : (condition?.[place] ?? UNKNOWN));
+      const known = code === UNKNOWN ? this.nullCode : code;
+      input.rowIds[at + 3 + i] = BigInt(a + Math.floor(known / this.#second));
+      input.codeIds[row * this.contexts + i] = BigInt(known);
+    });
+  }
+
+  /** Copies row `from` to row `to`. */
+  repeat(input: StepInput, from: number, to: number): void {
+    const [rows, codes] = [3 + this.contexts, this.contexts];
+    input.rowIds.copyWithin(to * rows, from * rows, (from + 1) * rows);
+    input.codeIds.copyWithin(to * codes, from * codes, (from + 1) * codes);
+  }
+
+  /** One number for a pair of sub-tokens. */
+  join(a: number, b: number): number {
+    return a * this.#second + b;
+  }
+
+  /** The pair of sub-tokens of a code. */
+  split(code: number): readonly [number, number] {
+    return [Math.floor(code / this.#second), code % this.#second];
+  }
+
+  #outputCode(codes: Int32Array, place: number | undefined): number {
+    return place === undefined ? UNKNOWN : this.join(codes[2 * place] as number, codes[2 * place + 1] as number);
+  }
+
+  /** Raster index, undefined outside the grid; later than the sequence is for the caller to see. */
   #positionAt(t: number, y: number, x: number): number | undefined {
     if (t < 0 || y < 0 || y >= this.height || x < 0 || x >= this.width) return undefined;
     return (t * this.height + y) * this.width + x;

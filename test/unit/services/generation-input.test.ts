@@ -4,7 +4,7 @@ import type { GenerateInput } from '../../../src/services/contract.ts';
 import { checkInput, inputDigest } from '../../../src/services/generation-input.ts';
 
 const bundle: BundleInfo = {
-  name: 'small', digest: 'd', description: '', tasks: ['TEXT_TO_VIDEO'], languages: ['en'], width: 64, height: 64, fps: 8, frameCount: 17, grid: [5, 8, 8],
+  name: 'small', digest: 'd', description: '', tasks: ['TEXT_TO_VIDEO'], languages: ['en'], width: 64, height: 64, fps: 8, frameCount: 17, grid: [5, 8, 8], framesPerLatent: 4, windows: { latents: 4, overlap: 2 }, codec: 'c',
   maxPromptCharacters: 40, sampling: { temperature: 1, topK: 0, topP: 0.95, guidance: 3, deterministic: false }, examples: [], trainingCommit: 'none',
 };
 const good: GenerateInput = { task: 'TEXT_TO_VIDEO', prompt: ' a red ball ' };
@@ -41,6 +41,15 @@ describe('checkInput', () => {
 
   it('takes a duration near the only one there is', () => {
     expect(checkInput({ ...good, durationMs: 2000 }, bundle).durationMs).toBe(2125);
+  });
+
+  it('takes the nearest length of a model that can go on', () => {
+    const long: BundleInfo = { ...bundle, tasks: ['TEXT_TO_VIDEO', 'EXTEND_VIDEO'] };
+    const length = (durationMs: number): number | null => checkInput({ ...good, durationMs }, long).durationMs;
+    expect([length(625), length(2000), length(30_000), length(60_000)]).toEqual([625, 2125, 30_125, 60_125]);
+    for (const durationMs of [0, 624, 60_126, Number.NaN]) {
+      expect(() => length(durationMs)).toThrow(expect.objectContaining({ code: 'DURATION_NOT_SUPPORTED', message: 'durationMs must be from 625 to 60125.' }));
+    }
   });
 
   it('counts characters as a reader does, not UTF-16 units', () => {

@@ -79,8 +79,8 @@ describe('a bundle', () => {
   });
 
   it('of another format is refused by number', async () => {
-    editManifest('formatVersion', 2);
-    await expectCorrupt('formatVersion is 2', 'format 1');
+    editManifest('formatVersion', 3);
+    await expectCorrupt('formatVersion is 3', 'format 2');
   });
 
   it.each([

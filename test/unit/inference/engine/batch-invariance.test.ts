@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isBatchInvariant } from '../../../../src/inference/engine/batch-invariance.ts';
 import type { CacheView } from '../../../../src/inference/core/cache-view.ts';
 import type { DecodeOutput, LanguageModel } from '../../../../src/inference/models/language-model.ts';
+import type { StepInput } from '../../../../src/inference/tokenizers/video-grid.ts';
 import { openTinyInference, type TinyInference } from '../../../support/inference.ts';
 
 let tiny: TinyInference;
@@ -12,12 +13,12 @@ afterAll(async () => await tiny.models.close());
 
 /** The real model with the last bit of one logit of one row flipped in batches of one size: a kernel that depends on its shape. */
 function withFlippedBit(model: LanguageModel, rows: number, row: number): LanguageModel {
-  const decode = async (rowIds: BigInt64Array, lengths: Int32Array, cache: CacheView): Promise<DecodeOutput> => {
-    const { logits, hidden } = await model.decode(rowIds, lengths, cache);
+  const decode = async (input: StepInput, lengths: Int32Array, cache: CacheView): Promise<DecodeOutput> => {
+    const { logits, hidden } = await model.decode(input, lengths, cache);
     if (cache.rows !== rows) return { logits, hidden };
     const flipped = logits.slice();
     const bits = new Int32Array(flipped.buffer);
-    const at = row * model.config.outputSize + 100;
+    const at = row * model.config.outputSize + 40;
     bits[at] = (bits[at] as number) ^ 1;
     return { logits: flipped, hidden };
   };

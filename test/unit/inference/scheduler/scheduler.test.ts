@@ -4,7 +4,7 @@ import { KvCache } from '../../../../src/inference/kv-cache/kv-cache.ts';
 import { Scheduler, type StepPlan } from '../../../../src/inference/scheduler/scheduler.ts';
 import { PLAIN } from '../../../support/inference.ts';
 
-const SPEC = { task: 'TEXT_TO_VIDEO', taskRow: 17, grid: [1, 2, 2], positions: 4, outputRange: { start: 0, size: 4 } } as const;
+const SPEC = { task: 'TEXT_TO_VIDEO', taskRow: 17, conditioned: false, grid: [1, 2, 2], positions: 4, outputRange: { start: 0, size: 4 } } as const;
 
 function sequence(requestId: string, { rows = 2, deterministic = false }: { rows?: 1 | 2; deterministic?: boolean } = {}): Sequence {
   const prefixes = rows === 2 ? [[1], [2]] : [[1]];

@@ -16,22 +16,38 @@ describe('video grid', () => {
     expect(grid.coordinates(positions - 1)).toEqual({ t: 4, y: 3, x: 3 });
   });
 
-  it('uses null rows for every context of the first position', () => {
-    const rows = new BigInt64Array(grid.rowsPerPosition);
-    grid.writeRows(new Int32Array(2 * positions).fill(7), 0, rows, 0);
-    const { contexts } = manifest.languageModel.rows;
-    expect([...rows].slice(3).map(Number)).toEqual(contexts.flatMap(({ a, b }) => [a + 512, b + 125]));
+  const { contexts } = manifest.languageModel.rows;
+  const [first, second] = manifest.video.subCodebooks;
+
+  it('uses null rows and the null code for every context of the first position when nothing is known', () => {
+    const input = grid.emptyInput(1);
+    grid.write({ codes: new Int32Array(2 * positions).fill(7) }, 0, input, 0);
+    expect([...input.rowIds].slice(3).map(Number)).toEqual(contexts.map(({ a }) => a + first));
+    expect([...input.codeIds].map(Number)).toEqual(contexts.map(() => first * second));
   });
 
-  it('never looks at the position itself or later', () => {
+  it('shows what is known at the position itself and ahead, and nothing beyond the clip', () => {
+    const condition = Int32Array.from({ length: positions }, (_, i) => i);
+    const here = contexts.findIndex(({ offset, source }) => source === 'condition' && offset.every((step) => step === 0));
+    const later = contexts.findIndex(({ offset: [dt], source }) => source === 'condition' && dt > 0);
+    const seen = (position: number): number[] => {
+      const input = grid.emptyInput(1);
+      grid.write({ codes: new Int32Array(2 * positions), condition }, position, input, 0);
+      return [...input.codeIds].map(Number);
+    };
+    expect([seen(21)[here], seen(21)[later]]).toEqual([21, 37]);
+    expect([seen(positions - 1)[here], seen(positions - 1)[later]]).toEqual([positions - 1, first * second]);
+  });
+
+  it('never looks at its own output at the position itself or later', () => {
     fc.assert(
-      fc.property(fc.nat(positions - 1), fc.nat(511), (position, later) => {
-        const codes = Int32Array.from({ length: 2 * positions }, (_, i) => (i * 7) % 125);
-        const before = new BigInt64Array(grid.rowsPerPosition);
-        grid.writeRows(codes, position, before, 0);
+      fc.property(fc.nat(positions - 1), fc.nat(first - 1), (position, later) => {
+        const codes = Int32Array.from({ length: 2 * positions }, (_, i) => (i * 7) % second);
+        const before = grid.emptyInput(1);
+        grid.write({ codes }, position, before, 0);
         codes.fill(later, 2 * position);
-        const after = new BigInt64Array(grid.rowsPerPosition);
-        grid.writeRows(codes, position, after, 0);
+        const after = grid.emptyInput(1);
+        grid.write({ codes }, position, after, 0);
         expect(after).toEqual(before);
       }),
     );

@@ -1,0 +1,30 @@
+/** A clip longer than the model's grid is made in windows, each of which begins with the end of what is there (VideoPoet, arXiv 2312.14125, section 5.3). */
+
+/** Latent frames `[start, start + latents)` of the clip, made in one sequence. */
+export interface Window {
+  readonly start: number;
+  readonly latents: number;
+}
+
+export interface WindowPlan {
+  /** Latent frames of the clip. */
+  readonly total: number;
+  /** Latent frames at its beginning that are known whole. */
+  readonly known: number;
+  /** Latent frames of a sequence from the beginning of the clip. */
+  readonly longest: number;
+  /** A later window: its latent frames, and how many of them it repeats from before it, as forced tokens. */
+  readonly later: { readonly latents: number; readonly overlap: number };
+}
+
+/** Windows that together make what is not known, in order. */
+export function planWindows({ total, known, longest, later }: WindowPlan): Window[] {
+  const windows: Window[] = [];
+  for (let next = known; next < total; ) {
+    const start = next < longest ? 0 : next - later.overlap;
+    const latents = Math.min(start === 0 ? longest : later.latents, total - start);
+    windows.push({ start, latents });
+    next = start + latents;
+  }
+  return windows;
+}
