@@ -38,8 +38,14 @@ const variable = <T>(schema: z.ZodType<T>, defaultText: string | null, allowed: 
 /** name: value, default, what is allowed, what it means. */
 export const VARIABLES = {
   PORT: variable(integer(0, 65535), '4000', '0 to 65535; 0 takes a free port', 'The port of the server.'),
-  HOST: variable(z.string().min(1), '127.0.0.1', 'an address of this machine', 'The address to listen on. Anything but a loopback address needs `CINEGRAPH_ALLOW_PUBLIC=1`.'),
-  CINEGRAPH_ALLOW_PUBLIC: variable(flag, '0', '0 or 1', 'Allow a `HOST` that others can reach. There is no login yet: whoever reaches the port can do everything.'),
+  HOST: variable(z.string().min(1), '127.0.0.1', 'an address of this machine', 'The address to listen on. Anything but a loopback address needs `AUTH=required`, or `CINEGRAPH_ALLOW_PUBLIC=1`.'),
+  CINEGRAPH_ALLOW_PUBLIC: variable(flag, '0', '0 or 1', 'Allow a `HOST` that others can reach without `AUTH=required`: whoever reaches the port can do everything. For a proxy with a login of its own.'),
+  AUTH: variable(z.enum(['none', 'required']), 'none', 'none or required', '`none`: who brings no credential is the one local user, an admin. `required`: every caller needs an API key (`npm run keys`) or a token.'),
+  JWT_JWKS_URL: variable(httpUrl, null, 'an http or https URL', 'Where the public keys of the identity provider are. With it, its tokens are accepted beside API keys.'),
+  JWT_ISSUER: variable(z.string().min(1), null, 'text', 'The `iss` that tokens must have. Needed with `JWT_JWKS_URL`.'),
+  JWT_AUDIENCE: variable(z.string().min(1), null, 'text', 'The `aud` that tokens must have. Needed with `JWT_JWKS_URL`.'),
+  JWT_CLOCK_TOLERANCE_SECONDS: variable(integer(0, 600), '30', '0 to 600', 'By how much the clocks of this machine and the identity provider may differ.'),
+  JWT_ROLE_CLAIM: variable(z.string().min(1), 'role', 'name of a claim', 'The claim of a token that is `admin`, or holds it in a list, for admins.'),
   PUBLIC_URL: variable(httpUrl, null, 'an http or https URL', 'Where clients reach the server, when it stands behind a proxy. Signed URLs begin with it.'),
   ALLOWED_ORIGINS: variable(origins, null, 'origins, separated by commas', 'Web origins that may call the server from a browser, besides its own and those on this machine.'),
   DATA_DIR: variable(path, resolve('.data'), 'a folder that can be written to', 'Where the embedded database keeps everything.'),
@@ -50,6 +56,7 @@ export const VARIABLES = {
   MAX_ROWS: variable(integer(1, 256), '8', '1 to 256', 'Sequences that the model works on at once. A job takes one or two for each candidate.'),
   JOB_CONCURRENCY: variable(integer(1, 64), '4', '1 to 64', 'Jobs that run at once.'),
   MAX_QUEUED_JOBS: variable(integer(1, 100_000), '200', '1 to 100000', 'Jobs that may wait; more are refused with `QUEUE_FULL`.'),
+  MAX_CONNECTIONS_PER_VIEWER: variable(integer(1, 100_000), '1000', '1 to 100000', 'Sockets and event streams that the credentials of one owner may hold together; more are refused with `TOO_MANY_CONNECTIONS`.'),
   URL_TTL_SECONDS: variable(integer(60, 604_800), '3600', '60 to 604800', 'How long the signed URL of an asset is valid at least.'),
   DRAIN_SECONDS: variable(integer(1, 300), '10', '1 to 300', 'How long a stop may take before what is left is ended by force.'),
   LOG_LEVEL: variable(z.enum(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'debug, info, warn, error or silent', 'The least important log line to write. Lines are JSON, on the standard error stream.'),
@@ -63,6 +70,25 @@ export interface Config {
   readonly host: string;
   readonly publicUrl: string | undefined;
   readonly allowedOrigins: readonly string[];
+  readonly auth: {
+    /** False: who brings no credential is the one local user, an admin. A credential that is brought counts all the same. */
+    readonly required: boolean;
+    /** Undefined: API keys only. */
+    readonly jwt:
+      | {
+          readonly jwksUrl: string;
+          readonly issuer: string;
+          readonly audience: string;
+          readonly clockToleranceSeconds: number;
+          /** Claim whose value, or one of whose values, is `admin` for admins. */
+          readonly roleClaim: string;
+        }
+      | undefined;
+  };
+  readonly limits: {
+    /** Sockets and streams that the credentials of one owner may hold together. */
+    readonly connectionsPerViewer: number;
+  };
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
   readonly modelDir: string;
@@ -82,10 +108,11 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Frozen. Throws CONFIG_INVALID naming the variable, what was wrong and what is allowed. */
 export function loadConfig(env: Env = process.env): Config {
   const host = required('HOST', env);
-  if (!isLoopback(host) && !required('CINEGRAPH_ALLOW_PUBLIC', env)) {
+  const auth = authConfig(env);
+  if (!isLoopback(host) && !auth.required && !required('CINEGRAPH_ALLOW_PUBLIC', env)) {
     throw new CinegraphError(
       'CONFIG_INVALID',
-      `HOST is ${JSON.stringify(host)}, which others may reach, and there is no login yet. Use 127.0.0.1, ::1 or localhost, put a proxy with a login in front, or set CINEGRAPH_ALLOW_PUBLIC=1 if you mean it.`,
+      `HOST is ${JSON.stringify(host)}, which others may reach, and nobody has to say who they are. Set AUTH=required, use 127.0.0.1, ::1 or localhost, or set CINEGRAPH_ALLOW_PUBLIC=1 if a proxy with a login stands in front.`,
     );
   }
   return Object.freeze({
@@ -93,6 +120,8 @@ export function loadConfig(env: Env = process.env): Config {
     host,
     publicUrl: optional('PUBLIC_URL', env),
     allowedOrigins: Object.freeze(optional('ALLOWED_ORIGINS', env) ?? []),
+    auth,
+    limits: Object.freeze({ connectionsPerViewer: required('MAX_CONNECTIONS_PER_VIEWER', env) }),
     dataDir: required('DATA_DIR', env),
     databaseUrl: optional('DATABASE_URL', env),
     modelDir: required('MODEL_DIR', env),
@@ -105,6 +134,14 @@ export function loadConfig(env: Env = process.env): Config {
     drainMs: required('DRAIN_SECONDS', env) * 1000,
     logLevel: required('LOG_LEVEL', env),
   });
+}
+
+function authConfig(env: Env): Config['auth'] {
+  const authRequired = required('AUTH', env) === 'required';
+  const jwksUrl = optional('JWT_JWKS_URL', env);
+  if (jwksUrl === undefined) return Object.freeze({ required: authRequired, jwt: undefined });
+  const jwt = { jwksUrl, issuer: required('JWT_ISSUER', env), audience: required('JWT_AUDIENCE', env), clockToleranceSeconds: required('JWT_CLOCK_TOLERANCE_SECONDS', env), roleClaim: required('JWT_ROLE_CLAIM', env) };
+  return Object.freeze({ required: authRequired, jwt: Object.freeze(jwt) });
 }
 
 function optional<N extends Name>(name: N, env: Env): ValueOf<N> | undefined {

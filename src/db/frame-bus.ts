@@ -9,7 +9,9 @@ export interface EventPointer {
 export type BusMessage =
   | ({ readonly type: 'event' } & EventPointer)
   /** The job's row says CANCELED already; whoever runs it should stop now. */
-  | { readonly type: 'cancel'; readonly job: string };
+  | { readonly type: 'cancel'; readonly job: string }
+  /** This API key opens nothing any more. */
+  | { readonly type: 'revoked'; readonly key: string };
 
 export interface BusListener {
   message(message: BusMessage): void;

@@ -16,6 +16,7 @@ const MOST_PENDING = 1000;
 const message = z.union([
   z.object({ from: z.string(), type: z.literal('event'), job: z.string(), seq: z.number().int(), owner: z.string().optional() }),
   z.object({ from: z.string(), type: z.literal('cancel'), job: z.string() }),
+  z.object({ from: z.string(), type: z.literal('revoked'), key: z.string() }),
 ]);
 
 /**
@@ -27,11 +28,12 @@ export class PostgresFrameBus implements FrameBus {
   readonly #log: Log;
   readonly #from = randomUUID();
   readonly #listeners = new Set<BusListener>();
-  /** Key: type and job. Messages that wait for the connection. */
+  /** Key: type and job, or key. Messages that wait for the connection. */
   readonly #pending = new Map<string, BusMessage>();
   #client: pg.Client | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #sending = false;
+  #sent: Promise<void> = Promise.resolve();
   #closed = false;
 
   private constructor(url: string, log: Log) {
@@ -49,10 +51,10 @@ export class PostgresFrameBus implements FrameBus {
   publish(news: BusMessage): void {
     for (const listener of this.#listeners) listener.message(news);
     if (this.#pending.size >= MOST_PENDING) return; // Others re-read by themselves, see JobEventFeed.
-    const key = `${news.type} ${news.job}`;
+    const key = `${news.type} ${news.type === 'revoked' ? news.key : news.job}`;
     // A newer pointer stands for the older ones of its job, also for their being activity.
     this.#pending.set(key, { ...this.#pending.get(key), ...news });
-    void this.#send();
+    if (!this.#sending) this.#sent = this.#send();
   }
 
   subscribe(listener: BusListener): () => void {
@@ -63,6 +65,8 @@ export class PostgresFrameBus implements FrameBus {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#heartbeat);
+    // What was published last still goes out: a command that revokes a key ends right after.
+    await this.#sent;
     const client = this.#client;
     this.#client = undefined;
     await client?.end().catch(() => {});
@@ -70,7 +74,6 @@ export class PostgresFrameBus implements FrameBus {
 
   /** One sender at a time; what is published meanwhile is coalesced per job and goes with the next round. */
   async #send(): Promise<void> {
-    if (this.#sending) return;
     this.#sending = true;
     try {
       while (this.#client !== undefined && this.#pending.size > 0) {
@@ -103,7 +106,7 @@ export class PostgresFrameBus implements FrameBus {
     this.#client = client;
     client.once('end', () => void this.#reconnect());
     this.#heartbeat = setInterval(() => void client.query('SELECT 1').catch(() => void client.end().catch(() => {})), HEARTBEAT_MS).unref();
-    void this.#send();
+    if (!this.#sending) this.#sent = this.#send();
   }
 
   async #reconnect(): Promise<void> {

@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
 import type { BundleInfo } from '../inference/core/generation.ts';
-import type { AssetRecord, JobRecord, QueueOutlook, Services, SystemStatus, Viewer } from '../services/contract.ts';
+import type { Caller } from '../services/access/caller.ts';
+import type { ApiKeyRecord, AssetRecord, JobRecord, QueueOutlook, Services, SystemStatus } from '../services/contract.ts';
 
 export interface ModelSource {
   readonly name: string;
@@ -12,6 +13,7 @@ export interface ModelSource {
 export interface Loaders {
   readonly job: DataLoader<string, JobRecord | null>;
   readonly asset: DataLoader<string, AssetRecord | null>;
+  readonly apiKey: DataLoader<string, ApiKeyRecord | null>;
   readonly assetsByJob: DataLoader<string, AssetRecord[]>;
   readonly queueOutlook: DataLoader<string, QueueOutlook | null>;
   system(): Promise<SystemStatus>;
@@ -20,7 +22,7 @@ export interface Loaders {
   model(name: string, digest: string): Promise<ModelSource>;
 }
 
-export function createLoaders(services: Services, viewer: Viewer): Loaders {
+export function createLoaders(services: Services, viewer: Caller): Loaders {
   let status: Promise<SystemStatus> | undefined;
   const system = () => (status ??= services.system.status());
   const loadedModels = async () => {
@@ -30,6 +32,7 @@ export function createLoaders(services: Services, viewer: Viewer): Loaders {
   return {
     job: new DataLoader((ids: readonly string[]) => services.jobs.byIds(viewer, ids)),
     asset: new DataLoader((ids: readonly string[]) => services.assets.byIds(viewer, ids)),
+    apiKey: new DataLoader((ids: readonly string[]) => services.keys.byIds(viewer, ids)),
     assetsByJob: new DataLoader((ids: readonly string[]) => services.assets.byJobIds(viewer, ids)),
     queueOutlook: new DataLoader((ids: readonly string[]) => services.jobs.queueOutlook(viewer, ids)),
     system,

@@ -1,9 +1,10 @@
 import { createLoaders, type Loaders } from '../loaders/loaders.ts';
-import type { Services, UrlSigner, Viewer } from '../services/contract.ts';
+import type { Caller } from '../services/access/caller.ts';
+import type { Services, UrlSigner } from '../services/contract.ts';
 
 /** What every resolver may use. One per operation. */
 export interface Context {
-  readonly viewer: Viewer;
+  readonly viewer: Caller;
   readonly services: Services;
   readonly urls: UrlSigner;
   readonly loaders: Loaders;
@@ -11,7 +12,7 @@ export interface Context {
   renewLoaders(): void;
 }
 
-export function createContext(services: Services, urls: UrlSigner, viewer: Viewer): Context {
+export function createContext(services: Services, urls: UrlSigner, viewer: Caller): Context {
   let loaders = createLoaders(services, viewer);
   return {
     viewer,

@@ -1,5 +1,7 @@
 import { GraphQLDateTime, GraphQLJSON, GraphQLURL } from 'graphql-scalars';
 import type { Resolvers } from '../generated/graphql.ts';
+import { ApiKeyConnection } from './api-key-connection.ts';
+import { ApiKey } from './api-key.ts';
 import { AssetConnection } from './asset-connection.ts';
 import { Asset } from './asset.ts';
 import { ImageAsset } from './image-asset.ts';
@@ -14,6 +16,7 @@ import { Query } from './query.ts';
 import { Subscription } from './subscription.ts';
 import { System } from './system.ts';
 import { VideoAsset } from './video-asset.ts';
+import { Viewer } from './viewer.ts';
 
 export const resolvers: Resolvers = {
   DateTime: GraphQLDateTime,
@@ -31,6 +34,9 @@ export const resolvers: Resolvers = {
   JobConnection,
   Model,
   System,
+  Viewer,
+  ApiKey,
+  ApiKeyConnection,
   JobEvent,
   JobQueued,
   JobStarted,

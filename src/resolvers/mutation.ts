@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import type { GenerateInput } from '../services/contract.ts';
 import { branchOf, textToImage, textToVideo, toGenerateInput } from './generate-input.ts';
 import { keyOf } from './global-id.ts';
-import { jobOrUserErrors } from './user-errors.ts';
+import { jobOrUserErrors, orUserErrors } from './user-errors.ts';
 
 export const Mutation: MutationResolvers = {
   textToImage: (_root, { input }, context) => jobOrUserErrors(() => generate(context, textToImage(input, ['input']))),
@@ -13,6 +13,13 @@ export const Mutation: MutationResolvers = {
     jobOrUserErrors(() => services.jobs.cancel(viewer, keyOf('Job', input.jobId, ['input', 'jobId']))),
   retryJob: (_root, { input }, { services, viewer }) =>
     jobOrUserErrors(() => services.jobs.retry(viewer, keyOf('Job', input.jobId, ['input', 'jobId']))),
+  createApiKey: (_root, { input }, { services, viewer }) =>
+    orUserErrors(async () => {
+      const { key, secret } = await services.keys.create(viewer, input);
+      return { apiKey: key, secret };
+    }),
+  revokeApiKey: (_root, { input }, { services, viewer }) =>
+    orUserErrors(async () => ({ apiKey: await services.keys.revoke(viewer, keyOf('ApiKey', input.apiKeyId, ['input', 'apiKeyId'])) })),
 };
 
 function generate({ services, viewer }: Context, input: GenerateInput) {

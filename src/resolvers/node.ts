@@ -7,6 +7,7 @@ import type { NodeSource } from './sources.ts';
 export const Node: Pick<NodeResolvers, '__resolveType'> = {
   __resolveType(node, context, info) {
     if ('bundle' in node) return 'Model';
+    if ('prefix' in node) return 'ApiKey';
     if ('sha256' in node) return Asset.__resolveType(node, context, info);
     return 'Job';
   },
@@ -20,6 +21,8 @@ export function loadNode(id: string, field: readonly string[], { loaders }: Cont
       return loaders.job.load(key);
     case 'Asset':
       return loaders.asset.load(key);
+    case 'ApiKey':
+      return loaders.apiKey.load(key);
     case 'Model':
       return loaders.loadedModels().then((models) => models.find((model) => model.name === key) ?? null);
   }

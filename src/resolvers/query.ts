@@ -24,6 +24,10 @@ export const Query: QueryResolvers = {
     return listing(await services.jobs.list(viewer, page, conditions), () => services.jobs.count(viewer, conditions));
   },
   estimate: (_root, { input }, { services, viewer }) => services.generation.estimate(viewer, toGenerateInput(input)),
+  viewer: (_root, _args, { viewer }) => viewer,
+  async apiKeys(_root, { filter, ...page }, { services, viewer }) {
+    return listing(await services.keys.list(viewer, page, filter ?? {}), () => services.keys.count(viewer, filter ?? {}));
+  },
   models: (_root, _args, { loaders }) => loaders.loadedModels(),
   system: (_root, _args, { loaders }) => loaders.system(),
 };

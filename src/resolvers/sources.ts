@@ -1,8 +1,8 @@
 /** What the resolvers of a type receive as their parent. Named here because codegen maps GraphQL types to them. */
 import type { ModelSource } from '../loaders/loaders.ts';
-import type { AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page } from '../services/contract.ts';
+import type { ApiKeyRecord, AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page } from '../services/contract.ts';
 
-export type NodeSource = JobRecord | AssetRecord | ModelSource;
+export type NodeSource = JobRecord | AssetRecord | ModelSource | ApiKeyRecord;
 
 /** A page, and how to count the whole list; null where it is not counted. */
 export interface Listing<T> extends Page<T> {
@@ -10,6 +10,7 @@ export interface Listing<T> extends Page<T> {
 }
 export type AssetPage = Listing<AssetRecord>;
 export type JobPage = Listing<JobRecord>;
+export type ApiKeyPage = Listing<ApiKeyRecord>;
 
 type EventOf<T extends JobEventPayload['type']> = Extract<JobEventRecord, { readonly type: T }>;
 export type JobQueuedRecord = EventOf<'JobQueued'>;

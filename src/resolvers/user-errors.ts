@@ -11,13 +11,20 @@ export interface Outcome {
  * Runs a mutation. A fault of the input becomes a user error; whatever else is thrown stays a GraphQL error.
  * `branch` is the field of a @oneOf input that was taken: services know fields as `input.prompt`, callers sent `input.branch.prompt`.
  */
-export async function jobOrUserErrors(run: () => Promise<JobRecord>, branch?: string): Promise<Outcome> {
+export async function orUserErrors<T extends object>(run: () => Promise<T>, branch?: string): Promise<Partial<T> & { readonly userErrors: UserError[] }> {
   try {
-    return { job: await run(), userErrors: [] };
+    return { ...(await run()), userErrors: [] };
   } catch (error) {
     if (!(error instanceof CinegraphError) || !isUserError(error)) throw error;
-    return { job: null, userErrors: [{ code: error.code, message: error.message, field: fieldPath(error.field, branch) }] };
+    const nothing: Partial<T> = {};
+    return { ...nothing, userErrors: [{ code: error.code, message: error.message, field: fieldPath(error.field, branch) }] };
   }
+}
+
+/** As {@link orUserErrors}, for the mutations that answer with a job. */
+export async function jobOrUserErrors(run: () => Promise<JobRecord>, branch?: string): Promise<Outcome> {
+  const { job = null, userErrors } = await orUserErrors(async () => ({ job: await run() }), branch);
+  return { job, userErrors };
 }
 
 function isUserError(error: CinegraphError): boolean {

@@ -14,7 +14,7 @@ export function guard(perimeter: Perimeter): RequestHandler {
     if (origin !== undefined) response.setHeader('Access-Control-Allow-Origin', origin);
     if (request.method !== 'OPTIONS') return next();
     response.setHeader('Access-Control-Allow-Methods', 'GET, POST');
-    response.setHeader('Access-Control-Allow-Headers', 'content-type, accept, apollo-require-preflight, x-apollo-operation-name, last-event-id');
+    response.setHeader('Access-Control-Allow-Headers', 'authorization, content-type, accept, apollo-require-preflight, x-apollo-operation-name, last-event-id');
     response.setHeader('Access-Control-Max-Age', '600');
     response.status(204).end();
   };

@@ -1,4 +1,4 @@
-import express, { type ErrorRequestHandler, type Express, type Request } from 'express';
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,7 +6,9 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { CinegraphError } from '../errors.ts';
 import { createContext, type Context } from '../resolvers/context.ts';
-import type { Viewer } from '../services/contract.ts';
+import type { Caller } from '../services/access/caller.ts';
+import { createAuthenticator, type Authenticator } from './auth/authenticator.ts';
+import { createSessions } from './auth/sessions.ts';
 import type { Backend, BackendStatus } from './backend.ts';
 import { createHttpEndpoint } from './graphql/http.ts';
 import { limitRules, MAX_BODY_BYTES } from './graphql/limits.ts';
@@ -22,10 +24,7 @@ import { createUrlSigner, type SigningOptions } from './media/url-signer.ts';
 import { pageRoutes } from './pages/pages.ts';
 import { createPerimeter, type Perimeter } from './perimeter.ts';
 
-export type ServerConfig = Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'urlTtlSeconds'>;
-
-/** On loopback there is one user and no login. */
-const LOCAL_VIEWER: Viewer = { ownerId: 'local' };
+export type ServerConfig = Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'urlTtlSeconds' | 'auth' | 'limits'>;
 
 export interface RunningServer {
   readonly url: string;
@@ -42,20 +41,28 @@ export async function startServer(config: ServerConfig, status: BackendStatus, l
     return status.backend;
   };
   const signing = (): SigningOptions => ({ key: backend().signingKey, ttlSeconds: config.urlTtlSeconds, now: Date.now });
-  const contextOf = (request: IncomingMessage): Context =>
-    createContext(backend().services, createUrlSigner(perimeter.baseUrl(request), signing()), LOCAL_VIEWER);
+  const keys = () => backend().services.keys;
+  const authenticator = createAuthenticator(config.auth, keys);
+  const sessions = createSessions(config.limits.connectionsPerViewer, keys);
+  const contextOf = (request: IncomingMessage, caller: Caller): Context => createContext(backend().services, createUrlSigner(perimeter.baseUrl(request), signing()), caller);
+  const callers: Callers = new WeakMap();
+  const contextOfRequest = (request: Request): Context => {
+    const caller = callers.get(request);
+    if (caller === undefined) throw new CinegraphError('UNAUTHENTICATED');
+    return contextOf(request, caller);
+  };
 
   const schema = loadSchema();
   const rules = limitRules();
   const pipeline = createPipeline(schema, rules, log);
-  const http = await createHttpEndpoint(schema, rules, contextOf, log);
-  const sse = createSseEndpoint(pipeline, contextOf);
-  const webSocket = createWebSocketEndpoint(pipeline, contextOf);
+  const http = await createHttpEndpoint(schema, rules, contextOfRequest, log);
+  const sse = createSseEndpoint(pipeline, sessions, contextOfRequest);
+  const webSocket = createWebSocketEndpoint({ pipeline, authenticator, sessions, contextOf, log });
 
   const app = express().disable('x-powered-by').disable('etag');
   app.use('/health', healthRoutes(status));
   app.use('/media', mediaRoutes(() => ({ services: backend().services, signing: signing() })));
-  useGraphql(app, perimeter, status, sse, http.handler);
+  useGraphql(app, { perimeter, status, authenticate: authenticate(authenticator, callers), sse, handler: http.handler });
   app.use(await pageRoutes());
   app.use((_request, response) => void response.status(404).json({ error: { code: 'NOT_FOUND', message: 'There is nothing at this path.' } }));
   app.use(answerError(log));
@@ -73,17 +80,44 @@ export async function startServer(config: ServerConfig, status: BackendStatus, l
   return {
     port,
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
-    close: (graceMs) => close(server, webSocket, sse, http, graceMs),
+    close(graceMs) {
+      sessions.close();
+      return close(server, webSocket, sse, http, graceMs);
+    },
   };
 }
 
-function useGraphql(app: Express, perimeter: Perimeter, status: BackendStatus, sse: SseEndpoint, handler: express.RequestHandler): void {
+/** Who sent a request. Filled before its body is read. */
+type Callers = WeakMap<IncomingMessage, Caller>;
+
+function authenticate(authenticator: Authenticator, callers: Callers): RequestHandler {
+  return async (request, response, next) => {
+    try {
+      callers.set(request, await authenticator.resolve(request.headers.authorization));
+    } catch (error) {
+      if (error instanceof CinegraphError && error.code === 'UNAUTHENTICATED') response.setHeader('WWW-Authenticate', 'Bearer realm="cinegraph"');
+      throw error;
+    }
+    next();
+  };
+}
+
+interface GraphqlParts {
+  readonly perimeter: Perimeter;
+  readonly status: BackendStatus;
+  readonly authenticate: RequestHandler;
+  readonly sse: SseEndpoint;
+  readonly handler: RequestHandler;
+}
+
+function useGraphql(app: Express, { perimeter, status, authenticate, sse, handler }: GraphqlParts): void {
   app.use('/graphql', guard(perimeter), (request, response, next) => {
     if (isPageVisit(request)) return response.redirect(302, '/graphiql');
     if (status.backend !== undefined) return next();
     response.setHeader('Retry-After', '1');
     sendGraphqlError(response, 503, 'DATABASE_UNAVAILABLE', 'Cinegraph is starting or stopping. Try again in a moment.');
   });
+  app.use('/graphql', authenticate);
   app.use('/graphql', express.json({ limit: MAX_BODY_BYTES }));
   app.get('/graphql/stream', sse.handler);
   app.post('/graphql/stream', sse.handler);

@@ -1,4 +1,6 @@
 /** What the resolvers, the loaders and the media routes may ask of the services. The access check is the first line of each use case. */
+import type { Caller, Role, Scope } from './access/caller.ts';
+import type { NewApiKey } from './access/new-key.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { GenerationTask, InferenceInfo, SamplingParams } from '../inference/core/generation.ts';
 
@@ -215,6 +217,50 @@ export interface SystemService {
   status(): Promise<SystemStatus>;
 }
 
+export interface ApiKeyRecord {
+  readonly id: string;
+  readonly ownerId: string;
+  readonly name: string;
+  readonly role: Role;
+  readonly scopes: readonly Scope[];
+  /** Start of the secret, to tell keys apart. */
+  readonly prefix: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  readonly revokedAt: Date | null;
+  readonly lastUsedAt: Date | null;
+}
+
+export interface ApiKeyFilter {
+  /** For admins: the keys of one owner. */
+  readonly ownerId?: string | null;
+  /** True: only keys that work now. False: only keys that do not. */
+  readonly usable?: boolean | null;
+}
+
+/** What long-lived connections hear of keys. */
+export interface KeyWatcher {
+  revoked(keyId: string): void;
+  /** News may have been lost: ask {@link ApiKeyService.usable} again. */
+  recheck(): void;
+}
+
+/** Users see and revoke their own keys, admins everybody's. */
+export interface ApiKeyService {
+  /** The secret is told here and never again. Throws INVALID_INPUT or FORBIDDEN. */
+  create(caller: Caller, input: NewApiKey): Promise<{ readonly key: ApiKeyRecord; readonly secret: string }>;
+  /** From now on the key opens nothing; its sockets are closed. Revoking twice changes nothing. Throws NOT_FOUND. */
+  revoke(caller: Caller, id: string): Promise<ApiKeyRecord>;
+  byIds(caller: Caller, ids: readonly string[]): Promise<(ApiKeyRecord | null)[]>;
+  list(caller: Caller, page: PageInput, filter: ApiKeyFilter): Promise<Page<ApiKeyRecord>>;
+  count(caller: Caller, filter: ApiKeyFilter): Promise<number>;
+  /** Who holds this secret; null when no usable key has it. */
+  authenticate(secret: string): Promise<Caller | null>;
+  /** Which of these keys still work. */
+  usable(ids: readonly string[]): Promise<ReadonlySet<string>>;
+  watch(watcher: KeyWatcher): () => void;
+}
+
 /** Signed, expiring URLs for bytes. Absolute when a public base URL is configured, else from the request. */
 export interface UrlSigner {
   asset(asset: Pick<AssetRecord, 'id' | 'sha256' | 'contentType'>): string;
@@ -227,4 +273,5 @@ export interface Services {
   readonly jobs: JobService;
   readonly assets: AssetService;
   readonly system: SystemService;
+  readonly keys: ApiKeyService;
 }

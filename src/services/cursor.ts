@@ -45,6 +45,19 @@ export function parsePage({ first = null, after = null, last = null, before = nu
   return { count, forward, from: cursor === null ? undefined : decodeCursor(cursor, forward ? 'after' : 'before') };
 }
 
+interface Side<T> {
+  readonly lt?: T;
+  readonly gt?: T;
+}
+
+/** A Prisma condition: older than the cursor when paging forward (the newest comes first), newer otherwise. */
+export function behind({ from, forward }: PageRequest): { OR?: ({ createdAt: Side<Date> } | { createdAt: Date; id: Side<string> })[] } {
+  if (from === undefined) return {};
+  const { createdAt, id } = from;
+  const side = <T>(value: T): Side<T> => (forward ? { lt: value } : { gt: value });
+  return { OR: [{ createdAt: side(createdAt) }, { createdAt, id: side(id) }] };
+}
+
 /** A page from up to count + 1 nodes in the order they were read; the extra one only tells that there is more. */
 export function toPage<T extends Position>(nodes: readonly T[], { count, forward, from }: PageRequest): Page<T> {
   const more = nodes.length > count;

@@ -7,7 +7,7 @@ import type { JobQueue } from '../jobs/job-queue.ts';
 import { toJobRecord } from '../jobs/job-rows.ts';
 import { end } from '../jobs/job-store.ts';
 import { type ActivityPosition, type GenerateInput, type JobEventRecord, type JobFilter, type JobRecord, type JobService, type JobStatus, type Page, type PageInput, type QueueOutlook, TERMINAL, type Viewer } from './contract.ts';
-import { type PageRequest, parsePage, toPage } from './cursor.ts';
+import { behind, parsePage, toPage } from './cursor.ts';
 import { checkInput, inputDigest } from './generation-input.ts';
 import type { Generation } from './generation-service.ts';
 import { followActivity } from './activity-feed.ts';
@@ -173,12 +173,4 @@ function notCancelable(): CinegraphError {
 function whereJob({ ownerId }: Viewer, { status, task, createdAfter, createdBefore }: JobFilter): Prisma.JobWhereInput {
   const createdAt = { ...(createdAfter ? { gt: createdAfter } : {}), ...(createdBefore ? { lt: createdBefore } : {}) };
   return { ownerId, createdAt, ...(status ? { status: { in: [...status] } } : {}), ...(task ? { task: { in: [...task] } } : {}) };
-}
-
-/** Older than the cursor when paging forward (the newest comes first), newer otherwise. */
-function behind({ from, forward }: PageRequest): Prisma.JobWhereInput {
-  if (from === undefined) return {};
-  const { createdAt, id } = from;
-  const side = <T>(value: T) => (forward ? { lt: value } : { gt: value });
-  return { OR: [{ createdAt: side(createdAt) }, { createdAt, id: side(id) }] };
 }

@@ -3,6 +3,7 @@ import { withDeadline } from '../deadline.ts';
 import { CinegraphError } from '../errors.ts';
 import type { BundleInfo, InferenceClient } from '../inference/core/generation.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
+import { ApiKeys } from './access/api-key-service.ts';
 import { Assets } from './asset-service.ts';
 import type { Services } from './contract.ts';
 import { Generation } from './generation-service.ts';
@@ -33,6 +34,7 @@ export function createServices({ database, queue, inference, version, maxQueuedJ
     generation,
     jobs: new Jobs({ database, queue, generation, bundle, cancelGraceMs }),
     assets: new Assets(database),
+    keys: new ApiKeys(database),
     system: new System({ database, inference, version }),
   };
 }

@@ -12,6 +12,16 @@ export interface FakeServer extends RunningServer {
 
 export const FAKE_KEY = Buffer.alloc(32, 7);
 
+export const TEST_SERVER_CONFIG: ServerConfig = {
+  host: '127.0.0.1',
+  port: 0,
+  publicUrl: undefined,
+  allowedOrigins: [],
+  urlTtlSeconds: 3600,
+  auth: { required: false, jwt: undefined },
+  limits: { connectionsPerViewer: 1000 },
+};
+
 /** The real server on a free port, on services in memory. The caller closes it. */
 export async function startFakeServer(config: Partial<ServerConfig> = {}): Promise<FakeServer> {
   const services = createFakeServices();
@@ -23,7 +33,7 @@ export async function startFakeServer(config: Partial<ServerConfig> = {}): Promi
     readiness: async () => ({ ready: status.reasons.length === 0, reasons: status.reasons }),
   };
   const server = await startServer(
-    { host: '127.0.0.1', port: 0, publicUrl: undefined, allowedOrigins: [], urlTtlSeconds: 3600, ...config },
+    { ...TEST_SERVER_CONFIG, ...config },
     status,
     log,
   );
@@ -38,10 +48,10 @@ export interface GraphqlAnswer {
 }
 
 /** One operation over HTTP. */
-export async function graphql(url: string, query: string, variables: Record<string, unknown> = {}): Promise<GraphqlAnswer> {
+export async function graphql(url: string, query: string, variables: Record<string, unknown> = {}, secret?: string): Promise<GraphqlAnswer> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }) },
     body: JSON.stringify({ query, variables }),
   });
   const { data, errors } = (await response.json()) as GraphqlAnswer;

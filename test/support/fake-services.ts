@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { CinegraphError } from '../../src/errors.ts';
 import type { InferenceInfo } from '../../src/inference/core/generation.ts';
-import type { AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page, PageInput, Services } from '../../src/services/contract.ts';
+import type { ApiKeyRecord, AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page, PageInput, Services } from '../../src/services/contract.ts';
 
 export const FAKE_BYTES = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));
 export const FAKE_SHA256 = createHash('sha256').update(FAKE_BYTES).digest('hex');
@@ -44,6 +44,21 @@ export interface FakeServices extends Services {
   /** The next call of any use case throws this. */
   failWith(error: unknown): void;
   readonly calls: Readonly<Record<string, number>>;
+}
+
+/** No key is ever made: what keys do is tested on a real database. */
+function noKeys(): Services['keys'] {
+  const none = () => Promise.reject(new CinegraphError('NOT_FOUND'));
+  return {
+    create: none,
+    revoke: none,
+    byIds: async (_caller, ids) => ids.map(() => null),
+    list: async () => page<ApiKeyRecord>([], { first: 1 }),
+    count: async () => 0,
+    authenticate: async () => null,
+    usable: async () => new Set(),
+    watch: () => () => undefined,
+  };
 }
 
 export function createFakeServices(): FakeServices {
@@ -177,6 +192,7 @@ export function createFakeServices(): FakeServices {
         };
       },
     },
+    keys: noKeys(),
     system: {
       status: async () => ({ version: '0.0.0', inference: FAKE_INFERENCE, queueDepth: 0, runningJobs: 0, databaseReady: true }),
     },

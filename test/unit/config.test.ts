@@ -30,6 +30,12 @@ describe('loadConfig', () => {
     expect(() => loadConfig({ [name]: value })).toThrowError(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(name) }));
   });
 
+  it('takes tokens only with an issuer and an audience', () => {
+    const env = { JWT_JWKS_URL: 'https://idp.example/jwks', JWT_ISSUER: 'https://idp.example', JWT_AUDIENCE: 'cinegraph' };
+    expect(loadConfig(env).auth.jwt).toEqual({ jwksUrl: 'https://idp.example/jwks', issuer: 'https://idp.example', audience: 'cinegraph', clockToleranceSeconds: 30, roleClaim: 'role' });
+    for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE']) expect(() => loadConfig({ ...env, [name]: '' })).toThrowError(expect.objectContaining({ message: expect.stringContaining(name) }));
+  });
+
   it('does not print a database password', () => {
     expect(() => loadConfig({ DATABASE_URL: 'mysql://user:secret@h' })).toThrowError(expect.not.objectContaining({ message: expect.stringContaining('secret') }));
   });
@@ -37,5 +43,6 @@ describe('loadConfig', () => {
   it.each(['0.0.0.0', '192.168.1.5', 'box.lan', '::'])('refuses to listen on %s without a login', (host) => {
     expect(() => loadConfig({ HOST: host })).toThrowError(expect.objectContaining({ message: expect.stringContaining('CINEGRAPH_ALLOW_PUBLIC') }));
     expect(loadConfig({ HOST: host, CINEGRAPH_ALLOW_PUBLIC: '1' }).host).toBe(host);
+    expect(loadConfig({ HOST: host, AUTH: 'required' }).host).toBe(host);
   });
 });

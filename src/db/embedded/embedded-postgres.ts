@@ -78,6 +78,14 @@ export class EmbeddedPostgres {
     }
   }
 
+  /** URL of a database of the cluster that another Cinegraph runs in this data folder; undefined when none does. */
+  static async runningUrl(dataDir: string, database: string): Promise<string | undefined> {
+    const file = await readPostmasterPid(join(resolve(dataDir), 'postgres'));
+    if (file === undefined || file.status !== 'ready' || !(await isPostgresAlive(file.pid))) return undefined;
+    const held = await DataDirLock.isHeld(urlOf(file.socketDir, 'postgres')).catch(() => false);
+    return held ? urlOf(file.socketDir, database) : undefined;
+  }
+
   /** Connection URL of one database of the cluster. */
   url(database: string): string {
     return urlOf(this.#options.socketDir, database);

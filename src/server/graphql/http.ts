@@ -1,9 +1,8 @@
 import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { expressMiddleware } from '@as-integrations/express5';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import type { GraphQLSchema, ValidationRule } from 'graphql';
-import type { IncomingMessage } from 'node:http';
 import type { Context } from '../../resolvers/context.ts';
 import { MAX_TOKENS } from './limits.ts';
 import { maskError, type ErrorLog } from './mask.ts';
@@ -17,7 +16,7 @@ export interface HttpEndpoint {
 export async function createHttpEndpoint(
   schema: GraphQLSchema,
   rules: readonly ValidationRule[],
-  contextOf: (request: IncomingMessage) => Context,
+  contextOf: (request: Request) => Context,
   log: ErrorLog,
 ): Promise<HttpEndpoint> {
   const apollo = new ApolloServer<Context>({

@@ -1,10 +1,10 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { GraphQLError, OperationTypeNode, getOperationAST, type ExecutionArgs, type ExecutionResult } from 'graphql';
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import type { Context } from '../../resolvers/context.ts';
 import { sendGraphqlError } from '../guard.ts';
+import type { Sessions } from '../auth/sessions.ts';
 import type { Pipeline } from './pipeline.ts';
 
 const KEEP_ALIVE_MS = 12_000;
@@ -36,7 +36,7 @@ export interface SseEndpoint {
  * Not graphql-sse's own handler: between the source and the socket it keeps a queue without a bound. Here a reader that does not keep up
  * holds back the source, which then coalesces previews.
  */
-export function createSseEndpoint(pipeline: Pipeline, contextOf: (request: IncomingMessage) => Context): SseEndpoint {
+export function createSseEndpoint(pipeline: Pipeline, sessions: Sessions, contextOf: (request: Request) => Context): SseEndpoint {
   const open = new Set<Response>();
 
   async function handle(request: Request, response: Response): Promise<void> {
@@ -48,6 +48,9 @@ export function createSseEndpoint(pipeline: Pipeline, contextOf: (request: Incom
       response.setHeader('Allow', 'POST');
       return sendGraphqlError(response, 405, 'BAD_REQUEST', 'Mutations need POST.');
     }
+    // Ended without `complete`: the client comes back, and is asked for a credential then.
+    const leave = sessions.open(contextOf(request).viewer, () => response.end());
+    response.once('close', leave);
     const results = type === OperationTypeNode.SUBSCRIPTION ? await pipeline.subscribe(args) : await pipeline.execute(args);
     open.add(response);
     try {
@@ -69,7 +72,7 @@ function prepare(
   pipeline: Pipeline,
   request: Request,
   response: Response,
-  contextOf: (request: IncomingMessage) => Context,
+  contextOf: (request: Request) => Context,
 ): ExecutionArgs | null {
   const parsed = request.method === 'GET' ? operationInUrl.safeParse(request.query) : operation.safeParse(request.body);
   if (!parsed.success) {
@@ -83,6 +86,11 @@ function prepare(
 }
 
 async function stream(results: AsyncGenerator<ExecutionResult> | ExecutionResult, response: Response): Promise<void> {
+  if (response.writableEnded || response.closed) {
+    // The client left, or its credential ended, while the source was being opened.
+    if (Symbol.asyncIterator in results) await results.return(undefined);
+    return;
+  }
   response.writeHead(200, {
     'Content-Type': 'text/event-stream; charset=utf-8',
     'Cache-Control': 'no-cache, no-transform',

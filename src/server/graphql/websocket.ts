@@ -2,15 +2,22 @@ import { GraphQLError } from 'graphql';
 import { useServer, type Extra } from 'graphql-ws/use/ws';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
+import { CinegraphError } from '../../errors.ts';
 import type { Context } from '../../resolvers/context.ts';
+import type { Caller } from '../../services/access/caller.ts';
+import { authorizationOf, type Authenticator } from '../auth/authenticator.ts';
+import type { Sessions } from '../auth/sessions.ts';
 import { MAX_BODY_BYTES } from './limits.ts';
+import { maskError, type ErrorLog } from './mask.ts';
 import type { Pipeline } from './pipeline.ts';
 
 const MAX_SOCKETS = 1000;
 const MAX_SUBSCRIPTIONS_PER_SOCKET = 100;
 const KEEP_ALIVE_MS = 12_000;
 const INIT_TIMEOUT_MS = 5000;
+/** Clients of graphql-ws connect again after both of these, and ask for their `connectionParams` anew; 4401 would stop them for good. */
+const CLOSE = { FORBIDDEN: 4403, TRY_AGAIN_LATER: 1013 } as const;
 
 export interface WebSocketEndpoint {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -18,19 +25,45 @@ export interface WebSocketEndpoint {
   close(graceMs: number): Promise<void>;
 }
 
+export interface WebSocketParts {
+  readonly pipeline: Pipeline;
+  readonly authenticator: Authenticator;
+  readonly sessions: Sessions;
+  readonly contextOf: (request: IncomingMessage, caller: Caller) => Context;
+  readonly log: ErrorLog;
+}
+
+type SocketExtra = Partial<Extra> & { caller?: Caller; leave?: () => void };
+
 /** graphql-transport-ws. Origin and host were checked by the caller. */
-export function createWebSocketEndpoint(pipeline: Pipeline, contextOf: (request: IncomingMessage) => Context): WebSocketEndpoint {
+export function createWebSocketEndpoint({ pipeline, authenticator, sessions, contextOf, log }: WebSocketParts): WebSocketEndpoint {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY_BYTES, perMessageDeflate: false });
-  const server = useServer<Record<string, never>, Partial<Extra>>(
+  const server = useServer<Record<string, unknown>, SocketExtra>(
     {
       connectionInitWaitTimeout: INIT_TIMEOUT_MS,
       execute: pipeline.execute,
       subscribe: pipeline.subscribe,
+      async onConnect({ extra, connectionParams }) {
+        const { socket } = extra;
+        try {
+          const caller = await authenticator.resolve(authorizationOf(connectionParams, extra.request));
+          // Gone while we looked: nobody would tell the session that it has ended.
+          if (socket.readyState !== WebSocket.OPEN) return false;
+          extra.caller = caller;
+          extra.leave = sessions.open(caller, () => socket.close(CLOSE.FORBIDDEN, 'The credential has ended'));
+          return true;
+        } catch (error) {
+          refuseSocket(socket, error, log);
+          return false;
+        }
+      },
+      onClose: ({ extra }) => extra.leave?.(),
       onSubscribe({ extra, subscriptions }, _id, payload) {
         if (Object.keys(subscriptions).length > MAX_SUBSCRIPTIONS_PER_SOCKET) {
           return [new GraphQLError(`A socket may hold ${MAX_SUBSCRIPTIONS_PER_SOCKET} operations at once.`, { extensions: { code: 'BAD_REQUEST' } })];
         }
-        return pipeline.prepare(payload, contextOf(extra.request));
+        // graphql-ws lets no operation through before onConnect has said yes.
+        return pipeline.prepare(payload, contextOf(extra.request, extra.caller ?? refused()));
       },
       isProd: true,
     },
@@ -51,6 +84,16 @@ export function createWebSocketEndpoint(pipeline: Pipeline, contextOf: (request:
       clearTimeout(cut);
     },
   };
+}
+
+/** Close reasons have room for 123 bytes. */
+function refuseSocket(socket: WebSocket, error: unknown, log: ErrorLog): void {
+  const code = error instanceof CinegraphError && !error.retryable ? CLOSE.FORBIDDEN : CLOSE.TRY_AGAIN_LATER;
+  socket.close(code, maskError(error, log).message.slice(0, 120));
+}
+
+function refused(): never {
+  throw new CinegraphError('UNAUTHENTICATED');
 }
 
 const REASONS: Readonly<Record<number, string>> = { 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' };
