@@ -1,6 +1,7 @@
 /** Short names for what the client's own operations take and return. */
 import type {
   AssetFieldsFragment,
+  EstimateJobQuery,
   GenerateInput,
   JobEventsSubscription,
   JobFieldsFragment,
@@ -30,6 +31,7 @@ export type Job = JobFieldsFragment;
 export type JobError = NonNullable<Job['error']>;
 export type JobProgress = Job['progress'];
 export type JobWarning = Job['warnings'][number];
+export type Estimate = EstimateJobQuery['estimate'];
 export type Model = ModelFieldsFragment;
 export type System = GetSystemQuery['system'];
 export type PageInfo = PageFieldsFragment;
