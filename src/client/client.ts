@@ -13,11 +13,11 @@ import {
   TASK_NAMES,
 } from './generated/operations.ts';
 import { request, retryAfterMs, send, type HttpOptions, type Token, type TypedDocument } from './http.ts';
-import { watchJob, type WatchOptions } from './job-events.ts';
+import { watchActivity, watchJob, type ActivityOptions, type WatchOptions } from './job-events.ts';
 import { createJobHandle, type JobHandle, type JobMethods } from './job-handle.ts';
 import { createPages, type PageOptions, type Pages } from './pages.ts';
 import { openSocket } from './socket.ts';
-import type { Asset, AssetFilter, AssetOrder, Estimate, GenerateInput, Job, JobEvent, JobFilter, Model, System, TaskInput, TaskName } from './types.ts';
+import type { ActivityEvent, Asset, AssetFilter, AssetOrder, Estimate, GenerateInput, Job, JobEvent, JobFilter, Model, System, TaskInput, TaskName } from './types.ts';
 
 export interface ClientOptions {
   /** Where the server is, for example `http://127.0.0.1:4000`. */
@@ -63,6 +63,8 @@ export interface CinegraphClient extends TaskMethods, JobMethods {
   retry(jobId: string): Promise<JobHandle>;
   /** Every event in order, none twice, over lost connections; ends after JobFinished. */
   watchJob(jobId: string, options?: WatchOptions): AsyncGenerator<JobEvent, void, void>;
+  /** State events of all your jobs from now on, over lost connections, for a page that lists them. Ends with its signal. */
+  activity(options?: ActivityOptions): AsyncGenerator<ActivityEvent, void, void>;
   /** The jobs, the newest first. */
   jobs(options?: JobsOptions): Pages<Job>;
   /** Null when there is no such asset, or it is not yours. */
@@ -115,6 +117,7 @@ export function createCinegraphClient(options: ClientOptions): CinegraphClient {
       return createJobHandle(methods, url, present(payload.job, payload.userErrors));
     },
     watchJob: (jobId, watchOptions) => watchJob(url, socket, jobId, watchOptions),
+    activity: (activityOptions) => watchActivity(url, socket, activityOptions),
     jobs({ filter, ...page } = {}) {
       return createPages(async (args, signal) => withTotal((await ask(ListJobsDocument, { ...args, filter }, signal)).page), page);
     },

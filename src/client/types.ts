@@ -1,5 +1,6 @@
 /** Short names for what the client's own operations take and return. */
 import type {
+  ActivitySubscription,
   AssetFieldsFragment,
   EstimateJobQuery,
   GenerateInput,
@@ -38,6 +39,8 @@ export type PageInfo = PageFieldsFragment;
 
 /** Branch on `__typename`. */
 export type JobEvent = JobEventsSubscription['jobEvents'];
+/** An event of `client.activity()`: those that change a job's state. */
+export type ActivityEvent = ActivitySubscription['activity'];
 export type JobEventOf<Type extends JobEvent['__typename']> = Extract<JobEvent, { readonly __typename: Type }>;
 export type PreviewFrame = JobEventOf<'FramesDecoded'>['frames'][number];
 

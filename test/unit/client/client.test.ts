@@ -11,7 +11,6 @@ import {
   JobCanceledError,
   JobFailedError,
   RateLimitError,
-  RequestError,
   TransferError,
   UnreachableError,
   type CinegraphClient,

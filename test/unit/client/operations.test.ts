@@ -3,6 +3,7 @@ import {
   getNamedType,
   isAbstractType,
   isObjectType,
+  Kind,
   parse,
   TypeInfo,
   validate,
@@ -46,7 +47,7 @@ it('are valid, and every one of them is generated', () => {
   expect(documents.length).toBe(operations.definitions.length);
   for (const document of documents) {
     const definitions = parse(document.toString());
-    if (definitions.definitions.some((definition) => definition.kind === 'OperationDefinition')) expect(validate(schema, definitions)).toEqual([]);
+    if (definitions.definitions.some((definition) => definition.kind === Kind.OPERATION_DEFINITION)) expect(validate(schema, definitions)).toEqual([]);
   }
 });
 

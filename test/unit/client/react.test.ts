@@ -27,10 +27,10 @@ beforeEach(async () => {
   client = createCinegraphClient({ url: server.url });
   const { createRoot } = await import('react-dom/client');
   root = createRoot(window.document.body as unknown as HTMLElement);
-  await act(() => root.render(createElement(StrictMode, null, createElement(Clip))));
+  await act(async () => root.render(createElement(StrictMode, null, createElement(Clip))));
 });
 afterEach(async () => {
-  await act(() => root.unmount());
+  await act(async () => root.unmount());
   client.close();
   await server.close(1000);
   vi.unstubAllGlobals();
@@ -44,7 +44,7 @@ const uuid = () => Buffer.from(clip.job?.id ?? '', 'base64url').toString().slice
 
 it('shows a generation from its start to its asset', async () => {
   expect(clip.phase).toBe('idle');
-  await act(() => clip.start({ textToVideo: { prompt: 'a red ball' } }));
+  await act(async () => clip.start({ textToVideo: { prompt: 'a red ball' } }));
   await until(() => expect(clip.phase).toBe('queued'));
   const { services } = server;
   services.emit(uuid(), { type: 'JobStarted', tokensTotal: 90, executionProvider: 'cpu' });
@@ -65,28 +65,28 @@ it('shows a generation from its start to its asset', async () => {
 });
 
 it('cancels', async () => {
-  await act(() => clip.start({ textToImage: { prompt: 'a red ball' } }));
+  await act(async () => clip.start({ textToImage: { prompt: 'a red ball' } }));
   await until(() => expect(clip.phase).toBe('queued'));
-  await act(() => clip.cancel());
+  await act(async () => clip.cancel());
   await until(() => expect(clip.phase).toBe('canceled'));
 });
 
 it('says why it was refused, and starts again', async () => {
-  await act(() => clip.start({ textToVideo: { prompt: '' } }));
+  await act(async () => clip.start({ textToVideo: { prompt: '' } }));
   await until(() => expect(clip.phase).toBe('failed'));
   expect(clip.error).toMatchObject({ name: 'InputError', code: 'PROMPT_EMPTY', field: ['input', 'prompt'] });
-  await act(() => clip.start({ textToVideo: { prompt: 'a red ball' } }));
+  await act(async () => clip.start({ textToVideo: { prompt: 'a red ball' } }));
   await until(() => expect(clip.phase).toBe('queued'));
   expect(clip.error).toBeNull();
-  await act(() => clip.reset());
+  await act(async () => clip.reset());
   expect(clip.phase).toBe('idle');
 });
 
 it('takes up a job that was made before, and lets go of it when the component is gone', async () => {
   const job = await client.textToVideo({ prompt: 'a red ball' });
-  await act(() => clip.attach(job.id));
+  await act(async () => clip.attach(job.id));
   await until(() => expect([clip.phase, clip.job?.id, server.services.followers]).toEqual(['queued', job.id, 1]));
-  await act(() => root.render(null));
+  await act(async () => root.render(null));
   await vi.waitFor(() => expect(server.services.followers).toBe(0), WAIT);
   expect((await job.reload()).status).toBe('QUEUED');
 });
