@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { MediaLog, RgbFrame } from './clip.ts';
 import { EncoderPool } from './encoder-pool.ts';
+import type { UploadKind } from './media-kinds.ts';
+import { type DecodeInputOptions, type MediaBytes, Reader } from './reader.ts';
+import type { DecodedPcm, Fit, Inspected } from './reader-messages.ts';
 import { type Preview, encodePng, encodePreview, encodeThumbnail, thumbhash } from './still.ts';
 
 export interface OpenMediaOptions {
   /** Encoder processes kept warm; each takes a core while it encodes. */
   readonly encoders: number;
+  /** Reader processes for files of strangers: started when needed, ended when idle. Default 1. */
+  readonly readers?: number;
   readonly log: MediaLog;
 }
 
@@ -32,18 +37,52 @@ export interface Media {
   image(frame: RgbFrame): Promise<EncodedMedia>;
   /** Throws INTERNAL when the encoder process failed, crashed or hung; a second try may succeed. fps: an integer. */
   video(frames: readonly RgbFrame[], fps: number): Promise<EncodedMedia>;
+  /** What a file of a stranger really is, with its thumbnail. Throws the MEDIA_ codes. */
+  inspect(source: MediaBytes, kind: UploadKind): Promise<Inspected>;
+  /**
+   * Frames of an asset that a task starts from: an image gives one, a clip those at the wished rate, in a reader process.
+   * `source` is what `AssetService.open(sha256)` or `{ byteSize, read }` over the blob store gives. Throws the MEDIA_ codes.
+   */
+  decodeInput(source: MediaBytes, options: DecodeInputOptions): Promise<DecodedInput>;
+  /** The sound of an asset, or of a clip: mono, 16 kHz, up to maxMs. Throws the MEDIA_ codes; MEDIA_TYPE_NOT_SUPPORTED: it has no sound. */
+  decodeSound(source: MediaBytes, options: { readonly maxMs: number }): Promise<DecodedPcm>;
   close(): Promise<void>;
 }
 
+/** Sample rate of decoded sounds, Hz. */
+const SOUND_RATE_HZ = 16_000;
+
+export interface DecodedInput {
+  /** All of the wished size. */
+  readonly frames: readonly RgbFrame[];
+  /** What was done to a picture of another shape, for a warning on the job; null: it fitted. */
+  readonly fitted: Fit | null;
+  /** Size of the picture in the file, pixels. */
+  readonly sourceWidth: number;
+  readonly sourceHeight: number;
+  /** True: the file goes on behind the last of these frames. */
+  readonly truncated: boolean;
+}
+
 /** Starts the encoder processes; does not wait for them: the first clip does, if it comes that early. */
-export async function openMedia({ encoders, log }: OpenMediaOptions): Promise<Media> {
+export async function openMedia({ encoders, readers = 1, log }: OpenMediaOptions): Promise<Media> {
   const pool = new EncoderPool({ size: encoders, log });
+  const reader = new Reader({ size: readers, log });
   return {
     preview: encodePreview,
     image: encodeImage,
     video: (frames, fps) => encodeVideo(pool, frames, fps),
-    close: () => pool.close(),
+    inspect: (source, kind) => reader.inspect(source, kind),
+    decodeInput: (source, options) => decodeInput(reader, source, options),
+    decodeSound: (source, { maxMs }) => reader.pcm(source, { sampleRateHz: SOUND_RATE_HZ, maxSamples: Math.ceil((maxMs / 1000) * SOUND_RATE_HZ) }),
+    close: async () => void (await Promise.all([pool.close(), reader.close()])),
   };
+}
+
+async function decodeInput(reader: Reader, source: MediaBytes, options: DecodeInputOptions): Promise<DecodedInput> {
+  const { width, height, frameCount, rgb, ...rest } = await reader.frames(source, options);
+  const frameBytes = width * height * 3;
+  return { ...rest, frames: Array.from({ length: frameCount }, (_, index) => ({ width, height, rgb: rgb.subarray(index * frameBytes, (index + 1) * frameBytes) })) };
 }
 
 async function encodeImage(frame: RgbFrame): Promise<EncodedMedia> {
