@@ -89,7 +89,7 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     opened.splice(-1, 0, { name: 'queue', close: () => queue.close() });
     const media = await openMedia({ encoders: 1, log });
     opened.splice(-2, 0, { name: 'media', close: () => media.close() });
-    const services = createServices({ database, queue, inference: model, version: VERSION, maxQueuedJobs: config.maxQueuedJobs });
+    const services = createServices({ database, queue, inference: model, media, uploadLimits: config.uploads, version: VERSION, maxQueuedJobs: config.maxQueuedJobs });
     const signingKey = await database.signingKey();
     const runner = await startJobRunner({ database, queue, media, inference: model, concurrency: config.jobConcurrency, log });
     // First of all: running jobs are handed back while everything is still there.

@@ -58,6 +58,9 @@ export const VARIABLES = {
   MAX_QUEUED_JOBS: variable(integer(1, 100_000), '200', '1 to 100000', 'Jobs that may wait; more are refused with `QUEUE_FULL`.'),
   MAX_CONNECTIONS_PER_VIEWER: variable(integer(1, 100_000), '1000', '1 to 100000', 'Sockets and event streams that the credentials of one owner may hold together; more are refused with `TOO_MANY_CONNECTIONS`.'),
   URL_TTL_SECONDS: variable(integer(60, 604_800), '3600', '60 to 604800', 'How long the signed URL of an asset is valid at least.'),
+  MAX_UPLOAD_BYTES: variable(integer(1, 1_073_741_824), '104857600', '1 to 1073741824', 'Largest file that can be uploaded, in bytes.'),
+  MAX_OPEN_UPLOADS: variable(integer(1, 10_000), '20', '1 to 10000', 'Uploads that one user may have open at once: created, and neither finalized nor expired.'),
+  UPLOAD_TTL_SECONDS: variable(integer(60, 604_800), '86400', '60 to 604800', 'How long an upload may take from `createUpload` to `finalizeUpload`. What is left then is deleted.'),
   DRAIN_SECONDS: variable(integer(1, 300), '10', '1 to 300', 'How long a stop may take before what is left is ended by force.'),
   LOG_LEVEL: variable(z.enum(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'debug, info, warn, error or silent', 'The least important log line to write. Lines are JSON, on the standard error stream.'),
 } as const satisfies Record<string, Variable<unknown>>;
@@ -99,6 +102,11 @@ export interface Config {
   readonly jobConcurrency: number;
   readonly maxQueuedJobs: number;
   readonly urlTtlSeconds: number;
+  readonly uploads: {
+    readonly maxBytes: number;
+    readonly maxOpen: number;
+    readonly ttlSeconds: number;
+  };
   readonly drainMs: number;
   readonly logLevel: ValueOf<'LOG_LEVEL'>;
 }
@@ -131,6 +139,7 @@ export function loadConfig(env: Env = process.env): Config {
     jobConcurrency: required('JOB_CONCURRENCY', env),
     maxQueuedJobs: required('MAX_QUEUED_JOBS', env),
     urlTtlSeconds: required('URL_TTL_SECONDS', env),
+    uploads: Object.freeze({ maxBytes: required('MAX_UPLOAD_BYTES', env), maxOpen: required('MAX_OPEN_UPLOADS', env), ttlSeconds: required('UPLOAD_TTL_SECONDS', env) }),
     drainMs: required('DRAIN_SECONDS', env) * 1000,
     logLevel: required('LOG_LEVEL', env),
   });

@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import type { BundleInfo } from '../inference/core/generation.ts';
 import type { Caller } from '../services/access/caller.ts';
-import type { ApiKeyRecord, AssetRecord, JobRecord, QueueOutlook, Services, SystemStatus } from '../services/contract.ts';
+import type { ApiKeyRecord, AssetRecord, JobRecord, QueueOutlook, Services, SystemStatus, UploadRecord } from '../services/contract.ts';
 
 export interface ModelSource {
   readonly name: string;
@@ -16,6 +16,7 @@ export interface Loaders {
   readonly apiKey: DataLoader<string, ApiKeyRecord | null>;
   readonly assetsByJob: DataLoader<string, AssetRecord[]>;
   readonly queueOutlook: DataLoader<string, QueueOutlook | null>;
+  readonly upload: DataLoader<string, UploadRecord | null>;
   system(): Promise<SystemStatus>;
   loadedModels(): Promise<ModelSource[]>;
   /** The model that a job was made with: without its bundle when another one is loaded now. */
@@ -35,6 +36,7 @@ export function createLoaders(services: Services, viewer: Caller): Loaders {
     apiKey: new DataLoader((ids: readonly string[]) => services.keys.byIds(viewer, ids)),
     assetsByJob: new DataLoader((ids: readonly string[]) => services.assets.byJobIds(viewer, ids)),
     queueOutlook: new DataLoader((ids: readonly string[]) => services.jobs.queueOutlook(viewer, ids)),
+    upload: new DataLoader((ids: readonly string[]) => services.uploads.byIds(viewer, ids)),
     system,
     loadedModels,
     async model(name, digest) {

@@ -10,11 +10,12 @@ export const Asset: Pick<AssetResolvers, '__resolveType'> = {
       case 'VIDEO':
         return 'VideoAsset';
       case 'IMAGE':
-        return 'ImageAsset';
-      case 'TEXT':
-      case 'AUDIO':
       case 'MASK':
-        throw new Error(`assets of kind ${asset.kind} are not part of the schema yet`);
+        return 'ImageAsset';
+      case 'AUDIO':
+        return 'AudioAsset';
+      case 'TEXT':
+        return 'TextAsset';
     }
   },
 };
@@ -27,6 +28,12 @@ export const assetFields = {
   job: (asset: AssetRecord, _args: unknown, { loaders }: Context) => (asset.jobId === null ? null : loaders.job.load(asset.jobId)),
   parents: async (asset: AssetRecord, page: PageInput, { services, viewer }: Context) => listing(await services.assets.parents(viewer, asset.id, page), null),
   children: async (asset: AssetRecord, page: PageInput, { services, viewer }: Context) => listing(await services.assets.children(viewer, asset.id, page), null),
+};
+
+/** The fields of what can be seen. */
+export const pictureFields = {
+  width: (asset: AssetRecord) => present(asset, 'width', asset.width),
+  height: (asset: AssetRecord) => present(asset, 'height', asset.height),
   thumbnailUrl: (asset: AssetRecord, _args: unknown, { urls }: Context) => urls.thumbnail(asset),
   thumbhash: (asset: AssetRecord) => asset.thumbhash ?? '',
 };

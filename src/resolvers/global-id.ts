@@ -1,6 +1,6 @@
 import { CinegraphError } from '../errors.ts';
 
-const TYPES = ['Job', 'Asset', 'Model', 'ApiKey'] as const;
+const TYPES = ['Job', 'Asset', 'Model', 'ApiKey', 'Upload'] as const;
 export type NodeType = (typeof TYPES)[number];
 
 export interface NodeRef {

@@ -4,6 +4,7 @@ import { ApiKeyConnection } from './api-key-connection.ts';
 import { ApiKey } from './api-key.ts';
 import { AssetConnection } from './asset-connection.ts';
 import { Asset } from './asset.ts';
+import { AudioAsset } from './audio-asset.ts';
 import { ImageAsset } from './image-asset.ts';
 import { JobConnection } from './job-connection.ts';
 import { AssetReady, FramesDecoded, JobEvent, JobFinished, JobQueued, JobStarted, TokensGenerated } from './job-event.ts';
@@ -15,6 +16,8 @@ import { PreviewFrame } from './preview-frame.ts';
 import { Query } from './query.ts';
 import { Subscription } from './subscription.ts';
 import { System } from './system.ts';
+import { TextAsset } from './text-asset.ts';
+import { Upload } from './upload.ts';
 import { VideoAsset } from './video-asset.ts';
 import { Viewer } from './viewer.ts';
 
@@ -29,6 +32,9 @@ export const resolvers: Resolvers = {
   Asset,
   VideoAsset,
   ImageAsset,
+  AudioAsset,
+  TextAsset,
+  Upload,
   AssetConnection,
   Job,
   JobConnection,

@@ -2,7 +2,7 @@ import type { MutationResolvers } from '../generated/graphql.ts';
 import type { Context } from './context.ts';
 import type { GenerateInput } from '../services/contract.ts';
 import { branchOf, textToImage, textToVideo, toGenerateInput } from './generate-input.ts';
-import { keyOf } from './global-id.ts';
+import { keyOf, toGlobalId } from './global-id.ts';
 import { jobOrUserErrors, orUserErrors } from './user-errors.ts';
 
 export const Mutation: MutationResolvers = {
@@ -20,6 +20,13 @@ export const Mutation: MutationResolvers = {
     }),
   revokeApiKey: (_root, { input }, { services, viewer }) =>
     orUserErrors(async () => ({ apiKey: await services.keys.revoke(viewer, keyOf('ApiKey', input.apiKeyId, ['input', 'apiKeyId'])) })),
+  createUpload: (_root, { input }, { services, viewer, urls }) =>
+    orUserErrors(async () => {
+      const upload = await services.uploads.create(viewer, input);
+      return { upload, uploadId: toGlobalId('Upload', upload.id), uploadUrl: urls.upload(upload) };
+    }),
+  finalizeUpload: (_root, { input }, { services, viewer }) =>
+    orUserErrors(async () => ({ asset: await services.uploads.finalize(viewer, keyOf('Upload', input.uploadId, ['input', 'uploadId'])) })),
 };
 
 function generate({ services, viewer }: Context, input: GenerateInput) {

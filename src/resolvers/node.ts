@@ -8,6 +8,7 @@ export const Node: Pick<NodeResolvers, '__resolveType'> = {
   __resolveType(node, context, info) {
     if ('bundle' in node) return 'Model';
     if ('prefix' in node) return 'ApiKey';
+    if ('received' in node) return 'Upload';
     if ('sha256' in node) return Asset.__resolveType(node, context, info);
     return 'Job';
   },
@@ -23,6 +24,8 @@ export function loadNode(id: string, field: readonly string[], { loaders }: Cont
       return loaders.asset.load(key);
     case 'ApiKey':
       return loaders.apiKey.load(key);
+    case 'Upload':
+      return loaders.upload.load(key);
     case 'Model':
       return loaders.loadedModels().then((models) => models.find((model) => model.name === key) ?? null);
   }

@@ -1,8 +1,8 @@
 /** What the resolvers of a type receive as their parent. Named here because codegen maps GraphQL types to them. */
 import type { ModelSource } from '../loaders/loaders.ts';
-import type { ApiKeyRecord, AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page } from '../services/contract.ts';
+import type { ApiKeyRecord, AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page, UploadRecord } from '../services/contract.ts';
 
-export type NodeSource = JobRecord | AssetRecord | ModelSource | ApiKeyRecord;
+export type NodeSource = JobRecord | AssetRecord | ModelSource | ApiKeyRecord | UploadRecord;
 
 /** A page, and how to count the whole list; null where it is not counted. */
 export interface Listing<T> extends Page<T> {

@@ -28,7 +28,7 @@ export async function jobOrUserErrors(run: () => Promise<JobRecord>, branch?: st
 }
 
 function isUserError(error: CinegraphError): boolean {
-  return error.status < 500 || error.code === 'QUEUE_FULL';
+  return error.status < 500 || error.code === 'QUEUE_FULL' || error.code === 'MEDIA_BUSY';
 }
 
 function fieldPath(field: readonly string[] | undefined, branch: string | undefined): string[] | null {

@@ -71,7 +71,32 @@ export interface AssetRecord {
   readonly jobId: string | null;
   readonly candidate: number | null;
   readonly partial: boolean;
+  readonly sampleRateHz: number | null;
+  readonly channels: number | null;
+  /** What a text asset says. */
+  readonly text: string | null;
   readonly createdAt: Date;
+  /** When it was deleted; it can be restored for a while. */
+  readonly deletedAt: Date | null;
+  /** End of its time to live. */
+  readonly expiresAt: Date | null;
+}
+
+/** A file that is being brought in. */
+export interface UploadRecord {
+  readonly id: string;
+  readonly kind: AssetKind;
+  readonly filename: string;
+  readonly contentType: string;
+  readonly byteSize: number;
+  /** Bytes that are stored: where the upload goes on. */
+  readonly received: number;
+  readonly assetId: string | null;
+  /** Why the file was refused, for good. */
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
 }
 
 /** A stored event of a job's stream. `seq` counts from 1 without a gap. */
@@ -205,6 +230,32 @@ export interface AssetService {
   open(sha256: string): Promise<{ readonly byteSize: number; read(start: number, end: number): AsyncIterable<Buffer> } | null>;
 }
 
+export interface CreateUploadInput {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly byteSize: number;
+  readonly kind?: AssetKind | null;
+  readonly sha256?: string | null;
+  readonly title?: string | null;
+  readonly tags?: readonly string[] | null;
+  readonly timeToLiveSeconds?: number | null;
+}
+
+export interface UploadService {
+  /** Throws INVALID_INPUT, MEDIA_TYPE_NOT_SUPPORTED, UPLOAD_TOO_LARGE or UPLOAD_LIMIT_REACHED, with `field` set. */
+  create(viewer: Viewer, input: CreateUploadInput): Promise<UploadRecord>;
+  byIds(viewer: Viewer, ids: readonly string[]): Promise<(UploadRecord | null)[]>;
+  /** For the byte route, whose URL's signature was checked by the caller. Null when there is none, or no more. */
+  find(id: string): Promise<UploadRecord | null>;
+  /**
+   * Stores what comes, from that offset on; what came before a connection broke stays. Throws NOT_FOUND, UPLOAD_OFFSET_CONFLICT (somebody
+   * else wrote, or the offset is not where the upload goes on), or UPLOAD_TOO_LARGE (more came than was announced; what was announced is kept).
+   */
+  append(id: string, offset: number, body: AsyncIterable<Uint8Array>): Promise<UploadRecord>;
+  /** The asset; the same one when called again. Throws NOT_FOUND, UPLOAD_INCOMPLETE, CHECKSUM_MISMATCH or a MEDIA_ code, the same one when called again. */
+  finalize(viewer: Viewer, id: string): Promise<AssetRecord>;
+}
+
 export interface SystemStatus {
   readonly version: string;
   readonly inference: InferenceInfo | null;
@@ -266,12 +317,15 @@ export interface UrlSigner {
   asset(asset: Pick<AssetRecord, 'id' | 'sha256' | 'contentType'>): string;
   thumbnail(asset: Pick<AssetRecord, 'id' | 'thumbnailSha256'>): string;
   previewFrame(jobId: string, seq: number, frameIndex: number): string;
+  /** Lives as long as the upload. */
+  upload(upload: Pick<UploadRecord, 'id' | 'expiresAt'>): string;
 }
 
 export interface Services {
   readonly generation: GenerationService;
   readonly jobs: JobService;
   readonly assets: AssetService;
+  readonly uploads: UploadService;
   readonly system: SystemService;
   readonly keys: ApiKeyService;
 }

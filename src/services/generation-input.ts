@@ -7,7 +7,7 @@ import type { GenerateInput, SamplingRecord } from './contract.ts';
 
 const MOST_TAGS = 20;
 const LONGEST_TAG = 50;
-const LONGEST_TITLE = 200;
+export const LONGEST_TITLE = 200;
 const LONGEST_KEY = 200;
 const LONGEST_DEADLINE_MS = 3_600_000;
 /** A wish for a duration is met by the clip's own when it is off by no more than this share. */
@@ -119,12 +119,12 @@ function checkLength(durationMs: number, bundle: BundleInfo): number {
   return durationOf(framesOf(nearestLatents(durationMs, bundle), bundle), bundle);
 }
 
-function checkText(text: string | null, field: string, longest: number): string | null {
+export function checkText(text: string | null, field: string, longest: number): string | null {
   if (text !== null && (text === '' || text.length > longest || text.includes('\0'))) refuse('INVALID_INPUT', field, `${field} must have 1 to ${longest} characters.`);
   return text;
 }
 
-function checkTags(tags: readonly string[]): readonly string[] {
+export function checkTags(tags: readonly string[]): readonly string[] {
   if (tags.length > MOST_TAGS) refuse('INVALID_INPUT', 'tags', `There may be up to ${MOST_TAGS} tags.`);
   for (const tag of tags) checkText(tag, 'tags', LONGEST_TAG);
   return [...new Set(tags)];

@@ -3,12 +3,14 @@ import { withDeadline } from '../deadline.ts';
 import { CinegraphError } from '../errors.ts';
 import type { BundleInfo, InferenceClient } from '../inference/core/generation.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
+import type { Media } from '../media/media.ts';
 import { ApiKeys } from './access/api-key-service.ts';
 import { Assets } from './asset-service.ts';
 import type { Services } from './contract.ts';
 import { Generation } from './generation-service.ts';
 import { Jobs } from './job-service.ts';
 import { System } from './system-service.ts';
+import { type UploadLimits, Uploads } from './upload-service.ts';
 
 /** How long a mutation waits for a model that is still loading, in ms. */
 const MODEL_WAIT_MS = 5_000;
@@ -19,6 +21,8 @@ export interface ServicesOptions {
   readonly database: Database;
   readonly queue: JobQueue;
   readonly inference: InferenceClient;
+  readonly media: Media;
+  readonly uploadLimits: UploadLimits;
   readonly version: string;
   /** Jobs that may wait; one more is refused with QUEUE_FULL. Requests in the same instant may pass it by the number of connections. */
   readonly maxQueuedJobs: number;
@@ -27,7 +31,7 @@ export interface ServicesOptions {
 }
 
 /** The use cases, wired. They own nothing: what they are given is closed by the composition root. */
-export function createServices({ database, queue, inference, version, maxQueuedJobs, cancelGraceMs = CANCEL_GRACE_MS }: ServicesOptions): Services {
+export function createServices({ database, queue, inference, media, uploadLimits, version, maxQueuedJobs, cancelGraceMs = CANCEL_GRACE_MS }: ServicesOptions): Services {
   const bundle = loadedBundle(inference);
   const generation = new Generation({ database, queue, bundle, maxQueuedJobs });
   return {
@@ -35,6 +39,7 @@ export function createServices({ database, queue, inference, version, maxQueuedJ
     jobs: new Jobs({ database, queue, generation, bundle, cancelGraceMs }),
     assets: new Assets(database),
     keys: new ApiKeys(database),
+    uploads: new Uploads({ database, media, limits: uploadLimits }),
     system: new System({ database, inference, version }),
   };
 }

@@ -35,7 +35,7 @@ describe('migrations', () => {
     expect(await schemaDiff(database.url), 'an empty database differs: the comparison looks').toContain('CREATE TABLE "job"');
     await migrate(database.url, { log });
     expect(await schemaDiff(database.url)).toBeUndefined();
-    await query('ALTER TABLE asset DROP COLUMN title');
+    await query('ALTER TABLE asset DROP COLUMN frames_sha256');
     expect(await schemaDiff(database.url), 'a dropped column is found').toContain('ADD COLUMN');
   });
 

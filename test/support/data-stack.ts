@@ -8,6 +8,7 @@ import { type Media, openMedia } from '../../src/media/media.ts';
 import type { JobEventRecord, Services, Viewer } from '../../src/services/contract.ts';
 import { createServices } from '../../src/services/services.ts';
 import { createTestDatabase } from './postgres.ts';
+import { UPLOAD_LIMITS } from './upload-limits.ts';
 
 export const ADA: Viewer = { ownerId: 'ada' };
 export const BOB: Viewer = { ownerId: 'bob' };
@@ -37,7 +38,7 @@ export async function openDataStack({ inference, maxQueuedJobs = 200, concurrenc
   const runners: JobRunner[] = [];
   return {
     database, queue, media,
-    services: createServices({ database, queue, inference, version: 'test', maxQueuedJobs, cancelGraceMs }),
+    services: createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs, cancelGraceMs }),
     async startRunner() {
       const runner = await startJobRunner({ database, queue, media, inference, concurrency, log: silent });
       runners.push(runner);

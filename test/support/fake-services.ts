@@ -97,7 +97,6 @@ export function createFakeServices(): FakeServices {
       for (let seq = afterSeq; !signal.aborted; ) {
         const event = events.get(jobId)?.[seq];
         if (event === undefined) {
-          if (job(jobId).finishedAt !== null) return;
           await new Promise<void>((resolve) => {
             wakers.add(resolve);
             signal.addEventListener('abort', () => resolve(), { once: true });
@@ -194,10 +193,21 @@ export function createFakeServices(): FakeServices {
       },
     },
     keys: noKeys(),
+    uploads: {
+      create: () => notFaked(),
+      byIds: async (_viewer, ids) => ids.map(() => null),
+      find: async () => null,
+      append: () => notFaked(),
+      finalize: () => notFaked(),
+    },
     system: {
       status: async () => ({ version: '0.0.0', inference: FAKE_INFERENCE, queueDepth: 0, runningJobs: 0, databaseReady: true }),
     },
   };
+}
+
+function notFaked(): Promise<never> {
+  return Promise.reject(new Error('uploads are tested on the real services'));
 }
 
 function fakeJob(change: Partial<JobRecord>): JobRecord {
@@ -254,7 +264,12 @@ function fakeAsset(change: Partial<AssetRecord>): AssetRecord {
     jobId: null,
     candidate: 0,
     partial: false,
+    sampleRateHz: null,
+    channels: null,
+    text: null,
     createdAt: new Date(),
+    deletedAt: null,
+    expiresAt: null,
     ...change,
   };
 }

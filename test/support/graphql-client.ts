@@ -33,5 +33,6 @@ export function outline(events: readonly JobEvent[]): readonly (readonly [number
 /** The digest of the pixels of a finished job's first output. */
 export function framesDigest(events: readonly JobEvent[]): string | null {
   const last = events.at(-1);
-  return last?.__typename === 'JobFinished' ? (last.job.outputs[0]?.framesSha256 ?? null) : null;
+  const [asset] = last?.__typename === 'JobFinished' ? last.job.outputs : [];
+  return asset !== undefined && 'framesSha256' in asset ? asset.framesSha256 : null;
 }

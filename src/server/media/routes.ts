@@ -1,16 +1,11 @@
 import { Router, type Request, type Response } from 'express';
 import { pipeline } from 'node:stream/promises';
 import { CinegraphError } from '../../errors.ts';
-import type { Services } from '../../services/contract.ts';
 import { contentTypeOf } from './content-types.ts';
+import type { MediaSource } from './media-source.ts';
 import { matchesEtag, parseRange } from './range.ts';
-import { verifyUrl, type SigningOptions } from './url-signer.ts';
-
-/** What byte routes need, once the database is there. */
-export interface MediaSource {
-  readonly services: Pick<Services, 'assets' | 'jobs'>;
-  readonly signing: SigningOptions;
-}
+import { uploadRoutes } from './upload-routes.ts';
+import { verifyUrl } from './url-signer.ts';
 
 /** The bytes behind signed URLs. The signature is the capability: no cookie, no login, any origin. */
 export function mediaRoutes(source: () => MediaSource): Router {
@@ -23,6 +18,7 @@ export function mediaRoutes(source: () => MediaSource): Router {
     response.setHeader('X-Content-Type-Options', 'nosniff');
     next();
   });
+  router.use('/uploads', uploadRoutes(source));
   router.get(['/assets/:id/:file', '/thumbnails/:id/:file'], (request, response) => sendBlob(source(), request, response));
   router.get('/previews/:job/:seq/:file', (request, response) => sendPreview(source(), request, response));
   return router;

@@ -15,10 +15,7 @@ export interface SigningOptions {
 
 /** Signed URLs below one base URL. The signature covers the path, which names the bytes by their digest, and the expiry. */
 export function createUrlSigner(baseUrl: string, options: SigningOptions): UrlSigner {
-  const signed = (path: string) => {
-    const expires = expiry(options);
-    return `${baseUrl}${path}?expires=${expires}&signature=${signature(options.key, path, expires)}`;
-  };
+  const signed = (path: string, expires = expiry(options)) => `${baseUrl}${path}?expires=${expires}&signature=${signature(options.key, path, expires)}`;
   return {
     asset: ({ id, sha256, contentType }) => signed(`/media/assets/${id}/${sha256}.${extensionOf(contentType)}`),
     thumbnail({ id, thumbnailSha256 }) {
@@ -26,6 +23,7 @@ export function createUrlSigner(baseUrl: string, options: SigningOptions): UrlSi
       return signed(`/media/thumbnails/${id}/${thumbnailSha256}.webp`);
     },
     previewFrame: (jobId, seq, frameIndex) => signed(`/media/previews/${jobId}/${seq}/${frameIndex}.webp`),
+    upload: ({ id, expiresAt }) => signed(`/media/uploads/${id}`, Math.floor(expiresAt.getTime() / 1000)),
   };
 }
 
