@@ -47,7 +47,9 @@ def load_language_model(path: Path | None, weights: str = "model") -> tuple[Lang
     else:
         state = torch.load(path, map_location="cpu", weights_only=True)
         model = LanguageModel(LanguageModelConfig.from_dict(state["config"]))
-        model.load_state_dict({name: value.float() for name, value in state[weights].items()})
+        model.load_state_dict({name: value.float() for name, value in state["model"].items()})
+        if weights == "average":  # of the parameters; what codes look like is fixed
+            model.load_state_dict(state["average"], strict=False)
     round_to_half(model)
     return model.eval().requires_grad_(False), {name: state[name] for name in ("step", "seconds", "clips")}
 

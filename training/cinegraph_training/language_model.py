@@ -62,6 +62,8 @@ class LanguageModelConfig:
     head_dim: int = 32
     mlp_width: int = 704
     input_width: int = 384
+    look_layers: tuple[int, ...] = (2, 4)
+    look_width: int = 384
     head_width: int = 512
     grid: tuple[int, int, int] = (5, 8, 8)
     sub_codebooks: tuple[int, int] = (512, 125)
@@ -102,6 +104,14 @@ class LanguageModelConfig:
         return self.output_contexts + self.condition_contexts
 
     @property
+    def far_contexts(self) -> slice:
+        """The contexts in earlier latent frames; they stand next to one another."""
+        far = [index for index, offset in enumerate(self.output_contexts) if offset[0] < 0]
+        if far != list(range(far[0], far[-1] + 1)):
+            raise ValueError("the contexts in earlier latent frames must be neighbours in the list")
+        return slice(far[0], far[-1] + 1)
+
+    @property
     def context_starts(self) -> list[int]:
         """First row of sub-token `a` per context; the null row follows the 512."""
         start = TEXT_START + self.text_size + sum(self.grid)
@@ -121,7 +131,7 @@ class LanguageModelConfig:
     @classmethod
     def from_dict(cls, values: dict) -> "LanguageModelConfig":
         values = dict(values)
-        for name in ("grid", "sub_codebooks"):
+        for name in ("grid", "sub_codebooks", "look_layers"):
             values[name] = tuple(values[name])
         for name in ("output_contexts", "condition_contexts"):
             values[name] = tuple(tuple(offset) for offset in values[name])
@@ -142,13 +152,23 @@ PRESETS = {
         max_text=32,
         sub_codebooks=(64, 20),
         input_width=64,
+        look_layers=(1,),
+        look_width=48,
         content_dimensions=6,
         output_contexts=((0, 0, -1), (0, -1, 1), (-1, 0, 0), (-1, 1, 0)),
         condition_contexts=((0, 0, 0), (0, 0, 1), (1, 0, 0)),
     ),
     "small": LanguageModelConfig(),
     "base": LanguageModelConfig(
-        layers=16, width=512, heads=16, kv_heads=4, mlp_width=1408, input_width=768, head_width=1024
+        layers=16,
+        width=512,
+        heads=16,
+        kv_heads=4,
+        mlp_width=1408,
+        input_width=768,
+        look_layers=(4, 8),
+        look_width=768,
+        head_width=1024,
     ),
 }
 
@@ -309,6 +329,23 @@ class Block(nn.Module):
         return x + self.down(F.silu(gate) * up)
 
 
+class Look(nn.Module):
+    """A second look at the latent frames before, once the text was read: which of the surroundings move here depends on
+    what the text says. `x + out(silu(gate(norm(x))) * far(seen))`."""
+
+    def __init__(self, config: LanguageModelConfig):
+        super().__init__()
+        contexts = config.far_contexts.stop - config.far_contexts.start
+        self.norm = nn.RMSNorm(config.width, eps=NORM_EPSILON)
+        self.gate = nn.Linear(config.width, config.look_width, bias=False)
+        self.far = nn.Linear(contexts * (config.content_dimensions + 1), config.look_width, bias=False)
+        self.out = nn.Linear(config.look_width, config.width, bias=False)
+
+    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
+        """`x` `[..., d]` and the contents of the far contexts `[..., contexts (D + 1)]` -> `[..., d]`."""
+        return x + self.out(F.silu(self.gate(self.norm(x))) * self.far(seen))
+
+
 class Contents(nn.Module):
     """What every code looks like, fixed: `table` `[A F + 1, D + 1]` (the last column marks the null code, the last
     row), and the cells of sub-token `a`: their `center` `[A, D]` and `inv_spread` `[A]`. `raw = table * scale + mean`
@@ -369,6 +406,7 @@ class LanguageModel(nn.Module):
         self.look_in = nn.Linear(len(config.contexts) * size, config.input_width, bias=False)
         self.look_out = nn.Linear(config.input_width, config.width, bias=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.looks = nn.ModuleDict({str(layer): Look(config) for layer in config.look_layers})
         self.norm = nn.RMSNorm(config.width, eps=NORM_EPSILON)
         self.head_a = nn.Linear(config.width, config.output_size, bias=False)
         self.embedding_of_a = nn.Parameter(torch.empty(config.sub_codebooks[0], config.width))
@@ -390,33 +428,44 @@ class LanguageModel(nn.Module):
                 nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
                 if name.endswith(("out.weight", "down.weight")) and name.startswith("blocks"):
                     parameter.data *= (2 * config.layers) ** -0.5
+        for look in self.looks.values():
+            nn.init.zeros_(look.out.weight)
         nn.init.zeros_(self.head_a.weight)
         nn.init.zeros_(self.head_b_out.weight)
 
-    def embed(self, inputs: Inputs) -> Tensor:
-        """The input of output positions, `[..., d]`: the sum of their table rows, and what their contexts look like."""
+    def embed(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """The input of output positions, `[..., d]`: the sum of their table rows, and what their contexts look like.
+        Also the contents of the far contexts `[..., contexts (D + 1)]`, for the looks."""
         rows = inputs.rows
         summed = F.embedding_bag(rows.reshape(-1, rows.shape[-1]), self.table, mode="sum").view(*rows.shape[:-1], -1)
-        seen = F.embedding(inputs.codes, self.contents.table).flatten(-2)
-        return summed + self.look_out(F.silu(self.look_in(seen)))
+        seen = F.embedding(inputs.codes, self.contents.table)
+        far = seen[..., self.config.far_contexts, :].flatten(-2)
+        return summed + self.look_out(F.silu(self.look_in(seen.flatten(-2)))), far
+
+    def look(self, layer: int, outputs: Tensor, far: Tensor) -> Tensor:
+        """What comes before block `layer` on output positions: a look, or nothing."""
+        key = str(layer)
+        return self.looks[key](outputs, far) if key in self.looks else outputs
 
     def forward(self, prefix: Tensor, prefix_valid: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Teacher forcing: `prefix` int64 `[B, P]` (padding on the left, where `prefix_valid` is False; rotary
         attention only sees differences of positions) -> hidden states of the prefix `[B, P, d]` and of the outputs
         `[B, N, d]`."""
-        outputs = self.embed(inputs)
+        outputs, far = self.embed(inputs)
         x = torch.cat((F.embedding(prefix, self.table).to(outputs.dtype), outputs), dim=1)
-        length = x.shape[1]
+        start, length = prefix.shape[1], x.shape[1]
         cos, sin = self.cos[:length], self.sin[:length]
         mask = torch.zeros(prefix.shape[0], 1, length, length, dtype=torch.float32)
         mask.masked_fill_(~prefix_causal_mask(prefix_valid, outputs.shape[1]), float("-inf"))
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
             mask, cos, sin = mask.to(dtype), cos.to(dtype), sin.to(dtype)
-        for block in self.blocks:
+        for layer, block in enumerate(self.blocks):
+            if str(layer) in self.looks:
+                x = torch.cat((x[:, :start], self.look(layer, x[:, start:], far)), dim=1)
             x = block(x, cos, sin, mask)
         x = self.norm(x)
-        return x[:, : prefix.shape[1]], x[:, prefix.shape[1] :]
+        return x[:, :start], x[:, start:]
 
     def prefill(self, prefix: Tensor, prefix_valid: Tensor, cache: KeyValueCache) -> None:
         """Fills the cache with the prefix `[B, P]` (left-padded); nothing is predicted from it."""
@@ -430,9 +479,10 @@ class LanguageModel(nn.Module):
     def step(self, inputs: Inputs, key_valid: Tensor, cache: KeyValueCache) -> Tensor:
         """One output position per row, inputs `[B, ...]`, `key_valid` bool `[B, cache.length + 1]` -> hidden
         `[B, d]`."""
-        x = self.embed(inputs)[:, None]
+        x, far = (part[:, None] for part in self.embed(inputs))
         cos, sin = (table[cache.length : cache.length + 1] for table in (self.cos, self.sin))
         for layer, block in enumerate(self.blocks):
+            x = self.look(layer, x, far)
             x = block(x, cos, sin, key_valid[:, None, None, :], layer, cache)
         cache.length += 1
         return self.norm(x[:, 0])

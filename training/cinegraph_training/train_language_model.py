@@ -112,7 +112,8 @@ def new_trainer(config: LanguageModelConfig, seed: int, options: argparse.Namesp
     torch.manual_seed(seed)
     model = LanguageModel(config)
     reader = AttributeHead(config.width)
-    matrices = [p for p in model.blocks.parameters() if p.ndim == 2] + [model.look_in.weight, model.look_out.weight]
+    inner = [*model.blocks.parameters(), *model.looks.parameters(), model.look_in.weight, model.look_out.weight]
+    matrices = [p for p in inner if p.ndim == 2]
     tables = [model.table, model.embedding_of_a]
     chosen = {id(p) for p in matrices + tables}
     heads = [p for p in [*model.parameters(), *reader.parameters()] if id(p) not in chosen]
