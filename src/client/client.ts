@@ -1,6 +1,7 @@
 import { CinegraphClientError, graphqlError, InputError, TransferError, type UserErrorShape } from './errors.ts';
 import {
   CancelJobDocument,
+  EstimateJobDocument,
   GenerateDocument,
   GetAssetDocument,
   GetJobDocument,
@@ -12,11 +13,11 @@ import {
   TASK_NAMES,
 } from './generated/operations.ts';
 import { request, retryAfterMs, send, type HttpOptions, type Token, type TypedDocument } from './http.ts';
-import { watchJob, type WatchOptions } from './job-events.ts';
+import { watchActivity, watchJob, type ActivityOptions, type WatchOptions } from './job-events.ts';
 import { createJobHandle, type JobHandle, type JobMethods } from './job-handle.ts';
 import { createPages, type PageOptions, type Pages } from './pages.ts';
 import { openSocket } from './socket.ts';
-import type { Asset, AssetFilter, AssetOrder, GenerateInput, Job, JobEvent, JobFilter, Model, System, TaskInput, TaskName } from './types.ts';
+import type { ActivityEvent, Asset, AssetFilter, AssetOrder, Estimate, GenerateInput, Job, JobEvent, JobFilter, Model, System, TaskInput, TaskName } from './types.ts';
 
 export interface ClientOptions {
   /** Where the server is, for example `http://127.0.0.1:4000`. */
@@ -52,6 +53,8 @@ export interface CinegraphClient extends TaskMethods, JobMethods {
   readonly url: string;
   /** Any one task, for callers that choose it at run time: `generate({ textToVideo: { prompt } })`. */
   generate(input: GenerateInput, options?: RequestOptions): Promise<JobHandle>;
+  /** What a job would take, were it sent now. Nothing is stored. */
+  estimate(input: GenerateInput, options?: RequestOptions): Promise<Estimate>;
   /** Null when there is no such job, or it is not yours. */
   job(id: string, options?: RequestOptions): Promise<Job | null>;
   /** The handle of a job that was made elsewhere, for example before the page was loaded again. Throws RequestError with NOT_FOUND. */
@@ -60,6 +63,8 @@ export interface CinegraphClient extends TaskMethods, JobMethods {
   retry(jobId: string): Promise<JobHandle>;
   /** Every event in order, none twice, over lost connections; ends after JobFinished. */
   watchJob(jobId: string, options?: WatchOptions): AsyncGenerator<JobEvent, void, void>;
+  /** State events of all your jobs from now on, over lost connections, for a page that lists them. Ends with its signal. */
+  activity(options?: ActivityOptions): AsyncGenerator<ActivityEvent, void, void>;
   /** The jobs, the newest first. */
   jobs(options?: JobsOptions): Pages<Job>;
   /** Null when there is no such asset, or it is not yours. */
@@ -93,6 +98,7 @@ export function createCinegraphClient(options: ClientOptions): CinegraphClient {
       const { payload } = await ask(GenerateDocument, { input }, signal);
       return createJobHandle(methods, url, present(payload.job, payload.userErrors.map((error) => withoutBranch(error, branch))));
     },
+    estimate: async (input, { signal } = {}) => (await ask(EstimateJobDocument, { input }, signal)).estimate,
     async job(id, { signal } = {}) {
       const { node } = await ask(GetJobDocument, { id }, signal);
       return node?.__typename === 'Job' ? node : null;
@@ -111,6 +117,7 @@ export function createCinegraphClient(options: ClientOptions): CinegraphClient {
       return createJobHandle(methods, url, present(payload.job, payload.userErrors));
     },
     watchJob: (jobId, watchOptions) => watchJob(url, socket, jobId, watchOptions),
+    activity: (activityOptions) => watchActivity(url, socket, activityOptions),
     jobs({ filter, ...page } = {}) {
       return createPages(async (args, signal) => withTotal((await ask(ListJobsDocument, { ...args, filter }, signal)).page), page);
     },

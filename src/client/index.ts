@@ -14,7 +14,7 @@ export {
 } from './errors.ts';
 export { IDLE, reduceGeneration, type GenerationAction, type GenerationPhase, type GenerationState } from './generation-state.ts';
 export type { Token, TypedDocument } from './http.ts';
-export type { WatchOptions } from './job-events.ts';
+export type { ActivityOptions, WatchOptions } from './job-events.ts';
 export type { Frame, FrameOptions, JobHandle } from './job-handle.ts';
 export type { Page, PageOptions, Pages } from './pages.ts';
 export type * from './types.ts';

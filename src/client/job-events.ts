@@ -1,7 +1,7 @@
 import { CinegraphClientError, UnreachableError } from './errors.ts';
-import { JobEventsDocument } from './generated/operations.ts';
+import { ActivityDocument, JobEventsDocument } from './generated/operations.ts';
 import type { Socket } from './socket.ts';
-import type { JobEvent } from './types.ts';
+import type { ActivityEvent, JobEvent } from './types.ts';
 
 export interface WatchOptions {
   /** Number of the last event that was seen; 0 for all. */
@@ -19,6 +19,7 @@ export interface WatchOptions {
   readonly giveUpAfterMs?: number;
 }
 
+const GIVE_UP_AFTER_MS = 60_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
 
@@ -27,7 +28,7 @@ const LONGEST_PAUSE_MS = 5000;
  * through. Throws CinegraphClientError when the server refuses or stays away.
  */
 export async function* watchJob(url: string, socket: Socket, jobId: string, options: WatchOptions = {}): AsyncGenerator<JobEvent, void, void> {
-  const { previews = false, skipOvertaken = false, signal, giveUpAfterMs = 60_000 } = options;
+  const { previews = false, skipOvertaken = false, signal, giveUpAfterMs = GIVE_UP_AFTER_MS } = options;
   const outage = createOutage(url, giveUpAfterMs);
   const aborted = () => signal?.aborted === true;
   let afterSeq = options.afterSeq ?? 0;
@@ -51,6 +52,33 @@ export async function* watchJob(url: string, socket: Socket, jobId: string, opti
       outage.began(error);
       await pause(outage.pauseMs(), signal);
     }
+  }
+}
+
+export interface ActivityOptions extends Pick<WatchOptions, 'signal' | 'giveUpAfterMs'> {
+  /** The last event that was seen; left out: begin now. */
+  readonly after?: { readonly jobId: string; readonly seq: number };
+}
+
+/** State events of all jobs of the viewer. Does not end by itself; a lost connection is taken up again after the last event that came through. */
+export async function* watchActivity(url: string, socket: Socket, options: ActivityOptions = {}): AsyncGenerator<ActivityEvent, void, void> {
+  const { signal, giveUpAfterMs = GIVE_UP_AFTER_MS } = options;
+  const outage = createOutage(url, giveUpAfterMs);
+  const aborted = () => signal?.aborted === true;
+  let after = options.after ?? null;
+  while (!aborted()) {
+    try {
+      for await (const { activity: event } of socket.stream(ActivityDocument, { after }, { signal, onConnected: outage.over })) {
+        if (aborted()) return;
+        after = { jobId: event.jobId, seq: event.seq };
+        outage.heard();
+        yield event;
+      }
+    } catch (error) {
+      if (aborted()) return;
+      outage.began(error);
+    }
+    await pause(outage.pauseMs(), signal);
   }
 }
 

@@ -8,6 +8,10 @@ export interface SocketOptions {
   readonly token: Token | undefined;
   /** For a Node without one of its own (before 22). */
   readonly webSocket: typeof WebSocket | undefined;
+  /** How long the connection may be silent before it is tried, ms. */
+  readonly pingEveryMs?: number;
+  /** How long the answer to that may take, ms. */
+  readonly pongWithinMs?: number;
 }
 
 export interface StreamOptions {
@@ -38,7 +42,7 @@ const CLOSE_UNUSED_AFTER_MS = 5_000;
 /** Results held for a reader that does not keep up. */
 const MAX_PENDING = 256;
 
-export function openSocket({ url, token, webSocket }: SocketOptions): Socket {
+export function openSocket({ url, token, webSocket, pingEveryMs = PING_EVERY_MS, pongWithinMs = PONG_WITHIN_MS }: SocketOptions): Socket {
   const connected = new Set<() => void>();
   let pongTimer: ReturnType<typeof setTimeout> | undefined;
   const client: Client = createClient({
@@ -47,7 +51,7 @@ export function openSocket({ url, token, webSocket }: SocketOptions): Socket {
     lazyCloseTimeout: CLOSE_UNUSED_AFTER_MS,
     // Each stream knows where to resume; graphql-ws would begin it anew.
     retryAttempts: 0,
-    keepAlive: PING_EVERY_MS,
+    keepAlive: pingEveryMs,
     connectionAckWaitTimeout: ACK_WITHIN_MS,
     ...(webSocket === undefined ? {} : { webSocketImpl: webSocket }),
     connectionParams: async () => {
@@ -60,7 +64,7 @@ export function openSocket({ url, token, webSocket }: SocketOptions): Socket {
       },
       ping(received) {
         // A peer that vanished without a word sends no close: the pong that does not come is the only sign.
-        if (!received) pongTimer = setTimeout(() => client.terminate(), PONG_WITHIN_MS);
+        if (!received) pongTimer = setTimeout(() => client.terminate(), pongWithinMs);
       },
       pong(received) {
         if (received) clearTimeout(pongTimer);

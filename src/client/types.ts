@@ -1,6 +1,8 @@
 /** Short names for what the client's own operations take and return. */
 import type {
+  ActivitySubscription,
   AssetFieldsFragment,
+  EstimateJobQuery,
   GenerateInput,
   JobEventsSubscription,
   JobFieldsFragment,
@@ -30,12 +32,15 @@ export type Job = JobFieldsFragment;
 export type JobError = NonNullable<Job['error']>;
 export type JobProgress = Job['progress'];
 export type JobWarning = Job['warnings'][number];
+export type Estimate = EstimateJobQuery['estimate'];
 export type Model = ModelFieldsFragment;
 export type System = GetSystemQuery['system'];
 export type PageInfo = PageFieldsFragment;
 
 /** Branch on `__typename`. */
 export type JobEvent = JobEventsSubscription['jobEvents'];
+/** An event of `client.activity()`: those that change a job's state. */
+export type ActivityEvent = ActivitySubscription['activity'];
 export type JobEventOf<Type extends JobEvent['__typename']> = Extract<JobEvent, { readonly __typename: Type }>;
 export type PreviewFrame = JobEventOf<'FramesDecoded'>['frames'][number];
 

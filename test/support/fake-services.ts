@@ -97,6 +97,7 @@ export function createFakeServices(): FakeServices {
       for (let seq = afterSeq; !signal.aborted; ) {
         const event = events.get(jobId)?.[seq];
         if (event === undefined) {
+          if (job(jobId).finishedAt !== null) return;
           await new Promise<void>((resolve) => {
             wakers.add(resolve);
             signal.addEventListener('abort', () => resolve(), { once: true });

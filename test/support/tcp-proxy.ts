@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+/** A network that can fail: forwards TCP to a port of this machine, and cuts or freezes what runs through it. */
+export interface TcpProxy {
+  readonly port: number;
+  /** Connections cut so far, by `cut` or at their limit. */
+  readonly cuts: number;
+  /** Cuts every connection, without a word of farewell. */
+  cut(): void;
+  /** The connections that are open now carry nothing more in either direction, and stay open: the peer has vanished. New ones work. */
+  freeze(): void;
+  close(): Promise<void>;
+}
+
+export interface ProxyOptions {
+  readonly target: number;
+  /** The n-th connection is cut after so many bytes from the server; those after the last have no limit. */
+  readonly limits?: readonly number[];
+}
+
+export async function startTcpProxy({ target, limits = [] }: ProxyOptions): Promise<TcpProxy> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let [accepted, cuts] = [0, 0];
+  const drop = (pair: readonly [Socket, Socket]) => {
+    if (!pairs.delete(pair)) return;
+    for (const socket of pair) socket.destroy();
+  };
+  const server = createServer((near) => {
+    const far = connect(target, '127.0.0.1');
+    const pair = [near, far] as const;
+    pairs.add(pair);
+    let left = limits[accepted] ?? Number.POSITIVE_INFINITY;
+    accepted += 1;
+    for (const socket of pair) socket.on('error', () => drop(pair)).on('close', () => drop(pair));
+    near.on('data', (chunk) => far.write(chunk));
+    far.on('data', (chunk: Buffer) => {
+      if (chunk.byteLength < left) {
+        left -= chunk.byteLength;
+        near.write(chunk);
+        return;
+      }
+      cuts += 1;
+      far.destroy();
+      // The last bytes before the cut do arrive: in the middle of a message, as it happens.
+      near.write(chunk.subarray(0, left), () => drop(pair));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    get cuts() {
+      return cuts;
+    },
+    cut() {
+      cuts += pairs.size;
+      for (const pair of pairs) drop(pair);
+    },
+    freeze() {
+      for (const [near, far] of pairs) {
+        near.pause().removeAllListeners('data');
+        far.pause().removeAllListeners('data');
+      }
+    },
+    async close() {
+      for (const pair of pairs) drop(pair);
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
