@@ -53,7 +53,8 @@ const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
 const filters = process.argv.slice(2);
 if (filters.length === 0) {
   await check(tally, 'types', 'typescript/bin/tsc', ['-p', 'tsconfig.json']);
-  await check(tally, 'lint', 'oxlint/bin/oxlint', ['--type-aware', 'src', 'scripts', 'test', 'bench']);
+  await check(tally, 'types of the Studio', 'typescript/bin/tsc', ['-p', 'studio/tsconfig.json']);
+  await check(tally, 'lint', 'oxlint/bin/oxlint', ['--type-aware', 'src', 'scripts', 'test', 'bench', 'studio']);
   await check(tally, 'dead code', 'knip/bin/knip.js', []);
 }
 await tests(tally, filters);

@@ -9,6 +9,7 @@ import { openJobQueue } from './jobs/job-queue.ts';
 import { startJobRunner } from './jobs/job-runner.ts';
 import { openMedia } from './media/media.ts';
 import type { Backend, BackendStatus, Readiness } from './server/backend.ts';
+import { ensureStudioBuilt } from './server/pages/studio-build.ts';
 import { startServer } from './server/server.ts';
 import { createServices } from './services/services.ts';
 import { VERSION } from './version.ts';
@@ -65,6 +66,7 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
   };
 
   try {
+    await ensureStudioBuilt(log);
     const server = await startServer(config, status, log);
     opened.push({ name: 'server', close: (ms) => server.close(ms) });
     onStep('server', server.url);

@@ -15,6 +15,8 @@ export interface WatchOptions {
   readonly skipOvertaken?: boolean;
   /** Ends the iteration without an error. The job goes on. */
   readonly signal?: AbortSignal;
+  /** Called when the connection was lost and when it is there again, to show it. The events go on by themselves. */
+  readonly onConnection?: (state: 'open' | 'lost') => void;
   /** Gives up when the server has been away for so long, ms. Default 60 000. */
   readonly giveUpAfterMs?: number;
 }
@@ -28,14 +30,18 @@ const LONGEST_PAUSE_MS = 5000;
  * through. Throws CinegraphClientError when the server refuses or stays away.
  */
 export async function* watchJob(url: string, socket: Socket, jobId: string, options: WatchOptions = {}): AsyncGenerator<JobEvent, void, void> {
-  const { previews = false, skipOvertaken = false, signal, giveUpAfterMs = GIVE_UP_AFTER_MS } = options;
+  const { previews = false, skipOvertaken = false, signal, giveUpAfterMs = GIVE_UP_AFTER_MS, onConnection } = options;
   const outage = createOutage(url, giveUpAfterMs);
   const aborted = () => signal?.aborted === true;
+  const onConnected = () => {
+    outage.over();
+    onConnection?.('open');
+  };
   let afterSeq = options.afterSeq ?? 0;
   while (!aborted()) {
     const before = afterSeq;
     try {
-      for await (const { jobEvents: event } of socket.stream(JobEventsDocument, { jobId, afterSeq, previews }, { signal, onConnected: outage.over })) {
+      for await (const { jobEvents: event } of socket.stream(JobEventsDocument, { jobId, afterSeq, previews }, { signal, onConnected })) {
         if (aborted()) return;
         // The last event counts whatever its number: a power cut of the server may have taken numbers back.
         if (event.seq <= afterSeq && event.__typename !== 'JobFinished') continue;
@@ -50,6 +56,7 @@ export async function* watchJob(url: string, socket: Socket, jobId: string, opti
     } catch (error) {
       if (aborted()) return;
       outage.began(error);
+      onConnection?.('lost');
       await pause(outage.pauseMs(), signal);
     }
   }

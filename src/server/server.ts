@@ -63,7 +63,7 @@ export async function startServer(config: ServerConfig, status: BackendStatus, l
   app.use('/health', healthRoutes(status));
   app.use('/media', mediaRoutes(() => ({ services: backend().services, signing: signing() })));
   useGraphql(app, { perimeter, status, authenticate: authenticate(authenticator, callers), sse, handler: http.handler });
-  app.use(await pageRoutes());
+  app.use(await pageRoutes(config.publicUrl));
   app.use((_request, response) => void response.status(404).json({ error: { code: 'NOT_FOUND', message: 'There is nothing at this path.' } }));
   app.use(answerError(log));
 

@@ -1,46 +1,23 @@
-import { Router, type Response } from 'express';
+import { Router } from 'express';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { DEFAULT_QUERY } from './default-query.ts';
+import { setPageHeaders } from './page-headers.ts';
+import { studioRoutes } from './studio-routes.ts';
+import { loadStudioSite } from './studio-site.ts';
 
-/** No request leaves this server: no fonts, scripts or analytics of others. */
-const PAGE_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-const FILES = {
-  '/': ['index.html', 'text/html; charset=utf-8'],
-  '/page.css': ['page.css', 'text/css; charset=utf-8'],
-  '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
-  '/favicon.svg': ['favicon.svg', 'image/svg+xml'],
-} as const;
-
-/** The landing page and GraphiQL. */
-export async function pageRoutes(): Promise<Router> {
+/** The Studio and GraphiQL. */
+export async function pageRoutes(publicUrl: string | undefined): Promise<Router> {
   const router = Router();
-  for (const [path, [file, type]] of Object.entries(FILES)) {
-    const content = await readFile(resolve(import.meta.dirname, 'landing', file));
-    router.get(path, (_request, response) => {
-      sendPage(response, type, content, PAGE_POLICY);
-    });
-  }
+  router.use(studioRoutes(await loadStudioSite(), publicUrl === undefined ? undefined : new URL(publicUrl).origin));
   router.get('/favicon.ico', (_request, response) => response.redirect(301, '/favicon.svg'));
   let graphiql: Promise<Page> | undefined;
   router.get('/graphiql', async (_request, response) => {
     const { html, etag, policy } = await (graphiql ??= renderGraphiqlPage());
+    setPageHeaders(response, policy);
     response.setHeader('ETag', etag);
-    sendPage(response, 'text/html; charset=utf-8', html, policy);
+    response.type('html').send(html);
   });
   return router;
-}
-
-function sendPage(response: Response, type: string, content: string | Buffer, policy: string): void {
-  response.setHeader('Content-Type', type);
-  response.setHeader('Content-Security-Policy', policy);
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.setHeader('Referrer-Policy', 'no-referrer');
-  response.setHeader('Cache-Control', 'no-cache');
-  response.send(content);
 }
 
 interface Page {

@@ -1,0 +1,117 @@
+import { useRef, useState, type FormEvent, type KeyboardEvent } from 'react';
+import { CinegraphClientError, type Model } from '../../../src/client/index.ts';
+import { Chips } from '../ui/chips.tsx';
+import { ErrorNote } from '../ui/error-note.tsx';
+import { seconds } from '../ui/format.ts';
+import { Advanced } from './advanced.tsx';
+import type { Draft } from './draft.ts';
+import { SeedField } from './seed-field.tsx';
+
+const OUTPUTS = [
+  { value: 'video', label: 'Clip' },
+  { value: 'image', label: 'Picture' },
+] as const;
+const CAMERAS = ['', 'pan left', 'pan right', 'pan up', 'pan down', 'zoom in', 'zoom out'].map((value) => ({ value, label: value === '' ? 'Still' : value }));
+const STYLES = ['', 'at night', 'at sunset', 'in a meadow'].map((value) => ({ value, label: value === '' ? 'As written' : value }));
+const MAX_EXAMPLES = 4;
+
+interface ComposerProps {
+  readonly draft: Draft;
+  readonly change: (change: Partial<Draft>) => void;
+  /** Undefined while the model is starting. */
+  readonly model: Model | undefined;
+  /** Rejects with what the server refused. */
+  readonly onSubmit: () => Promise<void>;
+}
+
+/** What to make. */
+export function Composer({ draft, change, model, onSubmit }: ComposerProps) {
+  const [sending, setSending] = useState(false);
+  const [fault, setFault] = useState<unknown>(null);
+  const form = useRef<HTMLFormElement>(null);
+  const field = faultyField(fault);
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    if (sending) return;
+    setSending(true);
+    setFault(null);
+    try {
+      await onSubmit();
+    } catch (error) {
+      setFault(error);
+      form.current?.querySelector<HTMLElement>(`[name="${CSS.escape(faultyField(error) ?? 'prompt')}"]`)?.focus();
+    } finally {
+      setSending(false);
+    }
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    // Enter generates, Shift+Enter makes a new line; an input method's Enter belongs to it.
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    form.current?.requestSubmit();
+  };
+  return (
+    <form ref={form} className="composer panel" onSubmit={(event) => void submit(event)} noValidate>
+      <label htmlFor="prompt">Prompt</label>
+      <textarea
+        id="prompt"
+        name="prompt"
+        rows={3}
+        value={draft.prompt}
+        placeholder={model?.examples[0] ?? 'a fox bounces on a red background'}
+        onChange={(event) => change({ prompt: event.target.value })}
+        onKeyDown={onKeyDown}
+        aria-invalid={field === 'prompt'}
+        aria-describedby="prompt-help"
+      />
+      {fault === null ? null : <ErrorNote error={fault} onDismiss={() => setFault(null)} />}
+      <div className="submit">
+        <button type="submit" disabled={sending}>
+          {sending ? 'Sending…' : 'Generate'}
+        </button>
+        <p id="prompt-help" className="dim">
+          {limitsText(draft, model)} Enter generates, Shift+Enter makes a new line.
+        </p>
+      </div>
+      <Examples model={model} onPick={(prompt) => change({ prompt })} />
+      <div className="choices">
+        <Chips label="Make" options={OUTPUTS} value={draft.output} onChange={(output) => change({ output })} />
+        {draft.output === 'video' ? <Chips label="Camera" options={CAMERAS} value={draft.camera} onChange={(camera) => change({ camera })} /> : null}
+        <Chips label="Style" options={STYLES} value={draft.style} onChange={(style) => change({ style })} />
+        <Chips label="Candidates" options={candidateOptions(model)} value={draft.candidates} onChange={(candidates) => change({ candidates })} />
+        <SeedField draft={draft} change={change} invalid={field === 'seed'} />
+      </div>
+      <Advanced draft={draft} change={change} model={model} />
+    </form>
+  );
+}
+
+function Examples({ model, onPick }: { readonly model: Model | undefined; readonly onPick: (prompt: string) => void }) {
+  return (
+    <div className="examples" role="group" aria-label="Examples that the model does well">
+      {model?.examples.slice(0, MAX_EXAMPLES).map((example) => (
+        <button key={example} type="button" className="chip-button" onClick={() => onPick(example)}>
+          {example}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** The last part of the path that the server named. */
+function faultyField(fault: unknown): string | null {
+  return fault instanceof CinegraphClientError ? (fault.field?.at(-1) ?? null) : null;
+}
+
+function candidateOptions(model: Model | undefined): { readonly value: number; readonly label: string }[] {
+  return Array.from({ length: model?.limits?.maxCandidates ?? 4 }, (_, index) => ({ value: index + 1, label: String(index + 1) }));
+}
+
+function limitsText({ output }: Draft, model: Model | undefined): string {
+  if (model === undefined) return 'The model is starting.';
+  const { limits } = model;
+  if (limits === null) return '';
+  const size = `${limits.width} × ${limits.height} px`;
+  return output === 'image' ? `A picture of ${size}.` : `${seconds(limits.durationMs)}, ${limits.frameCount} frames of ${size}.`;
+}

@@ -1,0 +1,20 @@
+import { useEffect, useState } from 'react';
+import { read, write } from '../ui/storage.ts';
+import { EMPTY_DRAFT, type Draft } from './draft.ts';
+
+/** The draft outlives a reload. */
+export function useDraft(): readonly [Draft, (change: Partial<Draft>) => void] {
+  const [draft, setDraft] = useState<Draft>(restore);
+  useEffect(() => write('draft', JSON.stringify(draft)), [draft]);
+  return [draft, (change) => setDraft((was) => ({ ...was, ...change }))];
+}
+
+/** What an older version of the page stored may lack fields. */
+function restore(): Draft {
+  try {
+    const stored = JSON.parse(read('draft') ?? '{}') as Partial<Draft>;
+    return { ...EMPTY_DRAFT, ...stored, sampling: { ...EMPTY_DRAFT.sampling, ...stored.sampling } };
+  } catch {
+    return EMPTY_DRAFT;
+  }
+}

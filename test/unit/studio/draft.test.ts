@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { draftOf, EMPTY_DRAFT, toInput } from '../../../studio/src/create/draft.ts';
+
+describe('a draft', () => {
+  it('sends only what was filled in', () => {
+    expect(toInput({ ...EMPTY_DRAFT, prompt: 'a fox' })).toEqual({ textToVideo: { prompt: 'a fox', candidates: 1 } });
+  });
+
+  it('sends the seed only when it is kept', () => {
+    expect(toInput({ ...EMPTY_DRAFT, prompt: 'a fox', seed: '7' })).toEqual({ textToVideo: { prompt: 'a fox', candidates: 1 } });
+    expect(toInput({ ...EMPTY_DRAFT, prompt: 'a fox', seed: '7', seedLocked: true })).toEqual({ textToVideo: { prompt: 'a fox', candidates: 1, seed: 7 } });
+  });
+
+  it('has no camera for a picture', () => {
+    expect(toInput({ ...EMPTY_DRAFT, prompt: 'a fox', output: 'image', camera: 'pan left' })).toEqual({ textToImage: { prompt: 'a fox', candidates: 1 } });
+  });
+
+  it('comes back from a job as it was', () => {
+    const draft = {
+      ...EMPTY_DRAFT,
+      prompt: 'a fox',
+      camera: 'pan left',
+      style: 'at night',
+      candidates: 2,
+      seed: '9',
+      seedLocked: true,
+      sampling: { temperature: '0.5', topK: '', topP: '0.9', guidance: '', deterministic: true },
+      title: 'Fox',
+      tags: 'a, b',
+    };
+    const { textToVideo } = toInput(draft);
+    expect(draftOf({ input: textToVideo, seed: 9, task: 'TEXT_TO_VIDEO' })).toEqual(draft);
+  });
+});
