@@ -22,7 +22,7 @@ try {
   await page.goto(app.url);
   await page.getByLabel('Prompt').fill(PROMPT);
   await page.getByLabel('Prompt').press('Enter');
-  await page.locator(`#strip li:nth-child(${FRAMES}) img`).waitFor();
+  await page.locator(`.strip .slot:nth-child(${FRAMES}) img`).waitFor();
   await page.screenshot({ path: file });
   console.log(`wrote ${file}`);
 } finally {

@@ -86,7 +86,7 @@ export function createJobStore(client: CinegraphClient): JobStore {
       return job !== null;
     },
     async adoptRunning() {
-      const { nodes } = await client.jobs({ first: MAX_ADOPTED, filter: { status: ['QUEUED', 'RUNNING'] } }).page();
+      const { nodes } = await client.jobs({ pageSize: MAX_ADOPTED, filter: { status: ['QUEUED', 'RUNNING'] } }).page();
       for (const job of nodes) store.follow(job);
     },
     resume(id) {

@@ -19,7 +19,7 @@ export default function SystemPage() {
   const system = useQuery({ queryKey: ['system'], queryFn: ({ signal }) => client.system({ signal }), refetchInterval: REFRESH_MS });
   const failed = useQuery({
     queryKey: ['jobs', 'failed'],
-    queryFn: async ({ signal }) => (await client.jobs({ first: MAX_FAILED, filter: { status: ['FAILED'] }, signal }).page()).nodes,
+    queryFn: async ({ signal }) => (await client.jobs({ pageSize: MAX_FAILED, filter: { status: ['FAILED'] }, signal }).page()).nodes,
     refetchInterval: REFRESH_MS * 3,
   });
   const model = useModel();
