@@ -14,12 +14,13 @@ import torch
 
 from . import paths, stage
 from .bundle import BundleFacts, write_bundle
-from .check_bundle import compare_decoder, compare_language_model
-from .export_video_decoder import POSITION, export_video_decoder
+from .check_bundle import compare_decoder, compare_encoder, compare_language_model
+from .export_video_decoder import POSITION, export_video_decoder, projection_of
+from .export_video_encoder import export_video_encoder
 from .language_model import PRESETS, LanguageModel, LanguageModelConfig
 from .model_card import LICENCES, model_card
 from .text_tokenizer import TextTokenizer
-from .tiny_bundle import round_to_half
+from .tiny_bundle import describe_codes, round_as_stored, round_contents, use_stored_entries
 from .train_video_tokenizer import load_shipped
 from .video_tokenizer import StreamingDecoder, TokenizerConfig, VideoTokenizer
 
@@ -39,18 +40,24 @@ EXAMPLES = (
 MAXIMUM_BYTES = 40_000_000
 
 
-def load_language_model(path: Path | None, weights: str = "model") -> tuple[LanguageModel, dict]:
-    """A checkpoint's model, rounded to float16 as the bundle stores it, and its counters. Without a path: untrained."""
+def load_language_model(
+    path: Path | None, weights: str = "model", tokenizer: VideoTokenizer | None = None
+) -> tuple[LanguageModel, dict]:
+    """A checkpoint's model, rounded as the bundle stores it, and its counters. Without a path: untrained, with the
+    codebook of `tokenizer`."""
     if path is None:
         torch.manual_seed(0)
         model, state = LanguageModel(PRESETS["small"]), {"step": 0, "seconds": 0.0, "clips": 0}
+        if tokenizer is not None:
+            describe_codes(model, tokenizer.codebook.fine)
     else:
         state = torch.load(path, map_location="cpu", weights_only=True)
         model = LanguageModel(LanguageModelConfig.from_dict(state["config"]))
         model.load_state_dict({name: value.float() for name, value in state["model"].items()})
         if weights == "average":  # of the parameters; what codes look like is fixed
             model.load_state_dict(state["average"], strict=False)
-    round_to_half(model)
+    round_as_stored(model)
+    round_contents(model)
     return model.eval().requires_grad_(False), {name: state[name] for name in ("step", "seconds", "clips")}
 
 
@@ -74,9 +81,11 @@ def training_commit() -> str:
 
 def export(options: argparse.Namespace, known_words: list[str]) -> dict:
     """Writes the bundle and compares it; returns the manifest. Raises when a graph differs from PyTorch."""
-    model, counters = load_language_model(options.language_model, options.weights)
-    streaming = StreamingDecoder(load_video_tokenizer(options.tokenizer))
-    round_to_half(streaming)
+    tokenizer = load_video_tokenizer(options.tokenizer)
+    model, counters = load_language_model(options.language_model, options.weights, tokenizer)
+    use_stored_entries(model, tokenizer.codebook.fine)
+    streaming = StreamingDecoder(tokenizer)
+    round_as_stored(streaming)
     text_tokenizer = TextTokenizer.load(options.text_tokenizer)
     evaluation = json.loads(options.evaluation.read_text(encoding="utf-8")) if options.evaluation else {}
     height, width = (size * POSITION for size in model.config.grid[1:])
@@ -99,7 +108,10 @@ def export(options: argparse.Namespace, known_words: list[str]) -> dict:
         facts,
         model,
         text_tokenizer,
-        lambda graph: export_video_decoder(graph, streaming, height, width),
+        lambda graph, table, file: export_video_decoder(graph, streaming, table, file, height, width),
+        lambda graph, table, file: export_video_encoder(
+            graph, projection_of(tokenizer.codebook), table, file, height, width
+        ),
     )
     size = sum(entry["byteSize"] for entry in manifest["files"])
     print(f"{options.out}: {size / 1e6:.1f} MB, language model step {counters['step']}")
@@ -119,9 +131,26 @@ def check(folder: Path, model: LanguageModel, streaming: StreamingDecoder, manif
     zeros = [torch.zeros(shape) for shape in shapes]
     frames = compare_decoder(folder, lambda clip: streaming(clip, zeros)[0], codes, shapes)
     print("video decoder:", {name: float(f"{value:.3g}") for name, value in frames.items()})
+    drawn = streaming(codes, zeros)[0]
+    encoded = compare_encoder(folder, lambda clip: _codes(streaming, clip), drawn)
+    print("video encoder:", {name: float(f"{value:.3g}") for name, value in encoded.items()})
     worst = max(found[name] for name in ("keys", "logits", "hidden", "logits_b"))
-    if worst > 1e-3 or frames["frames"] > 1e-3 or frames["streamed"] != 0 or frames["states"] != 0:
+    if (
+        worst > 1e-3
+        or frames["frames"] > 1e-3
+        or frames["streamed"] != 0
+        or frames["states"] != 0
+        or encoded["codes"] > 0.01
+    ):
         raise SystemExit("the exported graphs do not agree with PyTorch")
+
+
+def _codes(streaming: StreamingDecoder, frames: torch.Tensor) -> torch.Tensor:
+    """Frames `[4 T, 3, H, W]` in [0, 1] -> int64 codes `[T, H/16, W/16, 2]`."""
+    split = frames.unflatten(0, (-1, 4)).unflatten(4, (-1, POSITION)).unflatten(3, (-1, POSITION))
+    blocks = split.permute(0, 3, 5, 1, 4, 6, 2).flatten(3)  # frame, row, column, colour
+    found = streaming.codebook.codes(streaming.codebook.coefficients(blocks.flatten(0, 2)))
+    return found.unflatten(0, blocks.shape[:3])
 
 
 def main() -> None:

@@ -54,9 +54,6 @@ def round_as_stored(module: nn.Module) -> None:
             parameter.data = parameter.data.half().float()
 
 
-round_to_half = round_as_stored  # the name that export.py still uses
-
-
 def describe_codes(model: LanguageModel, fine: Tensor) -> None:
     """Tells the model what codes look like, from the codebook's entries `[A, B, D]`, and rounds both as stored."""
     model.contents.describe(fine)
