@@ -12,8 +12,13 @@ from .onnx_graph import Graph, WeightFile
 MICROSOFT = "com.microsoft"
 
 
-# Matrices of the blocks: stored as int8 per output channel. The rest is float16.
-INT8 = (".qkv", ".out", ".gate_up", ".down")
+# Matrices of the blocks and looks: stored as int8 per output channel. The rest is float16.
+INT8 = (".qkv", ".out", ".gate_up", ".down", ".gate", ".far")
+
+
+def is_int8(name: str) -> bool:
+    """Whether the matrix of this name is stored as int8."""
+    return name.startswith(("blocks.", "looks.")) and name.endswith(INT8)
 
 
 def codebook_table(model: LanguageModel) -> CodebookTable:
@@ -40,7 +45,7 @@ def export_language_model(model: LanguageModel, folder: Path, codebook: WeightFi
 
 
 def _linear(graph: Graph, parameters: dict, name: str, value: str) -> str:
-    store = graph.matrix if name.startswith("blocks.") and name.endswith(INT8) else graph.weight
+    store = graph.matrix if is_int8(name) else graph.weight
     return graph.node("MatMul", [value, store(name, parameters[f"{name}.weight"].T)])
 
 
@@ -77,11 +82,15 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers
     table = graph.weight("table", parameters["table"], widen=False)
     gathered = graph.node("Cast", [graph.node("Gather", [table, rows])], to=TensorProto.FLOAT)
     summed = graph.node("ReduceSum", [gathered, graph.constant([1])], keepdims=1)  # [B, 1, d]
-    residual = graph.node("Add", [summed, _look(graph, config, parameters, content, codes)])
+    seen = graph.node("Cast", [graph.node("Gather", [content, codes])], to=TensorProto.FLOAT)  # [B, C, D + 1]
+    residual = graph.node("Add", [summed, _first_look(graph, config, parameters, seen)])
+    far = _far(graph, config, seen)
     cos, sin = (graph.constant(buffers[name], np.float32) for name in ("cos", "sin"))
     update = None
     for layer in range(config.layers):
         block = f"blocks.{layer}"
+        if layer in config.look_layers:
+            residual, update = _look(graph, parameters, f"looks.{layer}", far, residual, update)
         normed, residual = _skip_norm(graph, parameters, f"{block}.attention_norm", residual, update)
         qkv = _linear(graph, parameters, f"{block}.qkv", normed)
         attended = graph.node(
@@ -108,13 +117,28 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers
         graph.output(f"present_value_{layer}", "float", cache_shape)
 
 
-def _look(graph: Graph, config: LanguageModelConfig, parameters: dict, content: str, codes: str) -> str:
-    """What the contexts look like, `[B, 1, d]`."""
-    found = graph.node("Cast", [graph.node("Gather", [content, codes])], to=TensorProto.FLOAT)  # [B, C, D + 1]
+def _first_look(graph: Graph, config: LanguageModelConfig, parameters: dict, seen: str) -> str:
+    """What the contexts look like, `[B, C, D + 1]` -> `[B, 1, d]`."""
     width = len(config.contexts) * (config.content_dimensions + 1)
-    flat = graph.node("Reshape", [found, graph.constant([-1, 1, width])])
+    flat = graph.node("Reshape", [seen, graph.constant([-1, 1, width])])
     inner = graph.node("QuickGelu", [_linear(graph, parameters, "look_in", flat)], domain=MICROSOFT, alpha=1.0)
     return _linear(graph, parameters, "look_out", inner)
+
+
+def _far(graph: Graph, config: LanguageModelConfig, seen: str) -> str:
+    """The contents of the contexts in earlier latent frames, `[B, 1, contexts (D + 1)]`."""
+    start, stop = config.far_contexts.start, config.far_contexts.stop
+    part = graph.node("Slice", [seen, *(graph.constant([bound]) for bound in (start, stop, 1))])
+    width = (stop - start) * (config.content_dimensions + 1)
+    return graph.node("Reshape", [part, graph.constant([-1, 1, width])])
+
+
+def _look(graph: Graph, parameters: dict, name: str, far: str, residual: str, update: str | None) -> tuple[str, str]:
+    """A second look before a block: the residual stream, and what is added to it."""
+    normed, residual = _skip_norm(graph, parameters, f"{name}.norm", residual, update)
+    gate = graph.node("QuickGelu", [_linear(graph, parameters, f"{name}.gate", normed)], domain=MICROSOFT, alpha=1.0)
+    shown = graph.node("Mul", [gate, _linear(graph, parameters, f"{name}.far", far)])
+    return residual, _linear(graph, parameters, f"{name}.out", shown)
 
 
 def _skip_norm(graph: Graph, parameters: dict, name: str, residual: str, update: str | None) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .bundle import BundleFacts, write_bundle
-from .export_language_model import INT8
+from .export_language_model import is_int8
 from .export_video_encoder import export_video_encoder
 from .golden import write_golden
 from .language_model import PRESETS, LanguageModel
@@ -41,13 +41,9 @@ FACTS = BundleFacts(
 
 
 def round_as_stored(module: nn.Module) -> None:
-    """Every parameter to what the bundle stores: the blocks' matrices int8 per output channel, the rest float16."""
+    """Every parameter to what the bundle stores: int8 for the matrices of blocks and looks, else float16."""
     for name, parameter in module.named_parameters():
-        if (
-            isinstance(module, LanguageModel)
-            and name.startswith("blocks.")
-            and name.removesuffix(".weight").endswith(INT8)
-        ):
+        if isinstance(module, LanguageModel) and is_int8(name.removesuffix(".weight")):
             integers, scales = to_int8(parameter.detach().numpy().T)
             parameter.data = torch.from_numpy((integers.astype(np.float32) * scales).T.copy())
         else:
@@ -83,6 +79,8 @@ def tiny_models() -> tuple[LanguageModel, TinyDecoder, TextTokenizer]:
         model.head_a.weight.normal_(std=0.4)  # zero in a fresh model; these make clear argmaxes
         model.head_b_out.weight.normal_(std=0.2)
         model.bias_b.normal_(std=0.3)
+        for look in model.looks.values():
+            look.out.weight.normal_(std=0.3)
         describe_codes(model, codebook.fine)
         for name, parameter in model.named_parameters():
             if name.endswith("norm.weight"):
