@@ -7,6 +7,7 @@ import { withDeadline } from './deadline.ts';
 import { createInferenceClient, type InferenceClient, type InferenceInfo } from './inference/index.ts';
 import { openJobQueue } from './jobs/job-queue.ts';
 import { startJobRunner } from './jobs/job-runner.ts';
+import { startRetention } from './jobs/retention.ts';
 import { openMedia } from './media/media.ts';
 import type { Backend, BackendStatus, Readiness } from './server/backend.ts';
 import { ensureStudioBuilt } from './server/pages/studio-build.ts';
@@ -96,6 +97,8 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     const runner = await startJobRunner({ database, queue, media, inference: model, concurrency: config.jobConcurrency, log });
     // First of all: running jobs are handed back while everything is still there.
     opened.unshift({ name: 'job runner', close: (ms) => runner.stop({ graceMs: ms }) });
+    const retention = startRetention({ database, previewRetentionMs: config.previewRetentionMs, eventRetentionMs: config.eventRetentionMs, log });
+    opened.unshift({ name: 'retention', close: () => retention.stop() });
     ping = () => database.ping();
     backend = { services, signingKey };
     onStep('database', database.embedded ? `Postgres ${database.serverVersion} in ${config.dataDir}` : `Postgres ${database.serverVersion}`);

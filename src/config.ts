@@ -61,6 +61,9 @@ export const VARIABLES = {
   MAX_UPLOAD_BYTES: variable(integer(1, 1_073_741_824), '104857600', '1 to 1073741824', 'Largest file that can be uploaded, in bytes.'),
   MAX_OPEN_UPLOADS: variable(integer(1, 10_000), '20', '1 to 10000', 'Uploads that one user may have open at once: created, and neither finalized nor expired.'),
   UPLOAD_TTL_SECONDS: variable(integer(60, 604_800), '86400', '60 to 604800', 'How long an upload may take from `createUpload` to `finalizeUpload`. What is left then is deleted.'),
+  KEEP_ALIVE_SECONDS: variable(integer(1, 300), '12', '1 to 300', 'How often a WebSocket is pinged and a server-sent stream gets a comment. A socket that has not answered by the next ping is dropped.'),
+  PREVIEW_RETENTION_HOURS: variable(integer(1, 87_600), '24', '1 to 87600', 'How long the preview pictures of a job are kept after its end.'),
+  EVENT_RETENTION_HOURS: variable(integer(1, 87_600), '168', '1 to 87600', 'How long the events of tokens and frames of a job are kept after its end, and the log of webhook deliveries. State events stay as long as the job.'),
   DRAIN_SECONDS: variable(integer(1, 300), '10', '1 to 300', 'How long a stop may take before what is left is ended by force.'),
   LOG_LEVEL: variable(z.enum(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'debug, info, warn, error or silent', 'The least important log line to write. Lines are JSON, on the standard error stream.'),
 } as const satisfies Record<string, Variable<unknown>>;
@@ -107,6 +110,9 @@ export interface Config {
     readonly maxOpen: number;
     readonly ttlSeconds: number;
   };
+  readonly keepAliveMs: number;
+  readonly previewRetentionMs: number;
+  readonly eventRetentionMs: number;
   readonly drainMs: number;
   readonly logLevel: ValueOf<'LOG_LEVEL'>;
 }
@@ -140,6 +146,9 @@ export function loadConfig(env: Env = process.env): Config {
     maxQueuedJobs: required('MAX_QUEUED_JOBS', env),
     urlTtlSeconds: required('URL_TTL_SECONDS', env),
     uploads: Object.freeze({ maxBytes: required('MAX_UPLOAD_BYTES', env), maxOpen: required('MAX_OPEN_UPLOADS', env), ttlSeconds: required('UPLOAD_TTL_SECONDS', env) }),
+    keepAliveMs: required('KEEP_ALIVE_SECONDS', env) * 1000,
+    previewRetentionMs: required('PREVIEW_RETENTION_HOURS', env) * 3_600_000,
+    eventRetentionMs: required('EVENT_RETENTION_HOURS', env) * 3_600_000,
     drainMs: required('DRAIN_SECONDS', env) * 1000,
     logLevel: required('LOG_LEVEL', env),
   });

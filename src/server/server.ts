@@ -24,7 +24,7 @@ import { createUrlSigner, type SigningOptions } from './media/url-signer.ts';
 import { pageRoutes } from './pages/pages.ts';
 import { createPerimeter, type Perimeter } from './perimeter.ts';
 
-export type ServerConfig = Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'urlTtlSeconds' | 'auth' | 'limits'>;
+export type ServerConfig = Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'urlTtlSeconds' | 'auth' | 'limits' | 'keepAliveMs'>;
 
 export interface RunningServer {
   readonly url: string;
@@ -56,8 +56,8 @@ export async function startServer(config: ServerConfig, status: BackendStatus, l
   const rules = limitRules();
   const pipeline = createPipeline(schema, rules, log);
   const http = await createHttpEndpoint(schema, rules, contextOfRequest, log);
-  const sse = createSseEndpoint(pipeline, sessions, contextOfRequest);
-  const webSocket = createWebSocketEndpoint({ pipeline, authenticator, sessions, contextOf, log });
+  const sse = createSseEndpoint(pipeline, sessions, contextOfRequest, config.keepAliveMs);
+  const webSocket = createWebSocketEndpoint({ pipeline, authenticator, sessions, contextOf, log, keepAliveMs: config.keepAliveMs });
 
   const app = express().disable('x-powered-by').disable('etag');
   app.use('/health', healthRoutes(status));

@@ -85,7 +85,7 @@ describe('job events', () => {
     await store.fail(run, 'INTERNAL', 'the end');
     const all = Array.from({ length: EVENTS + 2 }, (_, index) => index + 1);
     for (const [index, events] of (await Promise.all(followers)).entries()) expect(seqs(events)).toEqual(all.slice(index < READERS ? index % 3 : 0));
-    const reads = statements.mock.calls.filter(([text]) => String(text).includes('FROM job_event')).length;
+    const reads = statements.mock.calls.filter(([text]) => text.includes('FROM job_event')).length;
     statements.mockRestore();
     expect(reads).toBeLessThan((EVENTS * READERS) / 4);
   });

@@ -19,6 +19,7 @@ export const TEST_SERVER_CONFIG: ServerConfig = {
   allowedOrigins: [],
   urlTtlSeconds: 3600,
   auth: { required: false, jwt: undefined },
+  keepAliveMs: 12_000,
   limits: { connectionsPerViewer: 1000 },
 };
 

@@ -7,7 +7,8 @@ import { sendGraphqlError } from '../guard.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { Pipeline } from './pipeline.ts';
 
-const KEEP_ALIVE_MS = 12_000;
+/** A reader that has taken nothing for so long is cut off. */
+const STALL_MS = 60_000;
 const MAX_STREAMS = 1000;
 
 const json = z.string().transform((text, context): unknown => {
@@ -36,7 +37,7 @@ export interface SseEndpoint {
  * Not graphql-sse's own handler: between the source and the socket it keeps a queue without a bound. Here a reader that does not keep up
  * holds back the source, which then coalesces previews.
  */
-export function createSseEndpoint(pipeline: Pipeline, sessions: Sessions, contextOf: (request: Request) => Context): SseEndpoint {
+export function createSseEndpoint(pipeline: Pipeline, sessions: Sessions, contextOf: (request: Request) => Context, keepAliveMs: number): SseEndpoint {
   const open = new Set<Response>();
 
   async function handle(request: Request, response: Response): Promise<void> {
@@ -54,7 +55,7 @@ export function createSseEndpoint(pipeline: Pipeline, sessions: Sessions, contex
     const results = type === OperationTypeNode.SUBSCRIPTION ? await pipeline.subscribe(args) : await pipeline.execute(args);
     open.add(response);
     try {
-      await stream(results, response);
+      await stream(results, response, keepAliveMs);
     } finally {
       open.delete(response);
     }
@@ -85,7 +86,7 @@ function prepare(
   return null;
 }
 
-async function stream(results: AsyncGenerator<ExecutionResult> | ExecutionResult, response: Response): Promise<void> {
+async function stream(results: AsyncGenerator<ExecutionResult> | ExecutionResult, response: Response, keepAliveMs: number): Promise<void> {
   if (response.writableEnded || response.closed) {
     // The client left, or its credential ended, while the source was being opened.
     if (Symbol.asyncIterator in results) await results.return(undefined);
@@ -99,7 +100,9 @@ async function stream(results: AsyncGenerator<ExecutionResult> | ExecutionResult
   response.write(':\n\n');
   if (!(Symbol.asyncIterator in results)) return void response.end(`${next(results)}${COMPLETE}`);
 
-  const keepAlive = setInterval(() => response.write(':\n\n'), KEEP_ALIVE_MS);
+  const keepAlive = setInterval(() => {
+    if (!response.writableNeedDrain) response.write(':\n\n');
+  }, keepAliveMs);
   const gone = new AbortController();
   response.once('close', () => {
     gone.abort();
@@ -109,14 +112,19 @@ async function stream(results: AsyncGenerator<ExecutionResult> | ExecutionResult
   try {
     for await (const result of results) {
       if (response.writableEnded || gone.signal.aborted) return;
-      if (!response.write(next(result))) await once(response, 'drain', { signal: gone.signal });
+      if (!response.write(next(result))) await once(response, 'drain', { signal: AbortSignal.any([gone.signal, AbortSignal.timeout(STALL_MS)]) });
     }
     if (!response.writableEnded) response.end(COMPLETE);
   } catch (error) {
-    if (!gone.signal.aborted) throw error;
+    if (isTimeout(error)) response.destroy();
+    else if (!gone.signal.aborted) throw error;
   } finally {
     clearInterval(keepAlive);
   }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError' && error.cause instanceof DOMException && error.cause.name === 'TimeoutError';
 }
 
 const COMPLETE = 'event: complete\ndata: {}\n\n';

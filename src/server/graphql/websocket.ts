@@ -14,7 +14,6 @@ import type { Pipeline } from './pipeline.ts';
 
 const MAX_SOCKETS = 1000;
 const MAX_SUBSCRIPTIONS_PER_SOCKET = 100;
-const KEEP_ALIVE_MS = 12_000;
 const INIT_TIMEOUT_MS = 5000;
 /** Clients of graphql-ws connect again after both of these, and ask for their `connectionParams` anew; 4401 would stop them for good. */
 const CLOSE = { FORBIDDEN: 4403, TRY_AGAIN_LATER: 1013 } as const;
@@ -31,12 +30,16 @@ export interface WebSocketParts {
   readonly sessions: Sessions;
   readonly contextOf: (request: IncomingMessage, caller: Caller) => Context;
   readonly log: ErrorLog;
+  readonly keepAliveMs: number;
 }
 
 type SocketExtra = Partial<Extra> & { caller?: Caller; leave?: () => void };
 
-/** graphql-transport-ws. Origin and host were checked by the caller. */
-export function createWebSocketEndpoint({ pipeline, authenticator, sessions, contextOf, log }: WebSocketParts): WebSocketEndpoint {
+/**
+ * graphql-transport-ws. Origin and host were checked by the caller. A reader that does not keep up holds its operations back at one message
+ * each; one that does not read at all does not answer the pings either, and is dropped.
+ */
+export function createWebSocketEndpoint({ pipeline, authenticator, sessions, contextOf, log, keepAliveMs }: WebSocketParts): WebSocketEndpoint {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY_BYTES, perMessageDeflate: false });
   const server = useServer<Record<string, unknown>, SocketExtra>(
     {
@@ -68,7 +71,7 @@ export function createWebSocketEndpoint({ pipeline, authenticator, sessions, con
       isProd: true,
     },
     sockets,
-    KEEP_ALIVE_MS,
+    keepAliveMs,
   );
   return {
     upgrade(request, socket, head) {

@@ -1,0 +1,83 @@
+import type pg from 'pg';
+import type { Database } from '../db/database.ts';
+import type { Log } from '../db/log.ts';
+import { isDatabaseAway } from '../db/pg-error.ts';
+import { transaction } from '../db/transaction.ts';
+
+const INTERVAL_MS = 60_000;
+/** Jobs, or deliveries, of one transaction: it stays short. */
+const BATCH = 50;
+/** Of all processes on a database one sweeps at a time. The number says nothing. */
+const SWEEPER_LOCK = 7_236_001;
+
+export interface RetentionOptions {
+  readonly database: Database;
+  /** Ages after the end of a job. */
+  readonly previewRetentionMs: number;
+  readonly eventRetentionMs: number;
+}
+
+/** Owner: the composition root, which stops it before it closes the database. */
+export interface Retention {
+  stop(): Promise<void>;
+}
+
+/** Sweeps now and once a minute. */
+export function startRetention(options: RetentionOptions & { readonly log: Log }): Retention {
+  let stopped = false;
+  const run = (): Promise<void> => sweep(options, () => stopped).then(() => undefined, (error: unknown) => {
+    if (!isDatabaseAway(error)) options.log.error({ err: error }, 'sweeping old previews and events');
+  });
+  let running = run();
+  const timer = setInterval(() => {
+    running = running.then(run);
+  }, INTERVAL_MS).unref();
+  return {
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+/** Deletes what is older than its retention, in short transactions, until nothing is left. Returns how many jobs were swept. */
+export async function sweep({ database, previewRetentionMs, eventRetentionMs }: RetentionOptions, isStopped: () => boolean = () => false): Promise<number> {
+  let jobs = 0;
+  const untilDone = async (batch: (client: pg.PoolClient) => Promise<number>): Promise<void> => {
+    for (let swept = BATCH; swept === BATCH && !isStopped(); jobs += swept) swept = await transaction(database.pool, client => batchAlone(client, batch));
+  };
+  await untilDone(client => sweepJobs(client, 1, previewRetentionMs, 'DELETE FROM preview_frame WHERE job_id = ANY($1::uuid[])'));
+  // Their pictures go with them. State events stay: a stream that is replayed later still ends with JobFinished.
+  await untilDone(client => sweepJobs(client, 2, eventRetentionMs,
+    'DELETE FROM job_event e WHERE job_id = ANY($1::uuid[]) AND NOT EXISTS (SELECT FROM activity_event a WHERE a.job_id = e.job_id AND a.seq = e.seq)'));
+  await untilDone(client => sweepDeliveries(client, eventRetentionMs));
+  return jobs;
+}
+
+/** 0 when another process sweeps. */
+async function batchAlone(client: pg.PoolClient, batch: (client: pg.PoolClient) => Promise<number>): Promise<number> {
+  const { rows } = await client.query<{ mine: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS mine', [SWEEPER_LOCK]);
+  return rows[0]?.mine === true ? batch(client) : 0;
+}
+
+/** The oldest ended jobs that have not come to this level yet (see Job.swept). */
+async function sweepJobs(client: pg.PoolClient, level: 1 | 2, ageMs: number, remove: string): Promise<number> {
+  const { rows } = await client.query<{ id: string }>(
+    `SELECT id FROM job WHERE swept < $1 AND finished_at < now() - $2 * interval '1 millisecond' ORDER BY finished_at LIMIT ${BATCH}`,
+    [level, ageMs],
+  );
+  if (rows.length === 0) return 0;
+  const ids = rows.map(({ id }) => id);
+  await client.query(remove, [ids]);
+  await client.query('UPDATE job SET swept = $2 WHERE id = ANY($1::uuid[])', [ids, level]);
+  return ids.length;
+}
+
+async function sweepDeliveries(client: pg.PoolClient, ageMs: number): Promise<number> {
+  const { rowCount } = await client.query(
+    `DELETE FROM webhook_delivery WHERE id IN (SELECT id FROM webhook_delivery WHERE created_at < now() - $1 * interval '1 millisecond' AND status <> 'PENDING' LIMIT ${BATCH})`,
+    [ageMs],
+  );
+  return rowCount ?? 0;
+}
