@@ -1,15 +1,19 @@
 import { CinegraphClientError, graphqlError, InputError, TransferError, type UserErrorShape } from './errors.ts';
 import {
   CancelJobDocument,
+  CreateApiKeyDocument,
   EstimateJobDocument,
   GenerateDocument,
   GetAssetDocument,
   GetJobDocument,
   GetSystemDocument,
+  GetViewerDocument,
+  ListApiKeysDocument,
   ListAssetsDocument,
   ListJobsDocument,
   ListModelsDocument,
   RetryJobDocument,
+  RevokeApiKeyDocument,
   TASK_NAMES,
 } from './generated/operations.ts';
 import { request, retryAfterMs, send, type HttpOptions, type Token, type TypedDocument } from './http.ts';
@@ -17,7 +21,7 @@ import { watchActivity, watchJob, type ActivityOptions, type WatchOptions } from
 import { createJobHandle, type JobHandle, type JobMethods } from './job-handle.ts';
 import { createPages, type PageOptions, type Pages } from './pages.ts';
 import { openSocket } from './socket.ts';
-import type { ActivityEvent, Asset, AssetFilter, AssetOrder, Estimate, GenerateInput, Job, JobEvent, JobFilter, Model, System, TaskInput, TaskName } from './types.ts';
+import type { ActivityEvent, ApiKey, ApiKeyFilter, Asset, AssetFilter, AssetOrder, CreateApiKeyInput, Estimate, GenerateInput, Job, JobEvent, JobFilter, Model, System, TaskInput, TaskName, Viewer } from './types.ts';
 
 export interface ClientOptions {
   /** Where the server is, for example `http://127.0.0.1:4000`. */
@@ -43,6 +47,10 @@ export interface AssetsOptions extends PageOptions {
 
 export interface JobsOptions extends PageOptions {
   readonly filter?: JobFilter;
+}
+
+export interface ApiKeysOptions extends PageOptions {
+  readonly filter?: ApiKeyFilter;
 }
 
 /** A method for each task of the schema: `client.textToVideo({ prompt })`. */
@@ -76,6 +84,14 @@ export interface CinegraphClient extends TaskMethods, JobMethods {
   /** Empty while the model is starting. */
   models(options?: RequestOptions): Promise<readonly Model[]>;
   system(options?: RequestOptions): Promise<System>;
+  /** Who asks: role, scopes and limits of the token in use. */
+  viewer(options?: RequestOptions): Promise<Viewer>;
+  /** The API keys that you may see, the newest first. */
+  apiKeys(options?: ApiKeysOptions): Pages<ApiKey>;
+  /** `secret` is told here and never again. */
+  createApiKey(input: CreateApiKeyInput): Promise<{ readonly apiKey: ApiKey; readonly secret: string }>;
+  /** Ends a key for good. */
+  revokeApiKey(apiKeyId: string): Promise<ApiKey>;
   /** A query or mutation of your own, as graphql-codegen types it with `documentMode: 'string'`. */
   request<Result, Variables>(document: TypedDocument<Result, Variables>, variables: Variables, options?: RequestOptions): Promise<Result>;
   /** A subscription of your own. Does not resume: a lost connection is thrown as UnreachableError. */
@@ -135,6 +151,18 @@ export function createCinegraphClient(options: ClientOptions): CinegraphClient {
     },
     models: async ({ signal } = {}) => (await ask(ListModelsDocument, {}, signal)).models,
     system: async ({ signal } = {}) => (await ask(GetSystemDocument, {}, signal)).system,
+    viewer: async ({ signal } = {}) => (await ask(GetViewerDocument, {}, signal)).viewer,
+    apiKeys({ filter, ...page } = {}) {
+      return createPages(async (args, signal) => withTotal((await ask(ListApiKeysDocument, { ...args, filter }, signal)).page), page);
+    },
+    async createApiKey(input) {
+      const { payload } = await ask(CreateApiKeyDocument, { input });
+      return { apiKey: present(payload.apiKey, payload.userErrors), secret: present(payload.secret, payload.userErrors) };
+    },
+    async revokeApiKey(apiKeyId) {
+      const { payload } = await ask(RevokeApiKeyDocument, { input: { apiKeyId } });
+      return present(payload.apiKey, payload.userErrors);
+    },
     request: (document, variables, { signal } = {}) => ask(document, variables, signal),
     subscribe: (document, variables, { signal } = {}) => socket.stream(document, variables, { signal }),
     close: () => socket.close(),

@@ -1,5 +1,5 @@
 /** The typed client, for Node and for browsers. */
-export { createCinegraphClient, type AssetsOptions, type CinegraphClient, type ClientOptions, type JobsOptions, type RequestOptions } from './client.ts';
+export { createCinegraphClient, type ApiKeysOptions, type AssetsOptions, type CinegraphClient, type ClientOptions, type JobsOptions, type RequestOptions } from './client.ts';
 export {
   AccessError,
   CinegraphClientError,

@@ -1,6 +1,7 @@
 /** Short names for what the client's own operations take and return. */
 import type {
   ActivitySubscription,
+  ApiKeyFieldsFragment,
   AssetFieldsFragment,
   EstimateJobQuery,
   GenerateInput,
@@ -8,15 +9,19 @@ import type {
   JobFieldsFragment,
   ModelFieldsFragment,
   GetSystemQuery,
+  GetViewerQuery,
   PageFieldsFragment,
   TASK_NAMES,
 } from './generated/operations.ts';
 
 export type {
+  ApiKeyFilter,
+  ApiKeyScope,
   AssetFilter,
   AssetKind,
   AssetOrder,
   AssetOrigin,
+  CreateApiKeyInput,
   ErrorCode,
   GenerateInput,
   JobFilter,
@@ -32,6 +37,8 @@ export type Job = JobFieldsFragment;
 export type JobError = NonNullable<Job['error']>;
 export type JobProgress = Job['progress'];
 export type JobWarning = Job['warnings'][number];
+export type ApiKey = ApiKeyFieldsFragment;
+export type Viewer = GetViewerQuery['viewer'];
 export type Estimate = EstimateJobQuery['estimate'];
 export type Model = ModelFieldsFragment;
 export type System = GetSystemQuery['system'];

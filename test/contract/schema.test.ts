@@ -35,6 +35,12 @@ describe('the schema', () => {
     expect(all.filter(([, description]) => !description?.trim()).map(([name]) => name)).toEqual([]);
   });
 
+  it('has ids in nodes alone', () => {
+    const withId = types.filter((type) => isObjectType(type) && 'id' in type.getFields());
+    expect(withId.length).toBeGreaterThan(3);
+    expect(withId.filter((type) => isObjectType(type) && !type.getInterfaces().some((parent) => parent.name === 'Node')).map((type) => type.name)).toEqual([]);
+  });
+
   it('follows Relay: mutations take one input and answer with user errors, lists of nodes are connections', () => {
     for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
       expect(field.args.map((argument) => argument.name)).toEqual(['input']);
