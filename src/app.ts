@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import { openDatabase } from './db/database.ts';
 import { withDeadline } from './deadline.ts';
 import { createInferenceClient, type InferenceClient, type InferenceInfo } from './inference/index.ts';
+import { AssetSweeper } from './jobs/asset-sweeper.ts';
 import { openJobQueue } from './jobs/job-queue.ts';
 import { startJobRunner } from './jobs/job-runner.ts';
 import { startRetention } from './jobs/retention.ts';
@@ -92,13 +93,15 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     opened.splice(-1, 0, { name: 'queue', close: () => queue.close() });
     const media = await openMedia({ encoders: 1, log });
     opened.splice(-2, 0, { name: 'media', close: () => media.close() });
-    const services = createServices({ database, queue, inference: model, media, uploadLimits: config.uploads, version: VERSION, maxQueuedJobs: config.maxQueuedJobs });
+    const services = createServices({ database, queue, inference: model, media, uploadLimits: config.uploads, deleteGraceSeconds: config.deleteGraceSeconds, version: VERSION, maxQueuedJobs: config.maxQueuedJobs });
     const signingKey = await database.signingKey();
     const runner = await startJobRunner({ database, queue, media, inference: model, concurrency: config.jobConcurrency, log });
     // First of all: running jobs are handed back while everything is still there.
     opened.unshift({ name: 'job runner', close: (ms) => runner.stop({ graceMs: ms }) });
     const retention = startRetention({ database, previewRetentionMs: config.previewRetentionMs, eventRetentionMs: config.eventRetentionMs, log });
     opened.unshift({ name: 'retention', close: () => retention.stop() });
+    const sweeper = new AssetSweeper({ database, graceSeconds: config.deleteGraceSeconds, log });
+    opened.unshift({ name: 'sweeper', close: () => sweeper.stop() });
     ping = () => database.ping();
     backend = { services, signingKey };
     onStep('database', database.embedded ? `Postgres ${database.serverVersion} in ${config.dataDir}` : `Postgres ${database.serverVersion}`);

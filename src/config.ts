@@ -64,6 +64,7 @@ export const VARIABLES = {
   KEEP_ALIVE_SECONDS: variable(integer(1, 300), '12', '1 to 300', 'How often a WebSocket is pinged and a server-sent stream gets a comment. A socket that has not answered by the next ping is dropped.'),
   PREVIEW_RETENTION_HOURS: variable(integer(1, 87_600), '24', '1 to 87600', 'How long the preview pictures of a job are kept after its end.'),
   EVENT_RETENTION_HOURS: variable(integer(1, 87_600), '168', '1 to 87600', 'How long the events of tokens and frames of a job are kept after its end, and the log of webhook deliveries. State events stay as long as the job.'),
+  DELETE_GRACE_SECONDS: variable(integer(0, 31_536_000), '604800', '0 to 31536000', 'How long a deleted asset can be restored; its bytes are removed then.'),
   DRAIN_SECONDS: variable(integer(1, 300), '10', '1 to 300', 'How long a stop may take before what is left is ended by force.'),
   LOG_LEVEL: variable(z.enum(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'debug, info, warn, error or silent', 'The least important log line to write. Lines are JSON, on the standard error stream.'),
 } as const satisfies Record<string, Variable<unknown>>;
@@ -113,6 +114,7 @@ export interface Config {
   readonly keepAliveMs: number;
   readonly previewRetentionMs: number;
   readonly eventRetentionMs: number;
+  readonly deleteGraceSeconds: number;
   readonly drainMs: number;
   readonly logLevel: ValueOf<'LOG_LEVEL'>;
 }
@@ -149,6 +151,7 @@ export function loadConfig(env: Env = process.env): Config {
     keepAliveMs: required('KEEP_ALIVE_SECONDS', env) * 1000,
     previewRetentionMs: required('PREVIEW_RETENTION_HOURS', env) * 3_600_000,
     eventRetentionMs: required('EVENT_RETENTION_HOURS', env) * 3_600_000,
+    deleteGraceSeconds: required('DELETE_GRACE_SECONDS', env),
     drainMs: required('DRAIN_SECONDS', env) * 1000,
     logLevel: required('LOG_LEVEL', env),
   });

@@ -73,7 +73,8 @@ export class PostgresBlobStore implements BlobStore {
   async delete(sha256: string): Promise<boolean> {
     try {
       const { rowCount } = await this.#pool.query(
-        'DELETE FROM blob WHERE sha256 = $1 AND NOT EXISTS (SELECT FROM asset WHERE asset.sha256 = $1 OR asset.thumbnail_sha256 = $1)',
+        `DELETE FROM blob WHERE sha256 = $1 AND NOT EXISTS (SELECT FROM asset WHERE asset.sha256 = $1 OR asset.thumbnail_sha256 = $1)
+           AND NOT EXISTS (SELECT FROM asset_variant WHERE asset_variant.sha256 = $1)`,
         [sha256],
       );
       return rowCount === 1;

@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import type { BundleInfo } from '../inference/core/generation.ts';
 import type { Caller } from '../services/access/caller.ts';
-import type { ApiKeyRecord, AssetRecord, JobRecord, QueueOutlook, Services, SystemStatus, UploadRecord } from '../services/contract.ts';
+import type { ApiKeyRecord, AssetRecord, JobRecord, Page, PageInput, QueueOutlook, Relation, Services, SystemStatus, UploadRecord } from '../services/contract.ts';
 
 export interface ModelSource {
   readonly name: string;
@@ -17,6 +17,10 @@ export interface Loaders {
   readonly assetsByJob: DataLoader<string, AssetRecord[]>;
   readonly queueOutlook: DataLoader<string, QueueOutlook | null>;
   readonly upload: DataLoader<string, UploadRecord | null>;
+  /** Also what was deleted and is still there: events tell of it. */
+  readonly assetOfEvent: DataLoader<string, AssetRecord | null>;
+  /** Pages of one form are read together. */
+  relatives(relation: Relation, page: PageInput): DataLoader<string, Page<AssetRecord>>;
   system(): Promise<SystemStatus>;
   loadedModels(): Promise<ModelSource[]>;
   /** The model that a job was made with: without its bundle when another one is loaded now. */
@@ -25,6 +29,7 @@ export interface Loaders {
 
 export function createLoaders(services: Services, viewer: Caller): Loaders {
   let status: Promise<SystemStatus> | undefined;
+  const relatives = new Map<string, DataLoader<string, Page<AssetRecord>>>();
   const system = () => (status ??= services.system.status());
   const loadedModels = async () => {
     const { inference } = await system();
@@ -37,6 +42,15 @@ export function createLoaders(services: Services, viewer: Caller): Loaders {
     assetsByJob: new DataLoader((ids: readonly string[]) => services.assets.byJobIds(viewer, ids)),
     queueOutlook: new DataLoader((ids: readonly string[]) => services.jobs.queueOutlook(viewer, ids)),
     upload: new DataLoader((ids: readonly string[]) => services.uploads.byIds(viewer, ids)),
+    assetOfEvent: new DataLoader((ids: readonly string[]) => services.assets.byIds(viewer, ids, { deleted: true })),
+    relatives(relation, page) {
+      const form = JSON.stringify([relation, page.first, page.after, page.last, page.before]);
+      const known = relatives.get(form);
+      if (known !== undefined) return known;
+      const loader = new DataLoader((ids: readonly string[]) => services.assets.relatives(viewer, relation, ids, page));
+      relatives.set(form, loader);
+      return loader;
+    },
     system,
     loadedModels,
     async model(name, digest) {

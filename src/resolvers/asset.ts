@@ -26,8 +26,8 @@ export const assetFields = {
   tags: (asset: AssetRecord) => [...asset.tags],
   url: (asset: AssetRecord, _args: unknown, { urls }: Context) => urls.asset(asset),
   job: (asset: AssetRecord, _args: unknown, { loaders }: Context) => (asset.jobId === null ? null : loaders.job.load(asset.jobId)),
-  parents: async (asset: AssetRecord, page: PageInput, { services, viewer }: Context) => listing(await services.assets.parents(viewer, asset.id, page), null),
-  children: async (asset: AssetRecord, page: PageInput, { services, viewer }: Context) => listing(await services.assets.children(viewer, asset.id, page), null),
+  parents: async (asset: AssetRecord, page: PageInput, { loaders }: Context) => listing(await loaders.relatives('parents', page).load(asset.id), null),
+  children: async (asset: AssetRecord, page: PageInput, { loaders }: Context) => listing(await loaders.relatives('children', page).load(asset.id), null),
 };
 
 /** The fields of what can be seen. */

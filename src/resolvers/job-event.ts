@@ -1,3 +1,4 @@
+import { CinegraphError } from '../errors.ts';
 import type {
   AssetReadyResolvers,
   FramesDecodedResolvers,
@@ -23,8 +24,8 @@ export const FramesDecoded: FramesDecodedResolvers = {
 export const AssetReady: AssetReadyResolvers = {
   jobId,
   async asset(event, _args, { loaders }) {
-    const asset = await loaders.asset.load(event.assetId);
-    if (asset === null) throw new Error(`asset ${event.assetId} of an AssetReady event does not exist`);
+    const asset = await loaders.assetOfEvent.load(event.assetId);
+    if (asset === null) throw new CinegraphError('NOT_FOUND', 'The asset of this event was deleted.');
     return asset;
   },
 };

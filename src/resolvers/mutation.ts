@@ -20,6 +20,14 @@ export const Mutation: MutationResolvers = {
     }),
   revokeApiKey: (_root, { input }, { services, viewer }) =>
     orUserErrors(async () => ({ apiKey: await services.keys.revoke(viewer, keyOf('ApiKey', input.apiKeyId, ['input', 'apiKeyId'])) })),
+  updateAsset: (_root, { input: { assetId, ...change } }, { services, viewer }) =>
+    orUserErrors(async () => ({ asset: await services.assets.update(viewer, { id: assetKey(assetId), ...change }) })),
+  deleteAsset: (_root, { input }, { services, viewer }) =>
+    orUserErrors(async () => {
+      const { id, restorableUntil } = await services.assets.delete(viewer, assetKey(input.assetId));
+      return { deletedAssetId: toGlobalId('Asset', id), restorableUntil };
+    }),
+  restoreAsset: (_root, { input }, { services, viewer }) => orUserErrors(async () => ({ asset: await services.assets.restore(viewer, assetKey(input.assetId)) })),
   createUpload: (_root, { input }, { services, viewer, urls }) =>
     orUserErrors(async () => {
       const upload = await services.uploads.create(viewer, input);
@@ -28,6 +36,10 @@ export const Mutation: MutationResolvers = {
   finalizeUpload: (_root, { input }, { services, viewer }) =>
     orUserErrors(async () => ({ asset: await services.uploads.finalize(viewer, keyOf('Upload', input.uploadId, ['input', 'uploadId'])) })),
 };
+
+function assetKey(id: string): string {
+  return keyOf('Asset', id, ['input', 'assetId']);
+}
 
 function generate({ services, viewer }: Context, input: GenerateInput) {
   return services.generation.generate(viewer, input);

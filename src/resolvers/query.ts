@@ -1,8 +1,9 @@
 import { CinegraphError } from '../errors.ts';
-import type { QueryResolvers } from '../generated/graphql.ts';
+import type { AssetFilter as AssetFilterInput, QueryResolvers } from '../generated/graphql.ts';
 import type { AssetFilter, JobFilter } from '../services/contract.ts';
 import { listing } from './connection.ts';
 import { toGenerateInput } from './generate-input.ts';
+import { keyOf } from './global-id.ts';
 import { loadNode } from './node.ts';
 
 const MAX_NODES = 100;
@@ -16,7 +17,7 @@ export const Query: QueryResolvers = {
     return Promise.all(ids.map((id, index) => loadNode(id, ['ids', String(index)], context)));
   },
   async assets(_root, { filter, orderBy, ...page }, { services, viewer }) {
-    const conditions: AssetFilter = filter ?? {};
+    const conditions = assetFilter(filter ?? {});
     return listing(await services.assets.list(viewer, page, conditions, orderBy ?? 'NEWEST'), () => services.assets.count(viewer, conditions));
   },
   async jobs(_root, { filter, ...page }, { services, viewer }) {
@@ -31,3 +32,11 @@ export const Query: QueryResolvers = {
   models: (_root, _args, { loaders }) => loaders.loadedModels(),
   system: (_root, _args, { loaders }) => loaders.system(),
 };
+
+function assetFilter({ model, descendantOf, ...rest }: AssetFilterInput): AssetFilter {
+  return {
+    ...rest,
+    ...(model == null ? {} : { model: keyOf('Model', model, ['filter', 'model']) }),
+    ...(descendantOf == null ? {} : { descendantOf: keyOf('Asset', descendantOf, ['filter', 'descendantOf']) }),
+  };
+}

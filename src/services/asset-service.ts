@@ -1,87 +1,137 @@
 import type { Database } from '../db/database.ts';
 import { CinegraphError } from '../errors.ts';
-import { type Asset, Prisma } from '../generated/prisma/client.ts';
-import type { AssetFilter, AssetRecord, AssetService, Page, PageInput, Viewer } from './contract.ts';
-import { parsePage, toPage } from './cursor.ts';
+import { Prisma } from '../generated/prisma/client.ts';
+import { VISIBLE, whereAsset } from './asset-filter.ts';
+import type { AssetFilter, AssetOrder, AssetRecord, AssetService, Page, PageInput, Relation, UpdateAssetInput, Viewer } from './contract.ts';
+import { type PageRequest, parsePage, toPage } from './cursor.ts';
+import { checkTags, checkText, LONGEST_TITLE } from './generation-input.ts';
+import { checkTtl } from './upload-input.ts';
 import { isUuid } from './uuid.ts';
 
-export class Assets implements AssetService {
-  readonly #database: Database;
+export interface AssetDeps {
+  readonly database: Database;
+  /** How long a deleted asset can be restored. */
+  readonly graceSeconds: number;
+}
 
-  constructor(database: Database) {
-    this.#database = database;
+export class Assets implements AssetService {
+  readonly #deps: AssetDeps;
+
+  constructor(deps: AssetDeps) {
+    this.#deps = deps;
   }
 
-  async byIds({ ownerId }: Viewer, ids: readonly string[]): Promise<(AssetRecord | null)[]> {
-    const rows = await this.#database.prisma.asset.findMany({ where: { ownerId, id: { in: ids.filter(isUuid) } } });
-    const found = new Map(rows.map(row => [row.id, toAssetRecord(row)]));
+  async byIds({ ownerId }: Viewer, ids: readonly string[], { deleted = false } = {}): Promise<(AssetRecord | null)[]> {
+    const rows = await this.#prisma.asset.findMany({ where: { ownerId, id: { in: ids.filter(isUuid) }, ...(deleted ? {} : visible()) } });
+    const found = new Map(rows.map(row => [row.id, row]));
     return ids.map(id => found.get(id) ?? null);
   }
 
   async byJobIds({ ownerId }: Viewer, jobIds: readonly string[]): Promise<AssetRecord[][]> {
-    const rows = await this.#database.prisma.asset.findMany({ where: { ownerId, jobId: { in: jobIds.filter(isUuid) } }, orderBy: { candidate: 'asc' } });
-    const found = Map.groupBy(rows.map(toAssetRecord), asset => asset.jobId);
+    const rows = await this.#prisma.asset.findMany({ where: { ownerId, jobId: { in: jobIds.filter(isUuid) }, ...visible() }, orderBy: { candidate: 'asc' } });
+    const found = Map.groupBy(rows, asset => asset.jobId);
     return jobIds.map(id => found.get(id) ?? []);
   }
 
-  list(viewer: Viewer, page: PageInput, filter: AssetFilter, order: 'NEWEST' | 'OLDEST'): Promise<Page<AssetRecord>> {
-    return this.#page(page, whereAsset(viewer, filter), order);
+  /** SQL finds the ids (keyset, text search), Prisma reads the rows. */
+  async list(viewer: Viewer, page: PageInput, filter: AssetFilter, order: AssetOrder): Promise<Page<AssetRecord>> {
+    const request = parsePage(page);
+    const ids = await this.#prisma.$queryRaw<{ id: string }[]>`
+      SELECT a.id FROM asset a WHERE ${whereAsset(viewer, filter, this.#deps.graceSeconds)} AND ${keyset(request, order)}`;
+    return toPage(await this.#rows(ids.map(({ id }) => id)), request);
   }
 
   async count(viewer: Viewer, filter: AssetFilter): Promise<number> {
-    const [row] = await this.#database.prisma.$queryRaw<{ count: number }[]>`SELECT count(*)::int AS count FROM asset a LEFT JOIN job j ON j.id = a.job_id WHERE ${whereAsset(viewer, filter)}`;
+    const [row] = await this.#prisma.$queryRaw<{ count: number }[]>`SELECT count(*)::int AS count FROM asset a WHERE ${whereAsset(viewer, filter, this.#deps.graceSeconds)}`;
     return row?.count ?? 0;
   }
 
-  parents(viewer: Viewer, assetId: string, page: PageInput): Promise<Page<AssetRecord>> {
-    return this.#related(viewer, assetId, page, Prisma.sql`a.id IN (SELECT parent_id FROM asset_parent WHERE child_id = ${assetId}::uuid)`);
-  }
-
-  children(viewer: Viewer, assetId: string, page: PageInput): Promise<Page<AssetRecord>> {
-    return this.#related(viewer, assetId, page, Prisma.sql`a.id IN (SELECT child_id FROM asset_parent WHERE parent_id = ${assetId}::uuid)`);
-  }
-
-  async open(sha256: string): ReturnType<AssetService['open']> {
-    const blob = await this.#database.blobs.stat(sha256);
-    if (blob === null) return null;
-    return { byteSize: blob.byteSize, read: (start, end) => this.#database.blobs.read(sha256, start, end) };
-  }
-
-  async #related(viewer: Viewer, assetId: string, page: PageInput, relation: Prisma.Sql): Promise<Page<AssetRecord>> {
-    const [asset] = await this.byIds(viewer, [assetId]);
-    if (asset === undefined || asset === null) throw new CinegraphError('NOT_FOUND', undefined, { field: ['id'] });
-    return this.#page(page, Prisma.sql`a.owner_id = ${viewer.ownerId} AND ${relation}`, 'NEWEST');
-  }
-
-  /** SQL finds the ids (keyset, text search, joins), Prisma reads the rows. */
-  async #page(page: PageInput, where: Prisma.Sql, order: 'NEWEST' | 'OLDEST'): Promise<Page<AssetRecord>> {
+  /** One statement for the pages of all of them. */
+  async relatives({ ownerId }: Viewer, relation: Relation, assetIds: readonly string[], page: PageInput): Promise<Page<AssetRecord>[]> {
     const request = parsePage(page);
-    const { count, forward, from } = request;
-    const [direction, side] = (order === 'NEWEST') === forward ? [Prisma.sql`DESC`, Prisma.sql`<`] : [Prisma.sql`ASC`, Prisma.sql`>`];
-    const start = from === undefined ? Prisma.sql`true` : Prisma.sql`(a.created_at, a.id) ${side} (${from.createdAt}::timestamptz, ${from.id}::uuid)`;
-    const ids = await this.#database.prisma.$queryRaw<{ id: string }[]>`
-      SELECT a.id FROM asset a LEFT JOIN job j ON j.id = a.job_id
-      WHERE ${where} AND ${start} ORDER BY a.created_at ${direction}, a.id ${direction} LIMIT ${count + 1}`;
-    const rows = await this.#database.prisma.asset.findMany({ where: { id: { in: ids.map(({ id }) => id) } } });
-    const found = new Map(rows.map(row => [row.id, toAssetRecord(row)]));
-    return toPage(ids.flatMap(({ id }) => found.get(id) ?? []), request);
+    const [near, far] = relation === 'parents' ? [Prisma.sql`child_id`, Prisma.sql`parent_id`] : [Prisma.sql`parent_id`, Prisma.sql`child_id`];
+    const found = await this.#prisma.$queryRaw<{ subject: string; id: string }[]>`
+      SELECT s.id AS subject, r.id FROM asset s, LATERAL (
+        SELECT a.id, a.created_at FROM asset_parent p JOIN asset a ON a.id = p.${far}
+        WHERE p.${near} = s.id AND a.owner_id = ${ownerId} AND ${VISIBLE} AND ${keyset(request, 'NEWEST')}
+      ) r WHERE s.id = ANY(${assetIds.filter(isUuid)}::uuid[]) AND s.owner_id = ${ownerId}`;
+    const rows = new Map((await this.#rows([...new Set(found.map(({ id }) => id))])).map(row => [row.id, row]));
+    const bySubject = Map.groupBy(found, ({ subject }) => subject);
+    const nearest = (a: AssetRecord, b: AssetRecord): number => (request.forward ? -1 : 1) * (a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1));
+    return assetIds.map(id => toPage((bySubject.get(id) ?? []).flatMap(each => rows.get(each.id) ?? []).sort(nearest), request));
+  }
+
+  async update(viewer: Viewer, { id, title, tags, timeToLiveSeconds }: UpdateAssetInput): Promise<AssetRecord> {
+    const asset = await this.#own(viewer, id);
+    const ttl = timeToLiveSeconds === undefined ? undefined : checkTtl(timeToLiveSeconds);
+    await this.#prisma.asset.updateMany({
+      where: { id: asset.id, ownerId: viewer.ownerId },
+      data: {
+        ...(title === undefined ? {} : { title: checkText(title, 'title', LONGEST_TITLE) }),
+        ...(tags == null ? {} : { tags: [...checkTags(tags)] }),
+        ...(ttl === undefined ? {} : { expiresAt: ttl === null ? null : new Date(Date.now() + ttl * 1000) }),
+      },
+    });
+    return this.#own(viewer, id);
+  }
+
+  async delete(viewer: Viewer, id: string): Promise<{ readonly id: string; readonly restorableUntil: Date }> {
+    await this.#own(viewer, id);
+    const deletedAt = new Date();
+    const { count } = await this.#prisma.asset.updateMany({ where: { id, ownerId: viewer.ownerId, deletedAt: null }, data: { deletedAt } });
+    if (count === 0) throw notFound();
+    return { id, restorableUntil: new Date(deletedAt.getTime() + this.#deps.graceSeconds * 1000) };
+  }
+
+  /** A time to live that is over is taken away: else it would be deleted again at once. */
+  async restore(viewer: Viewer, id: string): Promise<AssetRecord> {
+    const rows = isUuid(id)
+      ? await this.#deps.database.pool.query(
+          `UPDATE asset SET deleted_at = NULL, expires_at = CASE WHEN expires_at > now() THEN expires_at END
+           WHERE id = $1 AND owner_id = $2 AND deleted_at > now() - $3 * interval '1 second'`,
+          [id, viewer.ownerId, this.#deps.graceSeconds],
+        )
+      : { rowCount: 0 };
+    if (rows.rowCount !== 1) throw new CinegraphError('NOT_FOUND', 'No deleted asset with this id can be restored.', { field: ['input', 'assetId'] });
+    return this.#own(viewer, id);
+  }
+
+  async open(assetId: string, sha256: string): ReturnType<AssetService['open']> {
+    const { blobs } = this.#deps.database;
+    const visible = isUuid(assetId) && (await this.#prisma.$queryRaw<unknown[]>`SELECT FROM asset a WHERE a.id = ${assetId}::uuid AND ${VISIBLE} AND (a.sha256 = ${sha256} OR a.thumbnail_sha256 = ${sha256})`).length > 0;
+    const blob = visible ? await blobs.stat(sha256) : null;
+    return blob === null ? null : { byteSize: blob.byteSize, read: (start, end) => blobs.read(sha256, start, end) };
+  }
+
+  /** In the order of the ids. */
+  async #rows(ids: readonly string[]): Promise<AssetRecord[]> {
+    const rows = await this.#prisma.asset.findMany({ where: { id: { in: [...ids] } } });
+    const found = new Map(rows.map(row => [row.id, row]));
+    return ids.flatMap(id => found.get(id) ?? []);
+  }
+
+  async #own(viewer: Viewer, id: string): Promise<AssetRecord> {
+    const [asset] = await this.byIds(viewer, [id]);
+    if (asset === undefined || asset === null) throw notFound();
+    return asset;
+  }
+
+  get #prisma(): Database['prisma'] {
+    return this.#deps.database.prisma;
   }
 }
 
-function whereAsset({ ownerId }: Viewer, filter: AssetFilter): Prisma.Sql {
-  const { kind, origin, tags, prompt, seed, task, createdAfter, createdBefore } = filter;
-  const conditions = [Prisma.sql`a.owner_id = ${ownerId}`];
-  if (kind) conditions.push(Prisma.sql`a.kind::text = ANY(${[...kind]}::text[])`);
-  if (origin) conditions.push(Prisma.sql`a.origin::text = ${origin}`);
-  if (tags && tags.length > 0) conditions.push(Prisma.sql`a.tags @> ${[...tags]}::text[]`);
-  if (prompt) conditions.push(Prisma.sql`to_tsvector('simple', j.input ->> 'prompt') @@ plainto_tsquery('simple', ${prompt})`);
-  if (seed !== undefined && seed !== null) conditions.push(Prisma.sql`j.seed = ${seed}`);
-  if (task) conditions.push(Prisma.sql`j.task::text = ${task}`);
-  if (createdAfter) conditions.push(Prisma.sql`a.created_at > ${createdAfter}::timestamptz`);
-  if (createdBefore) conditions.push(Prisma.sql`a.created_at < ${createdBefore}::timestamptz`);
-  return Prisma.join(conditions, ' AND ');
+function visible(): Prisma.AssetWhereInput {
+  return { deletedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: new Date() } }] };
 }
 
-function toAssetRecord(row: Asset): AssetRecord {
-  return row;
+function notFound(): CinegraphError {
+  return new CinegraphError('NOT_FOUND', undefined, { field: ['input', 'assetId'] });
+}
+
+/** The rest of a condition, the order and the limit of a page. */
+function keyset({ count, forward, from }: PageRequest, order: AssetOrder): Prisma.Sql {
+  const [direction, side] = (order === 'NEWEST') === forward ? [Prisma.sql`DESC`, Prisma.sql`<`] : [Prisma.sql`ASC`, Prisma.sql`>`];
+  const start = from === undefined ? Prisma.sql`true` : Prisma.sql`(a.created_at, a.id) ${side} (${from.createdAt}::timestamptz, ${from.id}::uuid)`;
+  return Prisma.sql`${start} ORDER BY a.created_at ${direction}, a.id ${direction} LIMIT ${count + 1}`;
 }

@@ -157,11 +157,30 @@ export interface AssetFilter {
   readonly kind?: readonly AssetKind[] | null;
   readonly origin?: 'GENERATED' | 'UPLOADED' | null;
   readonly tags?: readonly string[] | null;
+  /** Words of prompt, title or text. */
+  readonly search?: string | null;
   readonly prompt?: string | null;
   readonly seed?: number | null;
   readonly task?: GenerationTask | null;
+  /** Bundle name; resolvers decode the global id. */
+  readonly model?: string | null;
+  /** Id of an asset. */
+  readonly descendantOf?: string | null;
   readonly createdAfter?: Date | null;
   readonly createdBefore?: Date | null;
+  /** Only what was deleted and can be restored. */
+  readonly deleted?: boolean | null;
+}
+
+export type AssetOrder = 'NEWEST' | 'OLDEST';
+export type Relation = 'parents' | 'children';
+
+export interface UpdateAssetInput {
+  readonly id: string;
+  /** Undefined: as it was. */
+  readonly title?: string | null | undefined;
+  readonly tags?: readonly string[] | null | undefined;
+  readonly timeToLiveSeconds?: number | null | undefined;
 }
 
 export interface JobFilter {
@@ -220,14 +239,21 @@ export interface JobService {
 }
 
 export interface AssetService {
-  byIds(viewer: Viewer, ids: readonly string[]): Promise<(AssetRecord | null)[]>;
+  /** deleted: also what was deleted and is still there. */
+  byIds(viewer: Viewer, ids: readonly string[], options?: { readonly deleted?: boolean }): Promise<(AssetRecord | null)[]>;
   byJobIds(viewer: Viewer, jobIds: readonly string[]): Promise<AssetRecord[][]>;
-  list(viewer: Viewer, page: PageInput, filter: AssetFilter, order: 'NEWEST' | 'OLDEST'): Promise<Page<AssetRecord>>;
+  list(viewer: Viewer, page: PageInput, filter: AssetFilter, order: AssetOrder): Promise<Page<AssetRecord>>;
   count(viewer: Viewer, filter: AssetFilter): Promise<number>;
-  parents(viewer: Viewer, assetId: string, page: PageInput): Promise<Page<AssetRecord>>;
-  children(viewer: Viewer, assetId: string, page: PageInput): Promise<Page<AssetRecord>>;
-  /** Opens a blob for the byte routes; the URL's signature was checked by the caller. start and end inclusive. */
-  open(sha256: string): Promise<{ readonly byteSize: number; read(start: number, end: number): AsyncIterable<Buffer> } | null>;
+  /** A page for each asset, newest first; an empty one for what is not the viewer's. */
+  relatives(viewer: Viewer, relation: Relation, assetIds: readonly string[], page: PageInput): Promise<Page<AssetRecord>[]>;
+  /** Throws NOT_FOUND or INVALID_INPUT. */
+  update(viewer: Viewer, input: UpdateAssetInput): Promise<AssetRecord>;
+  /** It vanishes at once and can be restored for a while. Throws NOT_FOUND. */
+  delete(viewer: Viewer, id: string): Promise<{ readonly id: string; readonly restorableUntil: Date }>;
+  /** Throws NOT_FOUND, also when it is too late. */
+  restore(viewer: Viewer, id: string): Promise<AssetRecord>;
+  /** Opens content or thumbnail of an asset for the byte routes; the URL's signature was checked by the caller. Null when it is gone or deleted. start and end inclusive. */
+  open(assetId: string, sha256: string): Promise<{ readonly byteSize: number; read(start: number, end: number): AsyncIterable<Buffer> } | null>;
 }
 
 export interface CreateUploadInput {

@@ -14,7 +14,7 @@ export interface PageRequest {
   readonly from: Position | undefined;
 }
 
-const CURSOR = /^k1:(\d{1,15}):([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
+const CURSOR = /^k1:(\d{1,13}):([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
 export const MOST_PER_PAGE = 100;
 
 export function encodeCursor({ createdAt, id }: Position): string {

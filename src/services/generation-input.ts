@@ -5,7 +5,7 @@ import { countCharacters, MAX_CANDIDATES, MAX_LATENTS, MAX_SEED, type BundleInfo
 import { composePrompt } from '../jobs/prompt.ts';
 import type { GenerateInput, SamplingRecord } from './contract.ts';
 
-const MOST_TAGS = 20;
+export const MOST_TAGS = 20;
 const LONGEST_TAG = 50;
 export const LONGEST_TITLE = 200;
 const LONGEST_KEY = 200;

@@ -12,6 +12,7 @@ import { Jobs } from './job-service.ts';
 import { System } from './system-service.ts';
 import { type UploadLimits, Uploads } from './upload-service.ts';
 
+const DELETE_GRACE_SECONDS = 604_800;
 /** How long a mutation waits for a model that is still loading, in ms. */
 const MODEL_WAIT_MS = 5_000;
 /** Some clips' beginnings have to be encoded. */
@@ -23,6 +24,8 @@ export interface ServicesOptions {
   readonly inference: InferenceClient;
   readonly media: Media;
   readonly uploadLimits: UploadLimits;
+  /** How long a deleted asset can be restored. Default: a week. */
+  readonly deleteGraceSeconds?: number;
   readonly version: string;
   /** Jobs that may wait; one more is refused with QUEUE_FULL. Requests in the same instant may pass it by the number of connections. */
   readonly maxQueuedJobs: number;
@@ -31,13 +34,13 @@ export interface ServicesOptions {
 }
 
 /** The use cases, wired. They own nothing: what they are given is closed by the composition root. */
-export function createServices({ database, queue, inference, media, uploadLimits, version, maxQueuedJobs, cancelGraceMs = CANCEL_GRACE_MS }: ServicesOptions): Services {
+export function createServices({ database, queue, inference, media, uploadLimits, deleteGraceSeconds = DELETE_GRACE_SECONDS, version, maxQueuedJobs, cancelGraceMs = CANCEL_GRACE_MS }: ServicesOptions): Services {
   const bundle = loadedBundle(inference);
   const generation = new Generation({ database, queue, bundle, maxQueuedJobs });
   return {
     generation,
     jobs: new Jobs({ database, queue, generation, bundle, cancelGraceMs }),
-    assets: new Assets(database),
+    assets: new Assets({ database, graceSeconds: deleteGraceSeconds }),
     keys: new ApiKeys(database),
     uploads: new Uploads({ database, media, limits: uploadLimits }),
     system: new System({ database, inference, version }),

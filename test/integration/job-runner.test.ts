@@ -58,9 +58,9 @@ describe('job runner on the real engine', () => {
     const [assets] = await stack.services.assets.byJobIds(ADA, [job.id]);
     expect(assets).toMatchObject([0, 1].map(candidate => ({ candidate, kind: 'VIDEO', contentType: 'video/mp4', frameCount: 17, fps: 8, durationMs: 2125, title: 'fox', tags: ['t'] })));
     for (const asset of assets ?? []) {
-      const blob = await stack.services.assets.open(asset.sha256);
+      const blob = await stack.services.assets.open(asset.id, asset.sha256);
       expect(blob?.byteSize).toBe(asset.byteSize);
-      expect(await stack.services.assets.open(asset.thumbnailSha256 ?? '')).not.toBeNull();
+      expect(await stack.services.assets.open(asset.id, asset.thumbnailSha256 ?? '')).not.toBeNull();
     }
     expect(await reload(job)).toMatchObject({ status: 'SUCCEEDED', attempt: 1, executionProvider: 'cpu', errorCode: null, lastSeq: events.length });
   });

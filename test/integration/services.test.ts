@@ -78,7 +78,9 @@ describe('services', () => {
       () => services.jobs.cancel(BOB, job.id),
       () => services.jobs.retry(BOB, job.id),
       () => services.jobs.events(BOB, job.id, 0, signal),
-      () => services.assets.parents(BOB, asset, { first: 1, after: null }),
+      () => services.assets.update(BOB, { id: asset, title: 'mine' }),
+      () => services.assets.delete(BOB, asset),
+      () => services.assets.restore(BOB, asset),
       () => services.jobs.cancel(ADA, 'no uuid'),
     ];
     for (const attempt of attempts) {
@@ -189,22 +191,6 @@ describe('services', () => {
     const [job] = await services.jobs.byIds(ADA, [asset?.jobId ?? '']);
     expect(await find({ seed: job?.seed ?? -1, createdAfter: new Date(Date.now() - 60_000), createdBefore: new Date(Date.now() + 60_000) })).toEqual([fox]);
     expect(await services.assets.count(ADA, { tags: ['red'] })).toBe(1);
-  });
-
-  it('walks lineage both ways', async () => {
-    const [parent, child] = [await addAsset(), await addAsset()];
-    await stack.database.prisma.assetParent.create({ data: { parentId: parent, childId: child } });
-    const page = { first: 5, after: null };
-    expect((await services.assets.parents(ADA, child, page)).edges.map(({ node }) => node.id)).toEqual([parent]);
-    expect((await services.assets.children(ADA, parent, page)).edges.map(({ node }) => node.id)).toEqual([child]);
-  });
-
-  it('opens bytes by their digest', async () => {
-    const { sha256 } = await stack.database.blobs.put(Buffer.from('0123456789'));
-    const opened = await services.assets.open(sha256);
-    expect(opened?.byteSize).toBe(10);
-    expect(Buffer.concat(await Array.fromAsync(opened?.read(2, 4) ?? [])).toString()).toBe('234');
-    expect(await services.assets.open('0'.repeat(64))).toBeNull();
   });
 
   it('keeps the signing key', async () => {

@@ -181,9 +181,11 @@ export function createFakeServices(): FakeServices {
       },
       list: async (_viewer, input) => page([...assets.values()], input),
       count: async () => assets.size,
-      parents: async (_viewer, _id, input) => page<AssetRecord>([], input),
-      children: async (_viewer, _id, input) => page<AssetRecord>([], input),
-      async open(sha256) {
+      relatives: async (_viewer, _relation, ids, input) => ids.map(() => page<AssetRecord>([], input)),
+      update: () => notFaked(),
+      delete: () => notFaked(),
+      restore: () => notFaked(),
+      async open(_assetId, sha256) {
         if (sha256 !== FAKE_SHA256) return null;
         return {
           byteSize: FAKE_BYTES.byteLength,
@@ -208,7 +210,7 @@ export function createFakeServices(): FakeServices {
 }
 
 function notFaked(): Promise<never> {
-  return Promise.reject(new Error('uploads are tested on the real services'));
+  return Promise.reject(new Error('this is tested on the real services'));
 }
 
 function fakeJob(change: Partial<JobRecord>): JobRecord {

@@ -28,7 +28,7 @@ async function sendBlob({ services, signing }: MediaSource, request: Request, re
   const secondsLeft = verifyUrl(request.originalUrl, signing);
   const [sha256 = '', extension = 'bin'] = param(request, 'file').split('.');
   const etag = `"${sha256}"`;
-  const blob = await services.assets.open(sha256);
+  const blob = await services.assets.open(param(request, 'id'), sha256);
   if (blob === null) throw new CinegraphError('NOT_FOUND');
   setHeaders(response, etag, secondsLeft);
   response.setHeader('Accept-Ranges', 'bytes');

@@ -1,0 +1,110 @@
+import type { Queryable } from '../db/blob-store.ts';
+import type { Database } from '../db/database.ts';
+import type { Log } from '../db/log.ts';
+import { isDatabaseAway } from '../db/pg-error.ts';
+import { transaction } from '../db/transaction.ts';
+
+/** Held while sweeping, so that of several processes one sweeps ("swee"). */
+const LOCK_KEY = 0x73776565;
+const INTERVAL_MS = 60_000;
+/** Rows of one transaction, and transactions of one sweep: the rest waits for the next. */
+const BATCH = 100;
+const MOST_BATCHES = 100;
+const ORPHANS_INTERVAL_MS = 24 * 3600_000;
+
+export interface SweeperOptions {
+  readonly database: Database;
+  /** How long a deleted asset can be restored. */
+  readonly graceSeconds: number;
+  readonly log: Log;
+}
+
+/** What one sweep removed. */
+export interface Swept {
+  uploads: number;
+  expired: number;
+  assets: number;
+  blobs: number;
+}
+
+/** Removes what nobody can reach any more. Owner: the composition root, which stops it before the database is closed. */
+export class AssetSweeper {
+  readonly #options: SweeperOptions;
+  readonly #timer: NodeJS.Timeout;
+  #sweeping: Promise<unknown> = Promise.resolve();
+  #stopped = false;
+  #orphansAt = 0;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => {
+      this.#sweeping = this.#sweeping.then(() => (this.#stopped ? undefined : this.#tick()));
+    }, INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await this.#sweeping;
+  }
+
+  /** Uploads past their time, assets past their time to live, deleted assets past their grace, and the bytes that only those used. */
+  async sweep(): Promise<Swept> {
+    const swept: Swept = { uploads: 0, expired: 0, assets: 0, blobs: 0 };
+    for (let batch = 0; batch < MOST_BATCHES && !this.#stopped; batch++) {
+      const before = swept.uploads + swept.expired + swept.assets;
+      await this.#forget(await transaction(this.#options.database.pool, client => this.#batch(client, swept)), swept);
+      if (swept.uploads + swept.expired + swept.assets === before) break;
+    }
+    if (Date.now() - this.#orphansAt > ORPHANS_INTERVAL_MS) {
+      this.#orphansAt = Date.now();
+      await this.#forget(await this.#orphans(), swept);
+    }
+    return swept;
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      const swept = await this.sweep();
+      if (Object.values(swept).some(count => count > 0)) this.#options.log.info({ ...swept }, 'swept');
+    } catch (error) {
+      if (!isDatabaseAway(error)) this.#options.log.error({ err: error }, 'sweeping assets');
+    }
+  }
+
+  /** Returns the digests that may have lost their last user. */
+  async #batch(client: Queryable, swept: Swept): Promise<string[]> {
+    const { rows: locks } = await client.query<{ mine: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS mine', [LOCK_KEY]);
+    if (locks[0]?.mine !== true) return [];
+    const count = async (sql: string, values: unknown[]): Promise<number> => (await client.query(sql, values)).rowCount ?? 0;
+    swept.uploads += await count('DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)', [BATCH]);
+    swept.expired += await count('UPDATE asset SET deleted_at = expires_at WHERE id IN (SELECT id FROM asset WHERE expires_at <= now() AND deleted_at IS NULL LIMIT $1 FOR UPDATE SKIP LOCKED)', [BATCH]);
+    const { rows } = await client.query<{ sha256s: (string | null)[] }>(PURGE, [this.#options.graceSeconds, BATCH]);
+    swept.assets += rows.length;
+    return rows.flatMap(({ sha256s }) => sha256s.filter(sha256 => sha256 !== null));
+  }
+
+  /** Bytes whose last user went in a process that was killed before it could say so. */
+  async #orphans(): Promise<string[]> {
+    const { rows } = await this.#options.database.pool.query<{ sha256: string }>(ORPHANS);
+    return rows.map(({ sha256 }) => sha256);
+  }
+
+  /** Each by itself: one that somebody takes in this moment stays. */
+  async #forget(sha256s: readonly string[], swept: Swept): Promise<void> {
+    for (const sha256 of new Set(sha256s)) if (await this.#options.database.blobs.delete(sha256)) swept.blobs++;
+  }
+}
+
+// The variants are read before the cascade takes them: a statement sees its own beginning.
+const PURGE = `
+  WITH gone AS (
+    DELETE FROM asset WHERE id IN (SELECT id FROM asset WHERE deleted_at < now() - $1 * interval '1 second' LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id, sha256, thumbnail_sha256
+  )
+  SELECT ARRAY[g.sha256, g.thumbnail_sha256] || ARRAY(SELECT v.sha256 FROM asset_variant v WHERE v.asset_id = g.id) AS sha256s FROM gone g`;
+
+const ORPHANS = `
+  SELECT sha256 FROM blob b WHERE created_at < now() - interval '1 hour'
+    AND NOT EXISTS (SELECT FROM asset a WHERE a.sha256 = b.sha256) AND NOT EXISTS (SELECT FROM asset a WHERE a.thumbnail_sha256 = b.sha256)
+    AND NOT EXISTS (SELECT FROM asset_variant v WHERE v.sha256 = b.sha256) LIMIT 1000`;
