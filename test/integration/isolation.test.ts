@@ -120,7 +120,7 @@ async function traces({ ownerId }: Pick<World, 'ownerId'>): Promise<string[]> {
 }
 
 const state = async ({ ownerId }: World): Promise<unknown> =>
-  (await stack.database.pool.query('SELECT id::text, status::text, last_seq FROM job WHERE owner_id = $1 UNION ALL SELECT id::text, revoked_at::text, 0 FROM api_key WHERE owner_id = $1 UNION ALL SELECT id::text, title, 0 FROM asset WHERE owner_id = $1 UNION ALL SELECT id::text, asset_id::text, 0 FROM upload WHERE owner_id = $1 ORDER BY 1', [ownerId])).rows;
+  (await stack.database.pool.query('SELECT id::text, status::text, last_seq FROM job WHERE owner_id = $1 UNION ALL SELECT id::text, revoked_at::text, 0 FROM api_key WHERE owner_id = $1 UNION ALL SELECT id::text, concat(title, deleted_at), 0 FROM asset WHERE owner_id = $1 UNION ALL SELECT id::text, asset_id::text, 0 FROM upload WHERE owner_id = $1 ORDER BY 1', [ownerId])).rows;
 
 interface Probe {
   readonly query: string;
@@ -159,6 +159,31 @@ const PROBES: Readonly<Record<string, Probe>> = {
     query: 'mutation($id: ID!) { finalizeUpload(input: { uploadId: $id }) { asset { id } userErrors { code } } }',
     variables: ({ upload }) => ({ id: upload }),
     outcome: userError('finalizeUpload'),
+    refused: 'NOT_FOUND',
+  },
+  'Query.assets(filter.descendantOf)': {
+    query: 'query($id: ID!) { assets(first: 50, filter: { descendantOf: $id }) { nodes { id } } }',
+    variables: ({ image }) => ({ id: image }),
+    outcome: ({ data }) => data.assets.nodes,
+    refused: [],
+  },
+  'Mutation.updateAsset(input.assetId)': {
+    query: 'mutation($id: ID!) { updateAsset(input: { assetId: $id, title: "taken" }) { asset { id } userErrors { code } } }',
+    variables: ({ video }) => ({ id: video }),
+    outcome: userError('updateAsset'),
+    refused: 'NOT_FOUND',
+  },
+  'Mutation.deleteAsset(input.assetId)': {
+    query: 'mutation($id: ID!) { deleteAsset(input: { assetId: $id }) { deletedAssetId userErrors { code } } }',
+    variables: ({ video }) => ({ id: video }),
+    outcome: userError('deleteAsset'),
+    refused: 'NOT_FOUND',
+  },
+  // After the one above: there is something to restore.
+  'Mutation.restoreAsset(input.assetId)': {
+    query: 'mutation($id: ID!) { restoreAsset(input: { assetId: $id }) { asset { id } userErrors { code } } }',
+    variables: ({ video }) => ({ id: video }),
+    outcome: userError('restoreAsset'),
     refused: 'NOT_FOUND',
   },
   'Subscription.jobEvents(jobId)': {
