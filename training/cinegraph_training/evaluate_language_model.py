@@ -67,8 +67,8 @@ class Evaluator:
 
     def __init__(self, options: argparse.Namespace):
         self.options = options
-        self.model, self.counters = load_language_model(options.language_model, options.weights)
         self.video_tokenizer: VideoTokenizer = load_video_tokenizer(options.tokenizer)
+        self.model, self.counters = load_language_model(options.language_model, options.weights, self.video_tokenizer)
         self.text_tokenizer = TextTokenizer.load(options.text_tokenizer)
         self.reader: AttributeReader = load_reader(options.reader) if options.reader else load_reader()
         self.world = World()

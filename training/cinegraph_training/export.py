@@ -43,19 +43,21 @@ MAXIMUM_BYTES = 40_000_000
 def load_language_model(
     path: Path | None, weights: str = "model", tokenizer: VideoTokenizer | None = None
 ) -> tuple[LanguageModel, dict]:
-    """A checkpoint's model, rounded as the bundle stores it, and its counters. Without a path: untrained, with the
-    codebook of `tokenizer`."""
+    """A checkpoint's model, rounded as the bundle stores it, and its counters. Without a path: untrained. What
+    codes look like comes from `tokenizer` where the checkpoint does not say (untrained and compact ones do not)."""
     if path is None:
         torch.manual_seed(0)
         model, state = LanguageModel(PRESETS["small"]), {"step": 0, "seconds": 0.0, "clips": 0}
-        if tokenizer is not None:
-            describe_codes(model, tokenizer.codebook.fine)
+        described = False
     else:
         state = torch.load(path, map_location="cpu", weights_only=True)
         model = LanguageModel(LanguageModelConfig.from_dict(state["config"]))
-        model.load_state_dict({name: value.float() for name, value in state["model"].items()})
+        described = "contents.table" in state["model"]
+        model.load_state_dict({name: value.float() for name, value in state["model"].items()}, strict=described)
         if weights == "average":  # of the parameters; what codes look like is fixed
             model.load_state_dict(state["average"], strict=False)
+    if tokenizer is not None and not described:
+        describe_codes(model, tokenizer.codebook.fine)
     round_as_stored(model)
     round_contents(model)
     return model.eval().requires_grad_(False), {name: state[name] for name in ("step", "seconds", "clips")}

@@ -122,7 +122,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("sample.png"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    model, counters = load_language_model(options.language_model, options.weights)
+    video_tokenizer = load_video_tokenizer(options.tokenizer)
+    model, counters = load_language_model(options.language_model, options.weights, video_tokenizer)
     text_tokenizer = TextTokenizer.load(options.text_tokenizer)
     codes = generate(
         model,
@@ -133,7 +134,7 @@ def main() -> None:
         top_p=options.top_p,
         seed=options.seed,
     )
-    clips = load_video_tokenizer(options.tokenizer).decode(codes)
+    clips = video_tokenizer.decode(codes)
     write_png(options.out, strip((clips * 255).round().byte().numpy()))
     print(f"{options.out}: a row per prompt, step {counters['step']}")
 

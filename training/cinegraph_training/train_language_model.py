@@ -38,8 +38,9 @@ CHECKPOINT_SECONDS = 180
 VALIDATION_SECONDS = 300
 VALIDATION_CLIPS = {1: 96, 5: 24}
 ATTRIBUTE_WEIGHT = 0.1
+ENTRY_WEIGHT = 0.5  # of sub-token b's loss: which of some alike entries it is matters less than the cell
 LABELS = {"TEXT_TO_IMAGE": "i", "TEXT_TO_VIDEO": "v", "EXTEND_VIDEO": "e", "INPAINT_VIDEO": "p"}
-TASK_SHARES = {"TEXT_TO_VIDEO": 0.84, "EXTEND_VIDEO": 0.08, "INPAINT_VIDEO": 0.08}  # of the clips
+TASK_SHARES = {"TEXT_TO_VIDEO": 0.88, "EXTEND_VIDEO": 0.06, "INPAINT_VIDEO": 0.06}  # of the clips
 RUN = paths.RUNS / "language-model"
 
 
@@ -91,7 +92,8 @@ class Trainer:
 
     def restore(self, state: dict) -> None:
         """Takes up a full checkpoint, or a compact one (weights and counters only: momentum starts afresh)."""
-        self.model.load_state_dict({name: value.float() for name, value in state["model"].items()})
+        described = "contents.table" in state["model"]
+        self.model.load_state_dict({name: value.float() for name, value in state["model"].items()}, strict=described)
         if "attributes" in state:
             self.attributes.load_state_dict(state["attributes"])
         weights = state.get("average") or {name: value.detach() for name, value in self.model.named_parameters()}
@@ -136,8 +138,8 @@ def new_trainer(config: LanguageModelConfig, seed: int, options: argparse.Namesp
 
 
 def image_share(step: int, curriculum: int) -> float:
-    """Share of text-to-image steps: objects are learnt on single latent frames first, 0.7 falling to 0.15."""
-    return 0.7 - 0.55 * min(1.0, step / curriculum)
+    """Share of text-to-image steps: objects are learnt on single latent frames first, 0.7 falling to 0.1."""
+    return 0.7 - 0.6 * min(1.0, step / curriculum)
 
 
 def draw_batch(trainer: Trainer, tokenizer: TextTokenizer, clips, options: argparse.Namespace) -> Batch:
@@ -168,7 +170,7 @@ def train_step(trainer: Trainer, batch: Batch, rate: float, bf16: bool) -> tuple
         a, b, prefix = losses(trainer.model, batch)
     frames = batch.codes.shape[1] // (trainer.model.config.grid[1] * trainer.model.config.grid[2])
     told = trainer.attributes.loss(prefix, batch.prefix_valid, batch.scenes, batch.told, frames)
-    (a + b + ATTRIBUTE_WEIGHT * told).backward()
+    (a + ENTRY_WEIGHT * b + ATTRIBUTE_WEIGHT * told).backward()
     torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), 1.0)
     for optimizer in trainer.optimizers:
         for group in optimizer.param_groups:
@@ -269,10 +271,12 @@ def record(trainer: Trainer, tokenizer: TextTokenizer, heldout, recent: dict, ph
 
 
 def write_compact(source: Path, out: Path) -> None:
-    """A checkpoint small enough to commit: float16 weights and counters; a run resumes from it with fresh momentum."""
+    """A checkpoint small enough to commit: float16 weights and counters, without what the video tokenizer says about
+    its codes; a run resumes from it with fresh momentum."""
     state = load_checkpoint(source)
     compact = {name: state[name] for name in ("config", "step", "seconds", "clips")}
-    compact["model"] = {name: value.half() for name, value in state["model"].items()}
+    kept = {name: value for name, value in state["model"].items() if not name.startswith("contents.")}
+    compact["model"] = {name: value.half() for name, value in kept.items()}
     save_atomically(compact, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, step {state['step']}")
 
@@ -314,10 +318,10 @@ def main() -> None:
     state = load_checkpoint(source) if source.exists() else None
     config = LanguageModelConfig.from_dict(state["config"]) if state else PRESETS[options.preset]
     trainer = new_trainer(config, options.seed, options)
+    if not options.synthetic:
+        trainer.model.contents.describe(load_shipped().codebook.fine)
     if state:
         trainer.restore(state)
-    elif not options.synthetic:
-        trainer.model.contents.describe(load_shipped().codebook.fine)
     if options.compile:
         for block in trainer.model.blocks:
             block.compile(dynamic=True)
