@@ -8,6 +8,8 @@ import { createInferenceClient, type InferenceClient, type InferenceInfo } from 
 import { AssetSweeper } from './jobs/asset-sweeper.ts';
 import { openJobQueue } from './jobs/job-queue.ts';
 import { startJobRunner } from './jobs/job-runner.ts';
+import { startDeliverer } from './jobs/webhooks/deliverer.ts';
+import { startDispatcher } from './jobs/webhooks/dispatcher.ts';
 import { startRetention } from './jobs/retention.ts';
 import { openMedia } from './media/media.ts';
 import type { Backend, BackendStatus, Readiness } from './server/backend.ts';
@@ -93,11 +95,14 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     opened.splice(-1, 0, { name: 'queue', close: () => queue.close() });
     const media = await openMedia({ encoders: 1, log });
     opened.splice(-2, 0, { name: 'media', close: () => media.close() });
-    const services = createServices({ database, queue, inference: model, media, uploadLimits: config.uploads, deleteGraceSeconds: config.deleteGraceSeconds, version: VERSION, maxQueuedJobs: config.maxQueuedJobs });
+    const services = createServices({ database, queue, inference: model, media, uploadLimits: config.uploads, deleteGraceSeconds: config.deleteGraceSeconds, version: VERSION, webhookAllowPrivate: config.webhookAllowPrivate, maxQueuedJobs: config.maxQueuedJobs });
     const signingKey = await database.signingKey();
     const runner = await startJobRunner({ database, queue, media, inference: model, concurrency: config.jobConcurrency, log });
     // First of all: running jobs are handed back while everything is still there.
     opened.unshift({ name: 'job runner', close: (ms) => runner.stop({ graceMs: ms }) });
+    await startDeliverer({ database, queue, allowPrivate: config.webhookAllowPrivate, log });
+    const dispatcher = startDispatcher({ database, queue, log });
+    opened.unshift({ name: 'webhooks', close: () => dispatcher.stop() });
     const retention = startRetention({ database, previewRetentionMs: config.previewRetentionMs, eventRetentionMs: config.eventRetentionMs, log });
     opened.unshift({ name: 'retention', close: () => retention.stop() });
     const sweeper = new AssetSweeper({ database, graceSeconds: config.deleteGraceSeconds, log });

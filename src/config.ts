@@ -61,6 +61,7 @@ export const VARIABLES = {
   MAX_UPLOAD_BYTES: variable(integer(1, 1_073_741_824), '104857600', '1 to 1073741824', 'Largest file that can be uploaded, in bytes.'),
   MAX_OPEN_UPLOADS: variable(integer(1, 10_000), '20', '1 to 10000', 'Uploads that one user may have open at once: created, and neither finalized nor expired.'),
   UPLOAD_TTL_SECONDS: variable(integer(60, 604_800), '86400', '60 to 604800', 'How long an upload may take from `createUpload` to `finalizeUpload`. What is left then is deleted.'),
+  WEBHOOK_ALLOW_PRIVATE: variable(flag, '0', '0 or 1', 'Allow webhooks on this machine and in private networks. Whoever may register one can then make this server post there.'),
   KEEP_ALIVE_SECONDS: variable(integer(1, 300), '12', '1 to 300', 'How often a WebSocket is pinged and a server-sent stream gets a comment. A socket that has not answered by the next ping is dropped.'),
   PREVIEW_RETENTION_HOURS: variable(integer(1, 87_600), '24', '1 to 87600', 'How long the preview pictures of a job are kept after its end.'),
   EVENT_RETENTION_HOURS: variable(integer(1, 87_600), '168', '1 to 87600', 'How long the events of tokens and frames of a job are kept after its end, and the log of webhook deliveries. State events stay as long as the job.'),
@@ -111,6 +112,7 @@ export interface Config {
     readonly maxOpen: number;
     readonly ttlSeconds: number;
   };
+  readonly webhookAllowPrivate: boolean;
   readonly keepAliveMs: number;
   readonly previewRetentionMs: number;
   readonly eventRetentionMs: number;
@@ -148,6 +150,7 @@ export function loadConfig(env: Env = process.env): Config {
     maxQueuedJobs: required('MAX_QUEUED_JOBS', env),
     urlTtlSeconds: required('URL_TTL_SECONDS', env),
     uploads: Object.freeze({ maxBytes: required('MAX_UPLOAD_BYTES', env), maxOpen: required('MAX_OPEN_UPLOADS', env), ttlSeconds: required('UPLOAD_TTL_SECONDS', env) }),
+    webhookAllowPrivate: required('WEBHOOK_ALLOW_PRIVATE', env),
     keepAliveMs: required('KEEP_ALIVE_SECONDS', env) * 1000,
     previewRetentionMs: required('PREVIEW_RETENTION_HOURS', env) * 3_600_000,
     eventRetentionMs: required('EVENT_RETENTION_HOURS', env) * 3_600_000,

@@ -5,6 +5,9 @@ import type { Log } from '../db/log.ts';
 import { faultOf } from '../db/pg-error.ts';
 
 const QUEUE = 'generation';
+const DELIVERY_QUEUE = 'webhook';
+/** Webhooks sent at once by a process. */
+const DELIVERIES_AT_ONCE = 8;
 const SCHEMA = 'pgboss';
 /** A worker that shows no sign of life for so long has lost its job to another. The least that pg-boss takes. */
 const HEARTBEAT_SECONDS = 10;
@@ -27,6 +30,9 @@ export interface JobQueue {
    * predecessorIsDead: nobody else works on this queue, so what is marked as being worked on is delivered again at once.
    */
   work(options: { readonly concurrency: number; readonly predecessorIsDead: boolean }, handler: (jobId: string, signal: AbortSignal) => Promise<void>): Promise<void>;
+  /** Lets {@link workDeliveries} have a webhook's delivery, after the delay at the earliest, when the transaction is committed. */
+  enqueueDelivery(transaction: Queryable, deliveryId: string, delaySeconds: number): Promise<void>;
+  workDeliveries(handler: (deliveryId: string) => Promise<void>): Promise<void>;
   /** Takes no new jobs. Does not wait for the handlers that run. */
   stopWork(): Promise<void>;
   close(): Promise<void>;
@@ -51,6 +57,7 @@ export async function openJobQueue({ database, log }: { readonly database: Datab
   const settings = { retryLimit: DELIVERIES, retryDelay: 0, retryBackoff: false, expireInSeconds: EXPIRE_SECONDS, heartbeatSeconds: HEARTBEAT_SECONDS, deleteAfterSeconds: 3600, notify: true };
   await boss.createQueue(QUEUE, settings);
   await boss.updateQueue(QUEUE, settings);
+  await boss.createQueue(DELIVERY_QUEUE, { retryLimit: DELIVERIES, retryDelay: 1, expireInSeconds: 60, deleteAfterSeconds: 3600, notify: true });
   return new PgBossQueue(boss, database);
 }
 
@@ -86,13 +93,24 @@ class PgBossQueue implements JobQueue {
     });
   }
 
+  async enqueueDelivery(transaction: Queryable, deliveryId: string, delaySeconds: number): Promise<void> {
+    await this.#boss.send(DELIVERY_QUEUE, { deliveryId }, { startAfter: delaySeconds, db: executor(transaction) });
+  }
+
+  async workDeliveries(handler: (deliveryId: string) => Promise<void>): Promise<void> {
+    const options = { localConcurrency: DELIVERIES_AT_ONCE, pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 1 };
+    await this.#boss.work<{ deliveryId: string }>(DELIVERY_QUEUE, options, async jobs => {
+      for (const { data } of jobs) await handler(data.deliveryId);
+    });
+  }
+
   async #releaseAll(): Promise<void> {
     const { rows } = await this.#database.pool.query<{ id: string }>(`SELECT id FROM ${SCHEMA}.job WHERE name = $1 AND state = 'active'`, [QUEUE]);
     if (rows.length > 0) await this.#boss.fail(QUEUE, rows.map(({ id }) => id));
   }
 
   async stopWork(): Promise<void> {
-    await this.#boss.offWork(QUEUE, { wait: false });
+    await Promise.all([QUEUE, DELIVERY_QUEUE].map(name => this.#boss.offWork(name, { wait: false })));
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import type { BundleInfo } from '../inference/core/generation.ts';
 import type { Caller } from '../services/access/caller.ts';
-import type { ApiKeyRecord, AssetRecord, JobRecord, Page, PageInput, QueueOutlook, Relation, Services, SystemStatus, UploadRecord } from '../services/contract.ts';
+import type { ApiKeyRecord, AssetRecord, JobRecord, Page, PageInput, QueueOutlook, Relation, Services, SystemStatus, UploadRecord, WebhookDeliveryRecord, WebhookRecord } from '../services/contract.ts';
 
 export interface ModelSource {
   readonly name: string;
@@ -21,6 +21,8 @@ export interface Loaders {
   readonly assetOfEvent: DataLoader<string, AssetRecord | null>;
   /** Pages of one form are read together. */
   relatives(relation: Relation, page: PageInput): DataLoader<string, Page<AssetRecord>>;
+  readonly webhook: DataLoader<string, WebhookRecord | null>;
+  readonly webhookDelivery: DataLoader<string, WebhookDeliveryRecord | null>;
   system(): Promise<SystemStatus>;
   loadedModels(): Promise<ModelSource[]>;
   /** The model that a job was made with: without its bundle when another one is loaded now. */
@@ -51,6 +53,8 @@ export function createLoaders(services: Services, viewer: Caller): Loaders {
       relatives.set(form, loader);
       return loader;
     },
+    webhook: new DataLoader((ids: readonly string[]) => services.webhooks.byIds(viewer, ids)),
+    webhookDelivery: new DataLoader((ids: readonly string[]) => services.webhooks.deliveriesByIds(viewer, ids)),
     system,
     loadedModels,
     async model(name, digest) {

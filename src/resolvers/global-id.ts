@@ -1,6 +1,7 @@
 import { CinegraphError } from '../errors.ts';
+import { encodeNodeId } from '../node-id.ts';
 
-const TYPES = ['Job', 'Asset', 'Model', 'ApiKey', 'Upload'] as const;
+const TYPES = ['Job', 'Asset', 'Model', 'ApiKey', 'Upload', 'Webhook', 'WebhookDelivery'] as const;
 export type NodeType = (typeof TYPES)[number];
 
 export interface NodeRef {
@@ -11,9 +12,8 @@ export interface NodeRef {
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const MODEL_NAME = /^[\w.-]{1,100}$/;
 
-/** Opaque to clients: base64url of `Type:key`. */
 export function toGlobalId(type: NodeType, key: string): string {
-  return Buffer.from(`${type}:${key}`, 'utf8').toString('base64url');
+  return encodeNodeId(type, key);
 }
 
 /** Throws INVALID_ID for anything that {@link toGlobalId} did not make. */

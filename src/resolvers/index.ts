@@ -20,6 +20,7 @@ import { TextAsset } from './text-asset.ts';
 import { Upload } from './upload.ts';
 import { VideoAsset } from './video-asset.ts';
 import { Viewer } from './viewer.ts';
+import { Webhook, WebhookConnection, WebhookDelivery, WebhookDeliveryConnection } from './webhook.ts';
 
 export const resolvers: Resolvers = {
   DateTime: GraphQLDateTime,
@@ -43,6 +44,10 @@ export const resolvers: Resolvers = {
   Viewer,
   ApiKey,
   ApiKeyConnection,
+  Webhook,
+  WebhookConnection,
+  WebhookDelivery,
+  WebhookDeliveryConnection,
   JobEvent,
   JobQueued,
   JobStarted,

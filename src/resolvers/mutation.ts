@@ -3,6 +3,7 @@ import type { Context } from './context.ts';
 import type { GenerateInput } from '../services/contract.ts';
 import { branchOf, textToImage, textToVideo, toGenerateInput } from './generate-input.ts';
 import { keyOf, toGlobalId } from './global-id.ts';
+import { EVENT_TYPES } from './webhook.ts';
 import { jobOrUserErrors, orUserErrors } from './user-errors.ts';
 
 export const Mutation: MutationResolvers = {
@@ -35,10 +36,25 @@ export const Mutation: MutationResolvers = {
     }),
   finalizeUpload: (_root, { input }, { services, viewer }) =>
     orUserErrors(async () => ({ asset: await services.uploads.finalize(viewer, keyOf('Upload', input.uploadId, ['input', 'uploadId'])) })),
+  createWebhook: (_root, { input }, { services, viewer }) => orUserErrors(() => services.webhooks.create(viewer, { url: input.url, events: input.events.map((event) => EVENT_TYPES[event]) })),
+  updateWebhook: (_root, { input: { webhookId, events, ...change } }, { services, viewer }) =>
+    orUserErrors(async () => ({
+      webhook: await services.webhooks.update(viewer, webhookKey(webhookId), { ...change, events: events?.map((event) => EVENT_TYPES[event]) }),
+    })),
+  deleteWebhook: (_root, { input }, { services, viewer }) =>
+    orUserErrors(async () => {
+      await services.webhooks.remove(viewer, webhookKey(input.webhookId));
+      return { deletedWebhookId: input.webhookId };
+    }),
+  testWebhook: (_root, { input }, { services, viewer }) => orUserErrors(async () => ({ delivery: await services.webhooks.test(viewer, webhookKey(input.webhookId)) })),
 };
 
 function assetKey(id: string): string {
   return keyOf('Asset', id, ['input', 'assetId']);
+}
+
+function webhookKey(id: string): string {
+  return keyOf('Webhook', id, ['input', 'webhookId']);
 }
 
 function generate({ services, viewer }: Context, input: GenerateInput) {

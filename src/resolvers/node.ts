@@ -6,6 +6,8 @@ import type { NodeSource } from './sources.ts';
 
 export const Node: Pick<NodeResolvers, '__resolveType'> = {
   __resolveType(node, context, info) {
+    if ('failingSince' in node) return 'Webhook';
+    if ('webhookId' in node) return 'WebhookDelivery';
     if ('bundle' in node) return 'Model';
     if ('prefix' in node) return 'ApiKey';
     if ('received' in node) return 'Upload';
@@ -26,6 +28,10 @@ export function loadNode(id: string, field: readonly string[], { loaders }: Cont
       return loaders.apiKey.load(key);
     case 'Upload':
       return loaders.upload.load(key);
+    case 'Webhook':
+      return loaders.webhook.load(key);
+    case 'WebhookDelivery':
+      return loaders.webhookDelivery.load(key);
     case 'Model':
       return loaders.loadedModels().then((models) => models.find((model) => model.name === key) ?? null);
   }

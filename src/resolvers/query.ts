@@ -24,6 +24,7 @@ export const Query: QueryResolvers = {
     const conditions: JobFilter = filter ?? {};
     return listing(await services.jobs.list(viewer, page, conditions), () => services.jobs.count(viewer, conditions));
   },
+  webhooks: async (_root, page, { services, viewer }) => listing(await services.webhooks.list(viewer, page), () => services.webhooks.count(viewer)),
   estimate: (_root, { input }, { services, viewer }) => services.generation.estimate(viewer, toGenerateInput(input)),
   viewer: (_root, _args, { viewer }) => viewer,
   async apiKeys(_root, { filter, ...page }, { services, viewer }) {

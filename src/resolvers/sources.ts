@@ -1,8 +1,8 @@
 /** What the resolvers of a type receive as their parent. Named here because codegen maps GraphQL types to them. */
 import type { ModelSource } from '../loaders/loaders.ts';
-import type { ApiKeyRecord, AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page, UploadRecord } from '../services/contract.ts';
+import type { ApiKeyRecord, AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page, UploadRecord, WebhookDeliveryRecord, WebhookRecord } from '../services/contract.ts';
 
-export type NodeSource = JobRecord | AssetRecord | ModelSource | ApiKeyRecord | UploadRecord;
+export type NodeSource = JobRecord | AssetRecord | ModelSource | ApiKeyRecord | UploadRecord | WebhookRecord | WebhookDeliveryRecord;
 
 /** A page, and how to count the whole list; null where it is not counted. */
 export interface Listing<T> extends Page<T> {
@@ -11,6 +11,8 @@ export interface Listing<T> extends Page<T> {
 export type AssetPage = Listing<AssetRecord>;
 export type JobPage = Listing<JobRecord>;
 export type ApiKeyPage = Listing<ApiKeyRecord>;
+export type WebhookPage = Listing<WebhookRecord>;
+export type WebhookDeliveryPage = Listing<WebhookDeliveryRecord>;
 
 type EventOf<T extends JobEventPayload['type']> = Extract<JobEventRecord, { readonly type: T }>;
 export type JobQueuedRecord = EventOf<'JobQueued'>;

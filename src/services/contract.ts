@@ -347,7 +347,64 @@ export interface UrlSigner {
   upload(upload: Pick<UploadRecord, 'id' | 'expiresAt'>): string;
 }
 
+export const WEBHOOK_EVENTS = ['job.started', 'job.succeeded', 'job.failed', 'job.canceled'] as const;
+
+export interface WebhookInput {
+  readonly url: string;
+  /** Of {@link WEBHOOK_EVENTS}. */
+  readonly events: readonly string[];
+}
+
+export interface WebhookChange {
+  readonly url?: string | null | undefined;
+  readonly events?: readonly string[] | null | undefined;
+  readonly enabled?: boolean | null | undefined;
+}
+
+export interface WebhookRecord {
+  readonly id: string;
+  readonly ownerId: string;
+  readonly url: string;
+  readonly events: readonly string[];
+  readonly enabled: boolean;
+  readonly disabledReason: string | null;
+  readonly failingSince: Date | null;
+  readonly createdAt: Date;
+}
+
+export interface WebhookDeliveryRecord {
+  readonly id: string;
+  readonly webhookId: string;
+  readonly type: string;
+  readonly jobId: string | null;
+  readonly body: string;
+  readonly status: 'PENDING' | 'DELIVERED' | 'FAILED';
+  readonly attempts: number;
+  readonly nextAttemptAt: Date | null;
+  readonly responseStatus: number | null;
+  readonly error: string | null;
+  readonly createdAt: Date;
+  readonly finishedAt: Date | null;
+}
+
+export interface WebhookService {
+  /** The secret is told here and never again. Throws INVALID_INPUT. */
+  create(viewer: Viewer, input: WebhookInput): Promise<{ readonly webhook: WebhookRecord; readonly secret: string }>;
+  /** Throws NOT_FOUND or INVALID_INPUT, as the others do. */
+  update(viewer: Viewer, id: string, change: WebhookChange): Promise<WebhookRecord>;
+  /** With its log. */
+  remove(viewer: Viewer, id: string): Promise<void>;
+  /** Queues one attempt of a message of type webhook.test, also to a disabled webhook. */
+  test(viewer: Viewer, id: string): Promise<WebhookDeliveryRecord>;
+  byIds(viewer: Viewer, ids: readonly string[]): Promise<(WebhookRecord | null)[]>;
+  deliveriesByIds(viewer: Viewer, ids: readonly string[]): Promise<(WebhookDeliveryRecord | null)[]>;
+  list(viewer: Viewer, page: PageInput): Promise<Page<WebhookRecord>>;
+  count(viewer: Viewer): Promise<number>;
+  deliveries(viewer: Viewer, id: string, page: PageInput): Promise<Page<WebhookDeliveryRecord>>;
+}
+
 export interface Services {
+  readonly webhooks: WebhookService;
   readonly generation: GenerationService;
   readonly jobs: JobService;
   readonly assets: AssetService;

@@ -11,6 +11,7 @@ import { Generation } from './generation-service.ts';
 import { Jobs } from './job-service.ts';
 import { System } from './system-service.ts';
 import { type UploadLimits, Uploads } from './upload-service.ts';
+import { Webhooks } from './webhooks/webhook-service.ts';
 
 const DELETE_GRACE_SECONDS = 604_800;
 /** How long a mutation waits for a model that is still loading, in ms. */
@@ -27,6 +28,8 @@ export interface ServicesOptions {
   /** How long a deleted asset can be restored. Default: a week. */
   readonly deleteGraceSeconds?: number;
   readonly version: string;
+  /** Webhooks may lie on addresses that are not public. */
+  readonly webhookAllowPrivate?: boolean;
   /** Jobs that may wait; one more is refused with QUEUE_FULL. Requests in the same instant may pass it by the number of connections. */
   readonly maxQueuedJobs: number;
   /** How long a cancel waits for the run to end the job with what it has, ms. */
@@ -34,7 +37,7 @@ export interface ServicesOptions {
 }
 
 /** The use cases, wired. They own nothing: what they are given is closed by the composition root. */
-export function createServices({ database, queue, inference, media, uploadLimits, deleteGraceSeconds = DELETE_GRACE_SECONDS, version, maxQueuedJobs, cancelGraceMs = CANCEL_GRACE_MS }: ServicesOptions): Services {
+export function createServices({ database, queue, inference, media, uploadLimits, deleteGraceSeconds = DELETE_GRACE_SECONDS, version, maxQueuedJobs, cancelGraceMs = CANCEL_GRACE_MS, webhookAllowPrivate = false }: ServicesOptions): Services {
   const bundle = loadedBundle(inference);
   const generation = new Generation({ database, queue, bundle, maxQueuedJobs });
   return {
@@ -43,6 +46,7 @@ export function createServices({ database, queue, inference, media, uploadLimits
     assets: new Assets({ database, graceSeconds: deleteGraceSeconds }),
     keys: new ApiKeys(database),
     uploads: new Uploads({ database, media, limits: uploadLimits }),
+    webhooks: new Webhooks({ database, queue, allowPrivate: webhookAllowPrivate }),
     system: new System({ database, inference, version }),
   };
 }

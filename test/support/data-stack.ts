@@ -28,9 +28,10 @@ export interface DataStackOptions {
   readonly concurrency?: number;
   /** How long a cancel waits for the run; a minute. */
   readonly cancelGraceMs?: number;
+  readonly webhookAllowPrivate?: boolean;
 }
 
-export async function openDataStack({ inference, maxQueuedJobs = 200, concurrency = 4, cancelGraceMs = 60_000 }: DataStackOptions): Promise<DataStack> {
+export async function openDataStack({ inference, maxQueuedJobs = 200, concurrency = 4, cancelGraceMs = 60_000, webhookAllowPrivate = false }: DataStackOptions): Promise<DataStack> {
   const test = await createTestDatabase();
   const database = await openDatabase({ dataDir: '/nowhere', databaseUrl: test.url, log: silent });
   const queue = await openJobQueue({ database, log: silent });
@@ -38,7 +39,7 @@ export async function openDataStack({ inference, maxQueuedJobs = 200, concurrenc
   const runners: JobRunner[] = [];
   return {
     database, queue, media,
-    services: createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs, cancelGraceMs }),
+    services: createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs, cancelGraceMs, webhookAllowPrivate }),
     async startRunner() {
       const runner = await startJobRunner({ database, queue, media, inference, concurrency, log: silent });
       runners.push(runner);

@@ -165,9 +165,7 @@ export function createFakeServices(): FakeServices {
         job(jobId);
         return follow(jobId, afterSeq, signal);
       },
-      async activity() {
-        throw new Error('not in memory');
-      },
+      activity: () => notInMemory(),
       previewFrame: async (_viewer, _jobId, _seq, index) => (index < 9 ? Buffer.from(`webp ${index}`) : null),
     },
     assets: {
@@ -202,6 +200,18 @@ export function createFakeServices(): FakeServices {
       find: async () => null,
       append: () => notFaked(),
       finalize: () => notFaked(),
+    },
+    // Webhooks are the queue's and the database's: tests of them run on both.
+    webhooks: {
+      create: () => notInMemory(),
+      update: () => notInMemory(),
+      remove: () => notInMemory(),
+      test: () => notInMemory(),
+      byIds: async (_viewer, ids) => ids.map(() => null),
+      deliveriesByIds: async (_viewer, ids) => ids.map(() => null),
+      list: async (_viewer, input) => page([], input),
+      count: async () => 0,
+      deliveries: () => notInMemory(),
     },
     system: {
       status: async () => ({ version: '0.0.0', inference: FAKE_INFERENCE, queueDepth: 0, runningJobs: 0, databaseReady: true }),
@@ -282,4 +292,8 @@ function page<T extends { id: string }>(items: readonly T[], { first, after = nu
   const start = after === null ? 0 : items.findIndex((item) => item.id === after) + 1;
   const nodes = items.slice(start, start + first);
   return { edges: nodes.map((node) => ({ cursor: node.id, node })), hasNextPage: start + first < items.length, hasPreviousPage: after !== null };
+}
+
+function notInMemory(): Promise<never> {
+  return Promise.reject(new Error('not in memory'));
 }
