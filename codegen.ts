@@ -1,5 +1,16 @@
 import type { CodegenConfig } from '@graphql-codegen/cli';
 
+/** For operations of ours: the client's and the Studio's. */
+const OPERATIONS = {
+  documentMode: 'string',
+  useTypeImports: true,
+  enumType: 'string-literal',
+  immutableTypes: true,
+  inputMaybeValue: 'T | null | undefined',
+  skipTypename: true,
+  scalars: { ID: 'string', DateTime: 'string', URL: 'string', JSON: 'unknown' },
+};
+
 /**
  * From the SDL: the resolvers' types (src/generated/graphql.ts holds types only), and for the client its operations as typed strings with
  * the types of what goes in and comes out.
@@ -51,15 +62,12 @@ const config: CodegenConfig = {
     'src/client/generated/operations.ts': {
       documents: 'src/client/operations/*.graphql',
       plugins: ['typescript-operations', 'typed-document-node', './scripts/codegen/client-tasks.ts'],
-      config: {
-        documentMode: 'string',
-        useTypeImports: true,
-        enumType: 'string-literal',
-        immutableTypes: true,
-        inputMaybeValue: 'T | null | undefined',
-        skipTypename: true,
-        scalars: { ID: 'string', DateTime: 'string', URL: 'string', JSON: 'unknown' },
-      },
+      config: OPERATIONS,
+    },
+    'studio/src/generated/operations.ts': {
+      documents: 'studio/src/operations/*.graphql',
+      plugins: ['typescript-operations', 'typed-document-node'],
+      config: OPERATIONS,
     },
   },
 };

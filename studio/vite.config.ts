@@ -15,6 +15,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     assetsDir: 'studio',
     rolldownOptions: {
+      checks: { pluginTimings: false },
       onwarn(warning, warn) {
         // "use client" of react-query: there are no server components here.
         if (warning.code !== 'MODULE_LEVEL_DIRECTIVE') warn(warning);

@@ -8,10 +8,12 @@ import { Page } from './page.tsx';
 import { useStudio } from './studio-context.ts';
 import { ThemeSwitch } from './theme-switch.tsx';
 
+const LibraryPage = lazy(() => import('../library/library-page.tsx'));
 const SystemPage = lazy(() => import('../system/system-page.tsx'));
 
 const VIEWS = [
   { href: '/', label: 'Create' },
+  { href: '/library', label: 'Library' },
   { href: '/system', label: 'System' },
 ];
 
@@ -27,10 +29,11 @@ export function App() {
       </a>
       <Header />
       <main id="content" tabIndex={-1}>
-        <ErrorBoundary key={path}>
+        <ErrorBoundary key={path.split('/')[1]}>
           <Suspense fallback={<p className="page-loading">Loading…</p>}>
             <Switch>
               <Route path="/" component={CreatePage} />
+              <Route path="/library/:id?" component={LibraryPage} />
               <Route path="/system" component={SystemPage} />
               <Route component={NothingHere} />
             </Switch>

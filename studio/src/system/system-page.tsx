@@ -6,6 +6,7 @@ import { Page } from '../app/page.tsx';
 import { useStudio } from '../app/studio-context.ts';
 import { inputText } from '../live/live-job.ts';
 import { ErrorNote } from '../ui/error-note.tsx';
+import { Facts } from '../ui/facts.tsx';
 import { plural, seconds, when, words } from '../ui/format.ts';
 import './system.css';
 import { useModel } from './use-model.ts';
@@ -46,19 +47,6 @@ function Card({ title, children }: { readonly title: string; readonly children: 
 
 function Waiting({ text = 'Loading…' }: { readonly text?: string }) {
   return <p className="dim">{text}</p>;
-}
-
-function Facts({ facts }: { readonly facts: readonly (readonly [name: string, value: ReactNode])[] }) {
-  return (
-    <dl className="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
 }
 
 function ServerFacts({ system }: { readonly system: System }) {

@@ -9,6 +9,12 @@ export function remaining(ms: number): string {
   return whole < 90 ? `${whole} s left` : `${Math.round(whole / 60)} min left`;
 }
 
+export function bytes(count: number): string {
+  if (count < 1000) return `${count} B`;
+  if (count < 1_000_000) return `${(count / 1000).toFixed(0)} kB`;
+  return `${(count / 1_000_000).toFixed(1)} MB`;
+}
+
 export function when(iso: string): string {
   return new Date(iso).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });
 }

@@ -1,0 +1,79 @@
+import { useQueries, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useMemo, useState } from 'react';
+import type { AssetFilter } from '../../../src/client/index.ts';
+import { useStudio } from '../app/studio-context.ts';
+import { TilesDocument, type TileFragment } from '../generated/operations.ts';
+import { itemCount, knownCount, placeOf, sizeOf, START, withPage, type PageIndex } from './page-index.ts';
+
+export interface Tiles {
+  /** Places in the grid: items and placeholders. */
+  readonly count: number;
+  readonly known: number;
+  readonly ended: boolean;
+  readonly error: unknown;
+  /** Undefined while its page is on the way. */
+  at(item: number): TileFragment | undefined;
+  retry(): void;
+}
+
+/** Pages off screen are let go after a while; their place is remembered. */
+const GC_MS = 15_000;
+/** Signed URLs live for an hour at least. */
+const STALE_MS = 30 * 60_000;
+
+/**
+ * An endless list of which only the pages on screen are held.
+ * @param version another number starts the list anew
+ * @param range items on screen, both ends included
+ */
+export function useTiles(filter: AssetFilter, version: number, range: { readonly first: number; readonly last: number }): Tiles {
+  const { client } = useStudio();
+  const queries = useQueryClient();
+  const listKey = JSON.stringify([filter, version]);
+  const [state, setState] = useState<{ readonly listKey: string; readonly index: PageIndex }>({ listKey, index: START });
+  const index = state.listKey === listKey ? state.index : START;
+  const wanted = useMemo(() => pagesOn(index, range.first, range.last), [index, range.first, range.last]);
+
+  const results = useQueries({
+    queries: wanted.map((page) => {
+      const entry = index.pages[page] ?? { after: null, count: null };
+      return {
+        queryKey: ['tiles', listKey, entry.after],
+        queryFn: async ({ signal }: { readonly signal: AbortSignal }) => (await client.request(TilesDocument, { first: sizeOf(entry), after: entry.after, filter }, { signal })).assets,
+        gcTime: GC_MS,
+        staleTime: STALE_MS,
+        enabled: entry.count !== 0,
+      };
+    }),
+  });
+  const nodes = new Map(wanted.map((page, at) => [page, results[at]?.data?.nodes] as const));
+  useEffect(() => {
+    setState((was) => {
+      const before = was.listKey === listKey ? was.index : START;
+      const after = wanted.reduce((current, page, at) => {
+        const data = results[at]?.data;
+        return data === undefined ? current : withPage(current, page, { count: data.nodes.length, ...data.pageInfo });
+      }, before);
+      return after === before && was.listKey === listKey ? was : { listKey, index: after };
+    });
+  }, [results, wanted, listKey]);
+
+  return {
+    count: itemCount(index),
+    known: knownCount(index),
+    ended: index.ended,
+    error: results.find(({ error }) => error !== null)?.error ?? null,
+    at(item) {
+      const place = placeOf(index, item);
+      return place === null ? undefined : nodes.get(place.page)?.[place.offset];
+    },
+    retry: () => void queries.refetchQueries({ queryKey: ['tiles', listKey], predicate: ({ state: { status } }) => status === 'error' }),
+  };
+}
+
+/** The pages that these items lie on. */
+function pagesOn(index: PageIndex, first: number, last: number): number[] {
+  const from = placeOf(index, Math.max(0, first))?.page ?? 0;
+  const to = placeOf(index, last)?.page ?? index.pages.length - 1;
+  return Array.from({ length: to - from + 1 }, (_, at) => from + at);
+}

@@ -1,0 +1,125 @@
+import type { Browser } from '@playwright/test';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createCinegraphClient } from '../../../src/client/index.ts';
+import { axeViolations, hasChromium, launchBrowser, until, visit } from '../../support/browser.ts';
+import { copyAssets } from '../../support/many-assets.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { startProgram, type Program } from '../../support/server.ts';
+
+const COPIES = 400;
+
+describe.skipIf(!hasChromium)('the library of the Studio', () => {
+  let database: TestDatabase;
+  let program: Program;
+  let browser: Browser;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    program = await startProgram({ DATABASE_URL: database.url });
+    browser = await launchBrowser();
+    const client = createCinegraphClient({ url: program.url });
+    await (await client.textToImage({ prompt: 'a star on a blue background', tags: ['sky'] })).result();
+    await (await client.textToVideo({ prompt: 'a fox bounces', camera: 'pan left', seed: 77, tags: ['fox'] })).result();
+    client.close();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await program?.stop();
+    await database?.close();
+  });
+
+  it('finds by words, tag and kind, and says what to do when nothing matches', async () => {
+    const { page, faults } = await visit(browser, `${program.url}/library`);
+    const fox = page.getByRole('link', { name: 'Video: a fox bounces' });
+    const star = page.getByRole('link', { name: 'Image: a star' });
+    await fox.waitFor();
+    await star.waitFor();
+    await page.getByRole('status').getByText('2 assets').waitFor();
+    await page.getByLabel('Search').fill('star');
+    await fox.waitFor({ state: 'detached' });
+    await star.waitFor();
+    await page.getByLabel('Search').fill('a zebra');
+    await page.getByText('Nothing matches').waitFor();
+    await page.getByRole('button', { name: 'Clear the filters' }).click();
+    await page.getByRole('radio', { name: 'Pictures' }).check();
+    await fox.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByLabel('Tags').fill('fox');
+    await star.waitFor({ state: 'detached' });
+    expect(new URL(page.url()).searchParams.get('tags'), 'the address keeps the filter').toBe('fox');
+    await page.reload();
+    await fox.waitFor();
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('plays under the pointer, opens, closes with Escape, and remixes', async () => {
+    const { page, faults } = await visit(browser, `${program.url}/library`);
+    const fox = page.getByRole('link', { name: 'Video: a fox bounces' });
+    await fox.hover();
+    await until(page, 'document.querySelector(".tile video")?.currentTime > 0');
+    await fox.click();
+    const dialog = page.getByRole('dialog', { name: 'a fox bounces' });
+    await dialog.getByText('77', { exact: true }).waitFor();
+    await dialog.getByText('pan left').waitFor();
+    const download = page.waitForEvent('download');
+    await dialog.getByRole('link', { name: 'Download MP4' }).click();
+    expect((await download).suggestedFilename()).toMatch(/\.mp4$/);
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    expect(new URL(page.url()).pathname).toBe('/library');
+    await fox.click();
+    await dialog.getByRole('link', { name: 'Remix' }).click();
+    await page.getByText('Filled in').waitFor();
+    expect(await page.getByLabel('Prompt').inputValue()).toBe('a fox bounces');
+    expect(await page.getByRole('textbox', { name: 'Seed' }).inputValue()).toBe('77');
+    expect(await page.getByRole('radio', { name: 'pan left' }).isChecked()).toBe(true);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('says in words that an asset is gone', async () => {
+    const { page } = await visit(browser, `${program.url}/library/bm90aGluZw`, {}, /./);
+    expect(await page.getByRole('dialog').getByText(/does not exist|not one that this server made/).textContent()).toBeTruthy();
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('link', { name: 'Video: a fox bounces' }).waitFor();
+    await page.close();
+  });
+
+  it.each(['light', 'dark'] as const)('has nothing for axe to find, in %s', async (colorScheme) => {
+    const { page } = await visit(browser, `${program.url}/library`, { colorScheme });
+    const fox = page.getByRole('link', { name: 'Video: a fox bounces' });
+    await fox.waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    await fox.click();
+    await page.getByRole('dialog').getByText('SHA-256').waitFor();
+    await page.getByText('Made from words alone').waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    await page.close();
+  });
+
+  it('holds only what is on screen, however far one scrolls', async () => {
+    await copyAssets(database.url, COPIES);
+    const { page, faults } = await visit(browser, `${program.url}/library`);
+    const last = page.getByRole('link', { name: 'Image: a star' });
+    await page.getByRole('link', { name: 'copy 1', exact: false }).first().waitFor();
+    const end = Date.now() + 90_000;
+    while ((await last.count()) === 0 && Date.now() < end) {
+      await page.evaluate('scrollTo(0, document.documentElement.scrollHeight)');
+      expect(await page.locator('.tile').count()).toBeLessThan(120);
+      await page.locator('.tile-link').first().waitFor();
+    }
+    await last.waitFor();
+    await page.evaluate('scrollTo(0, 0)');
+    await page.getByRole('link', { name: 'Video: a fox bounces' }).waitFor();
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('fits on a phone', async () => {
+    const { page } = await visit(browser, `${program.url}/library`, { viewport: { width: 360, height: 740 }, hasTouch: true });
+    await page.locator('.tile-link').first().click();
+    await page.getByRole('dialog').getByText('SHA-256').waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+    await page.close();
+  });
+});
