@@ -7,7 +7,7 @@ export async function copyAssets(databaseUrl: string, count: number): Promise<vo
   try {
     await client.query(
       `INSERT INTO asset SELECT (copy).* FROM (
-         SELECT jsonb_populate_record(NULL::asset, to_jsonb(a) || jsonb_build_object('id', gen_random_uuid(), 'title', 'copy ' || n, 'created_at', a.created_at - n * interval '1 second')) AS copy
+         SELECT jsonb_populate_record(NULL::asset, to_jsonb(a) || jsonb_build_object('id', gen_random_uuid(), 'title', 'copy ' || n, 'candidate', NULL, 'created_at', a.created_at - n * interval '1 second')) AS copy
          FROM (SELECT * FROM asset WHERE thumbnail_sha256 IS NOT NULL ORDER BY created_at DESC LIMIT 1) a, generate_series(1, $1) n) copies`,
       [count],
     );
