@@ -1,8 +1,10 @@
-import { CinegraphClientError, graphqlError, InputError, TransferError, type UserErrorShape } from './errors.ts';
+import { CinegraphClientError, graphqlError, InputError, type UserErrorShape } from './errors.ts';
 import {
   CancelJobDocument,
   CreateApiKeyDocument,
+  CreateUploadDocument,
   EstimateJobDocument,
+  FinalizeUploadDocument,
   GenerateDocument,
   GetAssetDocument,
   GetJobDocument,
@@ -16,11 +18,12 @@ import {
   RevokeApiKeyDocument,
   TASK_NAMES,
 } from './generated/operations.ts';
-import { request, retryAfterMs, send, type HttpOptions, type Token, type TypedDocument } from './http.ts';
+import { request, send, transferError, type HttpOptions, type Token, type TypedDocument } from './http.ts';
 import { watchActivity, watchJob, type ActivityOptions, type WatchOptions } from './job-events.ts';
 import { createJobHandle, type JobHandle, type JobMethods } from './job-handle.ts';
 import { createPages, type PageOptions, type Pages } from './pages.ts';
 import { openSocket } from './socket.ts';
+import { announcement, sendBytes, type UploadOptions } from './upload.ts';
 import type { ActivityEvent, ApiKey, ApiKeyFilter, Asset, AssetFilter, AssetOrder, CreateApiKeyInput, Estimate, GenerateInput, Job, JobEvent, JobFilter, Model, System, TaskInput, TaskName, Viewer } from './types.ts';
 
 export interface ClientOptions {
@@ -79,6 +82,8 @@ export interface CinegraphClient extends TaskMethods, JobMethods {
   asset(id: string, options?: RequestOptions): Promise<Asset | null>;
   /** The stored assets, the newest first unless `orderBy` says otherwise. */
   assets(options?: AssetsOptions): Pages<Asset>;
+  /** Brings a file in: announces it, sends it in pieces over lost connections, makes it an asset. Throws InputError when the server refuses it. */
+  upload(data: Blob, options?: UploadOptions): Promise<Asset>;
   /** The bytes of an asset. */
   download(asset: Pick<Asset, 'url'>, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
   /** Empty while the model is starting. */
@@ -144,6 +149,14 @@ export function createCinegraphClient(options: ClientOptions): CinegraphClient {
     assets({ filter, orderBy, ...page } = {}) {
       return createPages(async (args, signal) => withTotal((await ask(ListAssetsDocument, { ...args, filter, orderBy }, signal)).page), page);
     },
+    async upload(data, uploadOptions = {}) {
+      const { signal } = uploadOptions;
+      const { payload } = await ask(CreateUploadDocument, { input: announcement(data, uploadOptions) }, signal);
+      const { id: uploadId, url: target } = present(payload.upload, payload.userErrors);
+      await sendBytes(http, target, data, uploadOptions);
+      const { payload: finalized } = await ask(FinalizeUploadDocument, { input: { uploadId } }, signal);
+      return present(finalized.asset, finalized.userErrors);
+    },
     async download(asset, signal) {
       const response = await send(http, asset.url, {}, signal);
       if (!response.ok) throw await transferError(response, asset.url);
@@ -194,11 +207,4 @@ function present<Entity>(entity: Entity | null, errors: readonly UserErrorShape[
   if (error !== undefined) throw new InputError(error, errors);
   if (entity === null) throw new CinegraphClientError('BAD_ANSWER', 'The server sent neither a result nor an error.');
   return entity;
-}
-
-/** Byte routes answer `{ error: { code, message } }`. */
-async function transferError(response: Response, url: string): Promise<TransferError> {
-  const body = (await response.json().catch(() => null)) as { readonly error?: { readonly code?: string; readonly message?: string } } | null;
-  const retryable = response.status >= 500 || retryAfterMs(response) !== null;
-  return new TransferError(body?.error?.code ?? 'TRANSFER_FAILED', body?.error?.message ?? `The server answered ${response.status} for ${url}.`, response.status, { retryable });
 }

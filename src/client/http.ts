@@ -1,5 +1,5 @@
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-import { CinegraphClientError, graphqlError, UnreachableError, type GraphqlErrorShape } from './errors.ts';
+import { CinegraphClientError, graphqlError, TransferError, UnreachableError, type GraphqlErrorShape } from './errors.ts';
 
 /** An operation as text, with the types of its result and its variables: what graphql-codegen writes with `documentMode: 'string'`. */
 export type TypedDocument<Result, Variables> = DocumentTypeDecoration<Result, Variables> & { toString(): string };
@@ -85,4 +85,11 @@ async function answer<Result>(url: string, response: Response): Promise<Answer<R
   }
   if (typeof body === 'object' && body !== null && ('data' in body || 'errors' in body)) return body as Answer<Result>;
   throw new UnreachableError(url, undefined, `What answers at ${url} is not Cinegraph: HTTP ${response.status}, no GraphQL.`);
+}
+
+/** Byte routes answer `{ error: { code, message } }`. */
+export async function transferError(response: Response, url: string): Promise<TransferError> {
+  const body = (await response.json().catch(() => null)) as { readonly error?: { readonly code?: string; readonly message?: string } } | null;
+  const retryable = response.status >= 500 || retryAfterMs(response) !== null;
+  return new TransferError(body?.error?.code ?? 'TRANSFER_FAILED', body?.error?.message ?? `The server answered ${response.status} for ${url}.`, response.status, { retryable });
 }

@@ -18,3 +18,4 @@ export type { ActivityOptions, WatchOptions } from './job-events.ts';
 export type { Frame, FrameOptions, JobHandle } from './job-handle.ts';
 export type { Page, PageOptions, Pages } from './pages.ts';
 export type * from './types.ts';
+export type { UploadOptions, UploadProgress } from './upload.ts';

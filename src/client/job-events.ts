@@ -1,5 +1,5 @@
-import { CinegraphClientError, UnreachableError } from './errors.ts';
 import { ActivityDocument, JobEventsDocument } from './generated/operations.ts';
+import { createOutage, pause } from './outage.ts';
 import type { Socket } from './socket.ts';
 import type { ActivityEvent, JobEvent } from './types.ts';
 
@@ -22,8 +22,6 @@ export interface WatchOptions {
 }
 
 const GIVE_UP_AFTER_MS = 60_000;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 5000;
 
 /**
  * Every event of a job in order, none twice, until it has ended. A lost connection is taken up again after the last event that came
@@ -87,46 +85,4 @@ export async function* watchActivity(url: string, socket: Socket, options: Activ
     }
     await pause(outage.pauseMs(), signal);
   }
-}
-
-interface Outage {
-  /** Throws the error when it is not worth another try, or when the server has been away too long. */
-  began(error: unknown): void;
-  /** The server is there again. */
-  over(): void;
-  /** Something came through: the next outage starts with short pauses. */
-  heard(): void;
-  pauseMs(): number;
-}
-
-function createOutage(url: string, giveUpAfterMs: number): Outage {
-  let since: number | undefined;
-  let pauseMs = FIRST_PAUSE_MS;
-  return {
-    began(error) {
-      if (error instanceof CinegraphClientError && !error.retryable) throw error;
-      since ??= Date.now();
-      if (Date.now() - since > giveUpAfterMs) throw error instanceof CinegraphClientError ? error : new UnreachableError(url, error);
-    },
-    over: () => void (since = undefined),
-    heard: () => void (pauseMs = FIRST_PAUSE_MS),
-    pauseMs() {
-      const ms = pauseMs;
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
-      // Clients that lost the same server must not come back in step.
-      return ms * (0.5 + Math.random() / 2);
-    },
-  };
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener('abort', end);
-  });
 }

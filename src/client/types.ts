@@ -22,6 +22,7 @@ export type {
   AssetOrder,
   AssetOrigin,
   CreateApiKeyInput,
+  CreateUploadInput,
   ErrorCode,
   GenerateInput,
   JobFilter,
@@ -33,6 +34,8 @@ export type {
 export type Asset = AssetFieldsFragment;
 export type VideoAsset = Extract<Asset, { readonly __typename: 'VideoAsset' }>;
 export type ImageAsset = Extract<Asset, { readonly __typename: 'ImageAsset' }>;
+export type AudioAsset = Extract<Asset, { readonly __typename: 'AudioAsset' }>;
+export type TextAsset = Extract<Asset, { readonly __typename: 'TextAsset' }>;
 export type Job = JobFieldsFragment;
 export type JobError = NonNullable<Job['error']>;
 export type JobProgress = Job['progress'];

@@ -17,9 +17,11 @@ export interface ProxyOptions {
   readonly target: number;
   /** The n-th connection is cut after so many bytes from the server; those after the last have no limit. */
   readonly limits?: readonly number[];
+  /** The same for bytes from the client. */
+  readonly upLimits?: readonly number[];
 }
 
-export async function startTcpProxy({ target, limits = [] }: ProxyOptions): Promise<TcpProxy> {
+export async function startTcpProxy({ target, limits = [], upLimits = [] }: ProxyOptions): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let [accepted, cuts] = [0, 0];
   const drop = (pair: readonly [Socket, Socket]) => {
@@ -30,21 +32,21 @@ export async function startTcpProxy({ target, limits = [] }: ProxyOptions): Prom
     const far = connect(target, '127.0.0.1');
     const pair = [near, far] as const;
     pairs.add(pair);
-    let left = limits[accepted] ?? Number.POSITIVE_INFINITY;
-    accepted += 1;
-    for (const socket of pair) socket.on('error', () => drop(pair)).on('close', () => drop(pair));
-    near.on('data', (chunk) => far.write(chunk));
-    far.on('data', (chunk: Buffer) => {
-      if (chunk.byteLength < left) {
+    const forward = (from: Socket, to: Socket, limit = Number.POSITIVE_INFINITY) => {
+      let left = limit;
+      from.on('data', (chunk: Buffer) => {
+        if (left <= 0) return;
         left -= chunk.byteLength;
-        near.write(chunk);
-        return;
-      }
-      cuts += 1;
-      far.destroy();
-      // The last bytes before the cut do arrive: in the middle of a message, as it happens.
-      near.write(chunk.subarray(0, left), () => drop(pair));
-    });
+        if (left > 0) return void to.write(chunk);
+        cuts += 1;
+        // The last bytes before the cut do arrive: in the middle of a message, as it happens.
+        to.write(chunk.subarray(0, chunk.byteLength + left), () => drop(pair));
+      });
+    };
+    for (const socket of pair) socket.on('error', () => drop(pair)).on('close', () => drop(pair));
+    forward(near, far, upLimits[accepted]);
+    forward(far, near, limits[accepted]);
+    accepted += 1;
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
