@@ -3,6 +3,7 @@ import {
   CancelJobDocument,
   CreateApiKeyDocument,
   CreateUploadDocument,
+  DeleteAssetDocument,
   EstimateJobDocument,
   FinalizeUploadDocument,
   GenerateDocument,
@@ -14,8 +15,10 @@ import {
   ListAssetsDocument,
   ListJobsDocument,
   ListModelsDocument,
+  RestoreAssetDocument,
   RetryJobDocument,
   RevokeApiKeyDocument,
+  UpdateAssetDocument,
   TASK_NAMES,
 } from './generated/operations.ts';
 import { request, send, transferError, type HttpOptions, type Token, type TypedDocument } from './http.ts';
@@ -24,7 +27,7 @@ import { createJobHandle, type JobHandle, type JobMethods } from './job-handle.t
 import { createPages, type PageOptions, type Pages } from './pages.ts';
 import { openSocket } from './socket.ts';
 import { announcement, sendBytes, type UploadOptions } from './upload.ts';
-import type { ActivityEvent, ApiKey, ApiKeyFilter, Asset, AssetFilter, AssetOrder, CreateApiKeyInput, Estimate, GenerateInput, Job, JobEvent, JobFilter, Model, System, TaskInput, TaskName, Viewer } from './types.ts';
+import type { ActivityEvent, ApiKey, ApiKeyFilter, Asset, AssetFilter, AssetOrder, CreateApiKeyInput, Estimate, GenerateInput, Job, JobEvent, JobFilter, Model, System, TaskInput, TaskName, UpdateAssetInput, Viewer } from './types.ts';
 
 export interface ClientOptions {
   /** Where the server is, for example `http://127.0.0.1:4000`. */
@@ -82,6 +85,11 @@ export interface CinegraphClient extends TaskMethods, JobMethods {
   asset(id: string, options?: RequestOptions): Promise<Asset | null>;
   /** The stored assets, the newest first unless `orderBy` says otherwise. */
   assets(options?: AssetsOptions): Pages<Asset>;
+  /** Changes title, tags or time to live; what is left out stays. */
+  updateAsset(assetId: string, change: Omit<UpdateAssetInput, 'assetId'>): Promise<Asset>;
+  /** It can be restored for a while. */
+  deleteAsset(assetId: string): Promise<{ readonly restorableUntil: string }>;
+  restoreAsset(assetId: string): Promise<Asset>;
   /** Brings a file in: announces it, sends it in pieces over lost connections, makes it an asset. Throws InputError when the server refuses it. */
   upload(data: Blob, options?: UploadOptions): Promise<Asset>;
   /** The bytes of an asset. */
@@ -148,6 +156,18 @@ export function createCinegraphClient(options: ClientOptions): CinegraphClient {
     },
     assets({ filter, orderBy, ...page } = {}) {
       return createPages(async (args, signal) => withTotal((await ask(ListAssetsDocument, { ...args, filter, orderBy }, signal)).page), page);
+    },
+    async updateAsset(assetId, change) {
+      const { payload } = await ask(UpdateAssetDocument, { input: { assetId, ...change } });
+      return present(payload.asset, payload.userErrors);
+    },
+    async deleteAsset(assetId) {
+      const { payload } = await ask(DeleteAssetDocument, { input: { assetId } });
+      return { restorableUntil: present(payload.restorableUntil, payload.userErrors) };
+    },
+    async restoreAsset(assetId) {
+      const { payload } = await ask(RestoreAssetDocument, { input: { assetId } });
+      return present(payload.asset, payload.userErrors);
     },
     async upload(data, uploadOptions = {}) {
       const { signal } = uploadOptions;

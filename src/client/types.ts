@@ -29,6 +29,7 @@ export type {
   JobStatus,
   SamplingInput,
   Task,
+  UpdateAssetInput,
 } from './generated/operations.ts';
 
 export type Asset = AssetFieldsFragment;

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createCinegraphClient, type CinegraphClient, type UploadProgress } from '../../src/client/index.ts';
+import { createCinegraphClient, InputError, type CinegraphClient, type UploadProgress } from '../../src/client/index.ts';
 import { createInferenceClient } from '../../src/inference/index.ts';
 import type { InferenceClient } from '../../src/inference/core/generation.ts';
 import type { RunningServer } from '../../src/server/server.ts';
@@ -47,10 +47,18 @@ it('brings a file in over a connection that is cut twice, and says how far it is
   expect(await far.download(asset)).toEqual(await picture.bytes());
 });
 
-it('takes name and type of a File', async () => {
+it('takes name and type of a File; what came in is changed, deleted and restored', async () => {
   const small = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } }).webp().toBuffer();
   const asset = await client.upload(new File([new Uint8Array(small)], 'red.webp', { type: 'image/webp' }), { title: 'Red' });
   expect(asset).toMatchObject({ title: 'Red', contentType: 'image/webp' });
+
+  expect(await client.updateAsset(asset.id, { title: null, tags: ['a'] })).toMatchObject({ id: asset.id, title: null, tags: ['a'] });
+  const { restorableUntil } = await client.deleteAsset(asset.id);
+  expect(Date.parse(restorableUntil)).toBeGreaterThan(Date.now());
+  expect(await Array.fromAsync(client.assets({ filter: { tags: ['a'] } }))).toEqual([]);
+  expect(await client.restoreAsset(asset.id)).toMatchObject({ id: asset.id, deletedAt: null });
+  await expect(client.restoreAsset(asset.id)).rejects.toBeInstanceOf(InputError);
+  expect(await Array.fromAsync(client.assets({ filter: { tags: ['a'] }, pageSize: 1 }), ({ id }) => id)).toEqual([asset.id]);
 });
 
 it('throws what the server refuses, with the field', async () => {

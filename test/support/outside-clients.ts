@@ -28,16 +28,13 @@ const MAX_TRIES = 50;
 
 /** What an application does about lost connections: subscribe again after the last event that it saw. */
 async function resuming(subscribe: (afterSeq: number, next: (event: Event) => void) => Promise<void>): Promise<number[]> {
-  const seen: number[] = [];
-  let ended = false;
-  for (let tries = 0; !ended && tries < MAX_TRIES; tries += 1) {
-    await subscribe(seen.at(-1) ?? 0, (event) => {
-      seen.push(event.seq);
-      ended ||= event.__typename === 'JobFinished';
-    }).catch(() => undefined);
+  const seen: Event[] = [];
+  const ended = () => seen.at(-1)?.__typename === 'JobFinished';
+  for (let tries = 0; !ended() && tries < MAX_TRIES; tries += 1) {
+    await subscribe(seen.at(-1)?.seq ?? 0, (event) => void seen.push(event)).catch(() => undefined);
   }
-  if (!ended) throw new Error(`no end after ${MAX_TRIES} connections: ${seen.join(' ')}`);
-  return seen;
+  if (!ended()) throw new Error(`no end after ${MAX_TRIES} connections and ${seen.length} events`);
+  return seen.map((event) => event.seq);
 }
 
 /** Apollo Client 4: HttpLink, and GraphQLWsLink over graphql-ws. */
