@@ -13,7 +13,7 @@ interface AssetGridProps {
   readonly tiles: Pick<Tiles, 'count' | 'at'>;
   readonly hrefOf: (tile: TileFragment) => string;
   readonly selection: ReadonlySet<string>;
-  readonly onSelect: ((id: string, range: boolean) => void) | undefined;
+  readonly onSelect: (tile: TileFragment, range: boolean) => void;
   readonly onRange: (first: number, last: number) => void;
 }
 

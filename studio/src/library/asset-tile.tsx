@@ -13,8 +13,8 @@ interface AssetTileProps {
   readonly tile: TileFragment;
   readonly href: string;
   readonly selected: boolean;
-  /** Undefined: tiles cannot be selected here. */
-  readonly onSelect: ((id: string, range: boolean) => void) | undefined;
+  /** `range`: all from the one selected before. */
+  readonly onSelect: (tile: TileFragment, range: boolean) => void;
 }
 
 /** One asset of the grid. Plays while the pointer or the focus is on it. */
@@ -34,16 +34,14 @@ export const AssetTile = memo(function AssetTile({ tile, href, selected, onSelec
           {caption}
         </span>
       </Link>
-      {onSelect === undefined ? null : (
-        <label className="tile-check">
-          <input
-            type="checkbox"
-            checked={selected}
-            onChange={(event) => onSelect(tile.id, event.nativeEvent instanceof MouseEvent && event.nativeEvent.shiftKey)}
-            aria-label={`Select ${caption}`}
-          />
-        </label>
-      )}
+      <label className="tile-check">
+        <input
+          type="checkbox"
+          checked={selected}
+          onChange={(event) => onSelect(tile, event.nativeEvent instanceof MouseEvent && event.nativeEvent.shiftKey)}
+          aria-label={`Select ${caption}`}
+        />
+      </label>
     </>
   );
 });

@@ -26,7 +26,7 @@ export function FilterBar({ filter, tasks, onChange }: FilterBarProps) {
     <search className="filters">
       <div className="field field-wide">
         <label htmlFor="search">Search</label>
-        <input id="search" type="search" placeholder="words of the prompt" value={text.value} onChange={(event) => text.type(event.target.value)} />
+        <input id="search" type="search" placeholder="words of prompt or title" value={text.value} onChange={(event) => text.type(event.target.value)} />
       </div>
       <div className="field">
         <label htmlFor="filter-tags">Tags</label>

@@ -34,7 +34,7 @@ export function toAssetFilter({ q, kind, origin, task, tags }: LibraryFilter): A
   const knownKind = KINDS.find((each) => each === kind);
   const knownOrigin = ORIGINS.find((each) => each === origin);
   return {
-    ...(q.trim() === '' ? {} : { prompt: q.trim() }),
+    ...(q.trim() === '' ? {} : { search: q.trim() }),
     ...(knownKind === undefined ? {} : { kind: [knownKind] }),
     ...(knownOrigin === undefined ? {} : { origin: knownOrigin }),
     ...(/^[A-Z_]+$/.test(task) ? { task: task as Task } : {}),

@@ -12,9 +12,9 @@ import { AssetGrid } from './asset-grid.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { isEmpty, readFilter, toAssetFilter, writeFilter, type LibraryFilter } from './filter.ts';
 import './library.css';
+import { SelectionBar } from './selection-bar.tsx';
+import { useSelection } from './use-selection.ts';
 import { useTiles } from './use-tiles.ts';
-
-const NOTHING: ReadonlySet<string> = new Set();
 
 /** Everything that was made or brought in. `/library/:id` opens one over the grid, which keeps its place. */
 export default function LibraryPage() {
@@ -29,6 +29,7 @@ export default function LibraryPage() {
   const [range, setRange] = useState({ first: 0, last: 0 });
   const onRange = useCallback((first: number, last: number) => setRange((was) => (was.first === first && was.last === last ? was : { first, last })), []);
   const tiles = useTiles(assetFilter, version, range);
+  const selection = useSelection(tiles);
   const model = useModel();
   const total = useQuery({
     queryKey: ['tile-count', assetFilter, version],
@@ -56,7 +57,8 @@ export default function LibraryPage() {
         </button>
       ) : null}
       {tiles.error === null ? null : <ErrorNote error={tiles.error} action={{ label: 'Try again', run: tiles.retry }} />}
-      {nothing ? <EmptyLibrary filtered={!isEmpty(filter)} onClear={() => navigate('/library')} /> : <AssetGrid tiles={tiles} hrefOf={hrefOf} selection={NOTHING} onSelect={undefined} onRange={onRange} />}
+      {nothing ? <EmptyLibrary filtered={!isEmpty(filter)} onClear={() => navigate('/library')} /> : <AssetGrid tiles={tiles} hrefOf={hrefOf} selection={selection.ids} onSelect={selection.select} onRange={onRange} />}
+      {selection.ids.size === 0 ? null : <SelectionBar selection={selection} tiles={tiles} onChanged={() => void total.refetch()} />}
       {params === null ? null : <AssetDialog id={decodeURIComponent(params.id)} hrefOf={hrefOf} onClose={() => navigate(`/library${suffix}`)} />}
     </Page>
   );

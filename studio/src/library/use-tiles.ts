@@ -2,8 +2,8 @@ import { useQueries, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import type { AssetFilter } from '../../../src/client/index.ts';
 import { useStudio } from '../app/studio-context.ts';
-import { TilesDocument, type TileFragment } from '../generated/operations.ts';
-import { itemCount, knownCount, placeOf, sizeOf, START, withPage, type PageIndex } from './page-index.ts';
+import { TilesDocument, type TileFragment, type TilesQuery } from '../generated/operations.ts';
+import { itemCount, knownCount, placeOf, sizeOf, START, withCountChange, withPage, type PageIndex } from './page-index.ts';
 
 export interface Tiles {
   /** Places in the grid: items and placeholders. */
@@ -14,6 +14,8 @@ export interface Tiles {
   /** Undefined while its page is on the way. */
   at(item: number): TileFragment | undefined;
   retry(): void;
+  /** Takes items off the list, and says how to put them back. */
+  hide(ids: ReadonlySet<string>): () => void;
 }
 
 /** Pages off screen are let go after a while; their place is remembered. */
@@ -68,6 +70,21 @@ export function useTiles(filter: AssetFilter, version: number, range: { readonly
       return place === null ? undefined : nodes.get(place.page)?.[place.offset];
     },
     retry: () => void queries.refetchQueries({ queryKey: ['tiles', listKey], predicate: ({ state: { status } }) => status === 'error' }),
+    hide(ids) {
+      const before = queries.getQueriesData<TilesQuery['assets']>({ queryKey: ['tiles', listKey] });
+      let next = index;
+      for (const [key, page] of before) {
+        if (page === undefined) continue;
+        const kept = page.nodes.filter(({ id }) => !ids.has(id));
+        next = withCountChange(next, next.pages.findIndex(({ after }) => after === key[2]), kept.length - page.nodes.length);
+        queries.setQueryData(key, { ...page, nodes: kept });
+      }
+      setState({ listKey, index: next });
+      return () => {
+        for (const [key, page] of before) queries.setQueryData(key, page);
+        setState((now) => (now.listKey === listKey ? { listKey, index: { ...now.index, pages: now.index.pages.map((page, at) => index.pages[at] ?? page) } } : now));
+      };
+    },
   };
 }
 

@@ -77,6 +77,31 @@ describe.skipIf(!hasChromium)('the library of the Studio', () => {
     await page.close();
   });
 
+  it('tags what is ticked, deletes it, and takes that back', async () => {
+    const { page, faults } = await visit(browser, `${program.url}/library`);
+    const [fox, star] = [page.getByRole('link', { name: 'Video: a fox bounces' }), page.getByRole('link', { name: 'Image: a star' })];
+    await page.getByRole('checkbox', { name: 'Select a star' }).check();
+    await page.getByRole('checkbox', { name: 'Select a fox' }).check();
+    await page.getByText('2 selected').waitFor();
+    await page.getByLabel('Tags to add').fill('kept, both');
+    await page.getByRole('button', { name: 'Add tags' }).click();
+    await page.getByText('2 assets tagged kept, both').waitFor();
+    await page.getByRole('checkbox', { name: 'Select a star' }).check();
+    expect(await axeViolations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await star.waitFor({ state: 'detached' });
+    expect(await fox.count()).toBe(1);
+    await page.getByRole('status').getByText('1 asset', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await star.waitFor();
+    await page.getByText('1 asset restored').waitFor();
+    await page.goto(`${program.url}/library?tags=both`);
+    await star.waitFor();
+    await fox.waitFor();
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
   it('says in words that an asset is gone', async () => {
     const { page } = await visit(browser, `${program.url}/library/bm90aGluZw`, {}, /./);
     expect(await page.getByRole('dialog').getByText(/does not exist|not one that this server made/).textContent()).toBeTruthy();

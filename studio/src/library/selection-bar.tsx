@@ -1,0 +1,84 @@
+import { useState, type FormEvent } from 'react';
+import { useStudio } from '../app/studio-context.ts';
+import { tagsOf } from '../create/draft.ts';
+import { ErrorNote } from '../ui/error-note.tsx';
+import { plural } from '../ui/format.ts';
+import { useToast } from '../ui/toasts.tsx';
+import { addTags, deleteAssets, restoreAssets } from './change-assets.ts';
+import type { Selection } from './use-selection.ts';
+import type { Tiles } from './use-tiles.ts';
+
+interface SelectionBarProps {
+  readonly selection: Selection;
+  readonly tiles: Pick<Tiles, 'hide'>;
+  readonly onChanged: () => void;
+}
+
+/** What can be done with everything that is ticked. */
+export function SelectionBar({ selection, tiles, onChanged }: SelectionBarProps) {
+  const { client } = useStudio();
+  const toast = useToast();
+  const [tags, setTags] = useState('');
+  const [fault, setFault] = useState<unknown>(null);
+  const chosen = selection.tiles;
+
+  const attempt = async (action: () => Promise<void>) => {
+    setFault(null);
+    try {
+      await action();
+    } catch (error) {
+      setFault(error);
+    }
+    onChanged();
+  };
+  const remove = () =>
+    attempt(async () => {
+      const ids = chosen.map(({ id }) => id);
+      await deleteAssets(client, ids);
+      const putBack = tiles.hide(new Set(ids));
+      selection.clear();
+      const undo = async () => {
+        try {
+          await restoreAssets(client, ids);
+          putBack();
+          toast({ text: `${plural(ids.length, 'asset')} restored.` });
+        } catch {
+          toast({ text: 'They could not be restored. Try again.', action: { label: 'Undo', run: () => void undo() } });
+        }
+        onChanged();
+      };
+      toast({ text: `${plural(ids.length, 'asset')} deleted.`, action: { label: 'Undo', run: () => void undo() } });
+    });
+  const tag = (event: FormEvent) => {
+    event.preventDefault();
+    const added = tagsOf(tags);
+    if (added.length === 0) return;
+    void attempt(async () => {
+      await addTags(client, chosen, added);
+      setTags('');
+      selection.clear();
+      toast({ text: `${plural(chosen.length, 'asset')} tagged ${added.join(', ')}.` });
+    });
+  };
+  return (
+    <section className="selection-bar panel" aria-label="Selected assets">
+      <p role="status">{chosen.length} selected</p>
+      <form onSubmit={tag}>
+        <label htmlFor="add-tags" className="visually-hidden">
+          Tags to add
+        </label>
+        <input id="add-tags" placeholder="tags, by commas" value={tags} onChange={(event) => setTags(event.target.value)} />
+        <button type="submit" className="quiet">
+          Add tags
+        </button>
+      </form>
+      <button type="button" className="danger" onClick={() => void remove()}>
+        Delete
+      </button>
+      <button type="button" className="quiet" onClick={selection.clear}>
+        Clear
+      </button>
+      {fault === null ? null : <ErrorNote error={fault} onDismiss={() => setFault(null)} />}
+    </section>
+  );
+}
