@@ -41,6 +41,13 @@ export function createReporter(stream: NodeJS.WriteStream): Reporter {
           if (bar === null) line(frames === 1 ? '1 frame' : `${frames} frames`);
           else bar.update({ frames });
           return;
+        case 'ShotStarted':
+          line(`Part ${event.shot + 1} of ${event.shots}: ${event.prompt}`);
+          return;
+        case 'ShotFailed':
+          line(`Part ${event.shot + 1} failed: ${event.message}`);
+          return;
+        case 'ShotReady':
         case 'AssetReady':
         case 'JobFinished':
           return;

@@ -1,96 +1,87 @@
-import type { Database } from '../db/database.ts';
 import { untilDatabase } from '../db/until-database.ts';
-import { CinegraphError } from '../errors.ts';
-import { framesOf, nearestLatents } from '../inference/core/clip-length.ts';
-import type { GenerationEvent, GenerationTask, InferenceClient, ModelTask } from '../inference/core/generation.ts';
-import type { EncodedMedia, Media } from '../media/media.ts';
+import { framesOf } from '../inference/core/clip-length.ts';
+import type { GenerationRequest, ModelTask } from '../inference/core/generation.ts';
+import { AssetReader } from './asset-reader.ts';
 import { ClipCollector } from './clip-collector.ts';
-import type { Attempt, JobStore } from './job-store.ts';
+import { type ClipPlan, planClip } from './clip-plan.ts';
+import { cutFrames } from './cut-frames.ts';
+import { runFilm } from './film-run.ts';
+import type { Attempt } from './job-store.ts';
 import { composePrompt } from './prompt.ts';
+import type { JobRunDeps, RunContext } from './run-context.ts';
+import { DATABASE_DEADLINE_MS, RunRecorder } from './run-recorder.ts';
 import { isCancel } from './stop.ts';
-
-/** How long a running job waits for Postgres to come back before the run is given up, in ms. */
-const DATABASE_DEADLINE_MS = 30_000;
-
-export interface JobRunDeps {
-  readonly database: Database;
-  readonly store: JobStore;
-  readonly inference: InferenceClient;
-  readonly media: Media;
-}
+import { untilAborted } from './until-aborted.ts';
 
 /**
  * One attempt of one job: from the inference process' stream to stored events and, at the end, stored assets.
  * A canceled one ends with what was decoded so far. Throws what inference throws, the signal's reason, {@link Fenced}, or a database fault that outlasted its deadline.
  */
-export async function runJob(run: Attempt, { store, inference, media }: JobRunDeps, signal: AbortSignal): Promise<void> {
-  const { bundle } = await untilAborted(inference.ready(), signal);
-  const latents = run.task === 'TEXT_TO_IMAGE' ? 1 : nearestLatents(run.input['durationMs'] as number, bundle);
-  const clips = new ClipCollector(run.candidates, { media, task: run.task, frameCount: framesOf(latents, bundle), fps: bundle.fps });
-  const steady = <T>(work: () => Promise<T>): Promise<T> => untilDatabase(work, { deadlineMs: DATABASE_DEADLINE_MS, signal });
+export async function runJob(run: Attempt, deps: JobRunDeps, signal: AbortSignal): Promise<void> {
+  const info = await untilAborted(deps.inference.ready(), signal);
+  const reader = new AssetReader({ ...deps, bundle: info.bundle, ownerId: run.ownerId, requestId: `${run.jobId}:${run.attempt}`, signal });
+  const context = { ...deps, info, reader, recorder: new RunRecorder(run, deps.store, deps.media, signal), signal };
+  return run.task === 'FILM' ? runFilm(run, context) : runClip(run, run.task, context);
+}
+
+async function runClip(run: Attempt, task: ModelTask, context: RunContext): Promise<void> {
+  const { store, info: { bundle }, media, reader, signal } = context;
+  const plan = await planClip(task, run.input, reader, bundle);
+  const frameCount = framesOf(plan.source.latents, bundle) - plan.skip;
+  const clips = new ClipCollector(run.candidates, { media, still: task === 'TEXT_TO_IMAGE', frameCount, fps: bundle.fps });
   const request = {
-    id: `${run.jobId}:${run.attempt}`, task: modelTask(run.task), prompt: composePrompt(run.input), seed: run.seed, candidates: run.candidates, sampling: run.sampling,
-    source: { latents, codes: new Int32Array(0) },
+    id: `${run.jobId}:${run.attempt}`, task, prompt: composePrompt(run.input), seed: run.seed, candidates: run.candidates, sampling: run.sampling, source: plan.source,
   };
-  let tokensTotal = 0;
-  let results: EncodedMedia[];
   try {
-    for await (const event of inference.generate(request, signal)) {
-      signal.throwIfAborted();
-      if (event.type === 'started') tokensTotal = event.tokensTotal;
-      if (event.type === 'frames' && event.final) clips.add(event.candidate, event.firstFrame, event.frames);
-      await record(run, event, media, store, steady);
-    }
-    results = await untilAborted(clips.results(), signal);
+    const { tokensTotal, codes } = await follow(request, plan, clips, context);
+    const made = await untilAborted(clips.results(), signal);
+    const results = made.map((each, candidate) => ({ candidate, shot: null, media: each, partial: false, parents: plan.parents, tokens: tokensOf(codes.get(candidate), plan, bundle.codec) }));
+    signal.throwIfAborted();
+    await untilDatabase(() => store.succeed(run, results, tokensTotal), { deadlineMs: DATABASE_DEADLINE_MS, signal });
   } catch (error) {
     if (!isCancel(signal.aborted ? signal.reason : error)) throw error;
-    const kept = await clips.partial();
+    const kept = (await clips.partial()).map(clip => ({ ...clip, shot: null, parents: plan.parents, tokens: undefined }));
     return untilDatabase(() => store.cancel(run, kept), { deadlineMs: DATABASE_DEADLINE_MS });
   }
-  signal.throwIfAborted();
-  await steady(() => store.succeed(run, results, tokensTotal));
 }
 
-async function record(run: Attempt, event: GenerationEvent, media: Media, store: JobStore, steady: <T>(work: () => Promise<T>) => Promise<T>): Promise<void> {
-  switch (event.type) {
-    case 'started': {
-      const { tokensTotal, executionProvider, warnings } = event;
-      return steady(() => store.append(run, { type: 'JobStarted', tokensTotal, executionProvider }, { tokensTotal, executionProvider, warnings }));
+/** Runs the request to its end; each event is stored before the next is read. */
+async function follow(request: GenerationRequest, plan: ClipPlan, clips: ClipCollector, { inference, recorder, reader, signal }: RunContext): Promise<{ readonly tokensTotal: number; readonly codes: ReadonlyMap<number, Int32Array> }> {
+  const codes = new Map<number, Int32Array>();
+  let tokensTotal = 0;
+  for await (const event of inference.generate(request, signal)) {
+    signal.throwIfAborted();
+    switch (event.type) {
+      case 'started':
+        tokensTotal = event.tokensTotal;
+        await recorder.started(tokensTotal, event.executionProvider, [...reader.warnings, ...event.warnings]);
+        break;
+      case 'tokens':
+        await recorder.tokens(event, 0, tokensTotal);
+        break;
+      case 'window':
+        await recorder.shotStarted(event.index, event.count, request.prompt);
+        break;
+      case 'frames': {
+        const { candidate, final } = event;
+        const { firstFrame, frames } = cutFrames(event, plan);
+        if (frames.length === 0) break;
+        if (final) clips.add(candidate, firstFrame, frames);
+        await recorder.frames(candidate, firstFrame, frames, final);
+        break;
+      }
+      case 'codes':
+        codes.set(event.candidate, event.codes);
+        break;
+      case 'finished':
+        break;
+      default:
+        throw new Error(`unknown event ${JSON.stringify(event satisfies never)}`);
     }
-    case 'tokens': {
-      const { tokensDone, tokensTotal, tokensPerSecond } = event;
-      const etaMs = Number.isFinite(event.etaMs) ? Math.round(event.etaMs) : null;
-      return steady(() => store.append(run, { type: 'TokensGenerated', tokensDone, tokensTotal, tokensPerSecond, etaMs }, { tokensDone, tokensTotal, tokensPerSecond, etaMs }));
-    }
-    case 'frames': {
-      const { candidate, firstFrame, final } = event;
-      const previews = await Promise.all(event.frames.map(async (frame, offset) => ({ index: firstFrame + offset, ...(await media.preview(frame)) })));
-      const frames = previews.map(({ index, width, height }) => ({ index, width, height }));
-      return steady(() => store.append(run, { type: 'FramesDecoded', candidate, firstFrame, frames, final }, {}, previews));
-    }
-    case 'window':
-    case 'codes':
-    case 'finished':
-      return;
-    default:
-      throw new CinegraphError('INTERNAL', `unknown event ${JSON.stringify(event satisfies never)}`);
   }
+  return { tokensTotal, codes };
 }
 
-function modelTask(task: GenerationTask): ModelTask {
-  if (task === 'FILM') throw new CinegraphError('TASK_NOT_SUPPORTED');
-  return task;
-}
-
-/** The promise's value, or the signal's reason as soon as it is aborted. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+function tokensOf(codes: Int32Array | undefined, { skip, compose }: ClipPlan, codec: string) {
+  return codes === undefined ? undefined : { codec, skip, exact: compose === undefined, codes };
 }

@@ -7,6 +7,7 @@ import type { InferenceClient } from '../inference/core/generation.ts';
 import type { Media } from '../media/media.ts';
 import { DeliverAgain, type JobQueue } from './job-queue.ts';
 import { runJob } from './job-run.ts';
+import { mayRunAgain } from './may-run-again.ts';
 import { type Attempt, Fenced, JobStore, MOST_TRIES } from './job-store.ts';
 import { isCancel, Stop } from './stop.ts';
 
@@ -160,9 +161,4 @@ function describe(error: unknown): { readonly code: ErrorCode; readonly message:
   if (isDatabaseAway(error)) return { code: 'DATABASE_UNAVAILABLE', message: ERRORS.DATABASE_UNAVAILABLE.message };
   if (error instanceof CinegraphError && error.code !== 'INTERNAL') return { code: error.code, message: error.message };
   return { code: 'INTERNAL', message: ERRORS.INTERNAL.message };
-}
-
-/** Faults of the moment: the same job may well succeed in another attempt. */
-function mayRunAgain(code: ErrorCode): boolean {
-  return code === 'INFERENCE_CRASHED' || code === 'INFERENCE_UNAVAILABLE' || code === 'DATABASE_UNAVAILABLE' || code === 'INTERNAL';
 }

@@ -5,6 +5,7 @@ import { transaction } from '../db/transaction.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import type { GenerationTask } from '../inference/core/generation.ts';
 import type { EncodedMedia } from '../media/media.ts';
+import { type AssetTokens, insertTokens } from './asset-tokens.ts';
 import type { Preview } from '../media/still.ts';
 import type { JobEventPayload, JobStatus, SamplingRecord, WarningRecord } from '../services/contract.ts';
 
@@ -34,11 +35,19 @@ export interface Attempt {
   seq: number;
 }
 
-/** One candidate as it is to be stored. partial: the job was canceled before it was complete. */
+/** One result as it is to be stored. */
 export interface Result {
-  readonly candidate: number;
+  /** Null for a shot. */
+  readonly candidate: number | null;
+  /** Which shot of a film; null for a candidate. */
+  readonly shot: number | null;
   readonly media: EncodedMedia;
+  /** The job was canceled before it was complete. */
   readonly partial: boolean;
+  /** The codes that it was made of; undefined: unknown. */
+  readonly tokens: AssetTokens | undefined;
+  /** Ids of the assets that it was made from. */
+  readonly parents: readonly string[];
 }
 
 /** Columns of the job that change together with an event. */
@@ -99,8 +108,37 @@ export class JobStore {
   }
 
   /** Stores the results and ends the job, all or nothing: one asset per candidate, whatever runs again. Throws {@link Fenced}. */
-  succeed(run: Attempt, results: readonly EncodedMedia[], tokensTotal: number): Promise<void> {
-    return this.#finish(run, results.map((media, candidate) => ({ candidate, media, partial: false })), 'SUCCEEDED', tokensTotal);
+  succeed(run: Attempt, results: readonly Result[], tokensTotal: number): Promise<void> {
+    return this.#finish(run, results, 'SUCCEEDED', tokensTotal);
+  }
+
+  /** Ids of the shots that are stored, by their number. */
+  async shots(jobId: string): Promise<ReadonlyMap<number, string>> {
+    const { rows } = await this.#database.pool.query<{ shot: number; id: string }>('SELECT shot, id FROM asset WHERE job_id = $1 AND shot IS NOT NULL', [jobId]);
+    return new Map(rows.map(({ shot, id }) => [shot, id]));
+  }
+
+  /** Stores one shot of a film; once, whatever runs again. Returns its id. Throws {@link Fenced}. */
+  async addShot(run: Attempt, shot: Result & { readonly shot: number }): Promise<string> {
+    const id = await transaction(this.#database.pool, async client => {
+      if (!(await lock(client, run))) throw new Fenced(`attempt ${run.attempt} of job ${run.jobId}`);
+      const { rows } = await client.query<{ id: string }>('SELECT id FROM asset WHERE job_id = $1 AND shot = $2', [run.jobId, shot.shot]);
+      if (rows[0] !== undefined) return rows[0].id;
+      const stored = await this.#putBlobs(client, [shot]);
+      const assetId = await insertAsset(client, run, shot, stored);
+      run.seq = await insertEvent(client, run.jobId, run.seq, { type: 'ShotReady', shot: shot.shot, assetId });
+      await client.query('UPDATE job SET last_seq = $2 WHERE id = $1', [run.jobId, run.seq]);
+      return assetId;
+    });
+    this.#publish(run.jobId, run.seq, run.ownerId);
+    return id;
+  }
+
+  /** In the same order in every transaction: two clips that share a blob must not wait for each other. */
+  async #putBlobs(client: Queryable, results: readonly Result[]): Promise<StoredBlobs> {
+    const stored = new Map<Buffer, { sha256: string; byteSize: number }>();
+    for (const bytes of results.flatMap(({ media }) => [media.bytes, media.thumbnail]).sort((a, b) => Buffer.compare(a, b))) stored.set(bytes, await this.#database.blobs.put(bytes, client));
+    return stored;
   }
 
   /** Ends the job because a client asked for it, and keeps what there is of it, all or nothing. Throws {@link Fenced}. */
@@ -111,14 +149,11 @@ export class JobStore {
   async #finish(run: Attempt, results: readonly Result[], status: 'SUCCEEDED' | 'CANCELED', tokensDone?: number): Promise<void> {
     const seq = await transaction(this.#database.pool, async client => {
       if (!(await lock(client, run))) return undefined;
-      // The same order in every transaction: two clips that share a blob must not wait for each other.
-      const blobs = results.flatMap(({ media }) => [media.bytes, media.thumbnail]);
-      const stored = new Map<Buffer, { sha256: string; byteSize: number }>();
-      for (const bytes of blobs.sort((a, b) => Buffer.compare(a, b))) stored.set(bytes, await this.#database.blobs.put(bytes, client));
+      const stored = await this.#putBlobs(client, results);
       let last = run.seq;
       for (const result of results) {
         const assetId = await insertAsset(client, run, result, stored);
-        last = await insertEvent(client, run.jobId, last, { type: 'AssetReady', assetId, candidate: result.candidate });
+        last = await insertEvent(client, run.jobId, last, { type: 'AssetReady', assetId, candidate: result.candidate ?? 0 });
       }
       return end(client, run.jobId, last, status, undefined, undefined, tokensDone);
     });
@@ -184,6 +219,8 @@ function isProgress({ type }: JobEventPayload): boolean {
   return type === 'TokensGenerated' || type === 'FramesDecoded';
 }
 
+type StoredBlobs = ReadonlyMap<Buffer, { readonly sha256: string; readonly byteSize: number }>;
+
 interface ClaimRow extends Omit<Attempt, 'seq' | 'jobId'> {
   readonly status: JobStatus;
   readonly lastSeq: number;
@@ -237,16 +274,19 @@ export async function end(
   return seq;
 }
 
-async function insertAsset(client: Queryable, run: Attempt, { candidate, media, partial }: Result, stored: ReadonlyMap<Buffer, { sha256: string; byteSize: number }>): Promise<string> {
+async function insertAsset(client: Queryable, run: Attempt, { candidate, shot, media, partial, tokens, parents }: Result, stored: StoredBlobs): Promise<string> {
   const id = randomUUID();
   const content = stored.get(media.bytes);
   const thumbnail = stored.get(media.thumbnail);
   await client.query(
     `INSERT INTO asset (id, owner_id, kind, origin, title, tags, content_type, byte_size, sha256, width, height, fps, frame_count, duration_ms,
-       has_audio, thumbhash, thumbnail_sha256, frames_sha256, job_id, candidate, partial)
-     VALUES ($1, $2, $3, 'GENERATED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, false, $14, $15, $16, $17, $18, $19)`,
+       has_audio, thumbhash, thumbnail_sha256, frames_sha256, job_id, candidate, partial, shot)
+     VALUES ($1, $2, $3, 'GENERATED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, false, $14, $15, $16, $17, $18, $19, $20)`,
     [id, run.ownerId, media.kind, run.title, run.tags, media.contentType, content?.byteSize, content?.sha256, media.width, media.height, media.fps,
-      media.frameCount, media.durationMs, media.thumbhash, thumbnail?.sha256, media.framesSha256, run.jobId, candidate, partial],
+      media.frameCount, media.durationMs, media.thumbhash, thumbnail?.sha256, media.framesSha256, run.jobId, candidate, partial, shot],
   );
+  if (tokens !== undefined) await insertTokens(client, id, tokens);
+  // A parent that was deleted meanwhile has no place in the lineage.
+  await client.query('INSERT INTO asset_parent (child_id, parent_id) SELECT $1, id FROM asset WHERE id = ANY($2::uuid[])', [id, parents]);
   return id;
 }

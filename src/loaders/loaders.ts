@@ -15,6 +15,7 @@ export interface Loaders {
   readonly asset: DataLoader<string, AssetRecord | null>;
   readonly apiKey: DataLoader<string, ApiKeyRecord | null>;
   readonly assetsByJob: DataLoader<string, AssetRecord[]>;
+  readonly shotsByJob: DataLoader<string, AssetRecord[]>;
   readonly queueOutlook: DataLoader<string, QueueOutlook | null>;
   readonly upload: DataLoader<string, UploadRecord | null>;
   /** Also what was deleted and is still there: events tell of it. */
@@ -42,6 +43,7 @@ export function createLoaders(services: Services, viewer: Caller): Loaders {
     asset: new DataLoader((ids: readonly string[]) => services.assets.byIds(viewer, ids)),
     apiKey: new DataLoader((ids: readonly string[]) => services.keys.byIds(viewer, ids)),
     assetsByJob: new DataLoader((ids: readonly string[]) => services.assets.byJobIds(viewer, ids)),
+    shotsByJob: new DataLoader((ids: readonly string[]) => services.assets.shotsByJobIds(viewer, ids)),
     queueOutlook: new DataLoader((ids: readonly string[]) => services.jobs.queueOutlook(viewer, ids)),
     upload: new DataLoader((ids: readonly string[]) => services.uploads.byIds(viewer, ids)),
     assetOfEvent: new DataLoader((ids: readonly string[]) => services.assets.byIds(viewer, ids, { deleted: true })),

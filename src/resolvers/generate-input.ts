@@ -1,18 +1,72 @@
-import type { GenerateInput as GenerateArgument, TextToImageInput, TextToVideoInput } from '../generated/graphql.ts';
+import type {
+  CreateFilmInput,
+  EditVideoInput,
+  ExtendVideoInput,
+  GenerateInput as GenerateArgument,
+  ImageToVideoInput,
+  InpaintVideoInput,
+  OutpaintVideoInput,
+  TextToImageInput,
+  TextToVideoInput,
+} from '../generated/graphql.ts';
 import type { GenerateInput } from '../services/contract.ts';
 import { keyOf } from './global-id.ts';
 
-export function textToImage(input: TextToImageInput, path: readonly string[]): GenerateInput {
+type Path = readonly string[];
+
+export function textToImage(input: TextToImageInput, path: Path): GenerateInput {
   return { ...input, task: 'TEXT_TO_IMAGE', ...model(input, path) };
 }
 
-export function textToVideo(input: TextToVideoInput, path: readonly string[]): GenerateInput {
+export function textToVideo(input: TextToVideoInput, path: Path): GenerateInput {
   return { ...input, task: 'TEXT_TO_VIDEO', ...model(input, path) };
+}
+
+export function imageToVideo(input: ImageToVideoInput, path: Path): GenerateInput {
+  return { ...input, task: 'IMAGE_TO_VIDEO', ...model(input, path), image: asset(input.image, path, 'image') };
+}
+
+export function extendVideo(input: ExtendVideoInput, path: Path): GenerateInput {
+  return { ...input, task: 'EXTEND_VIDEO', ...model(input, path), video: asset(input.video, path, 'video') };
+}
+
+export function inpaintVideo(input: InpaintVideoInput, path: Path): GenerateInput {
+  const { asset: mask, rectangle } = input.mask;
+  return {
+    ...input,
+    task: 'INPAINT_VIDEO',
+    ...model(input, path),
+    video: asset(input.video, path, 'video'),
+    mask: mask == null ? { rectangle: rectangle ?? null } : { asset: asset(mask, [...path, 'mask'], 'asset') },
+  };
+}
+
+export function outpaintVideo(input: OutpaintVideoInput, path: Path): GenerateInput {
+  const { left, right, top, bottom } = input.padding;
+  const padding = { left: left ?? 0, right: right ?? 0, top: top ?? 0, bottom: bottom ?? 0 };
+  return { ...input, task: 'OUTPAINT_VIDEO', ...model(input, path), video: asset(input.video, path, 'video'), padding };
+}
+
+export function editVideo(input: EditVideoInput, path: Path): GenerateInput {
+  return { ...input, task: 'EDIT_VIDEO', ...model(input, path), video: asset(input.video, path, 'video') };
+}
+
+export function createFilm(input: CreateFilmInput, path: Path): GenerateInput {
+  const shots = input.shots?.map((shot, index) => ({ ...shot, asset: shot.asset == null ? null : asset(shot.asset, [...path, 'shots', String(index)], 'asset') })) ?? null;
+  return { ...input, task: 'FILM', ...model(input, path), shots };
 }
 
 /** The task of a @oneOf input: GraphQL has made sure that there is exactly one. */
 export function toGenerateInput(input: GenerateArgument): GenerateInput {
-  return input.textToImage === undefined ? textToVideo(input.textToVideo, ['input', 'textToVideo']) : textToImage(input.textToImage, ['input', 'textToImage']);
+  const path = ['input', branchOf(input)];
+  if (input.textToImage !== undefined) return textToImage(input.textToImage, path);
+  if (input.textToVideo !== undefined) return textToVideo(input.textToVideo, path);
+  if (input.imageToVideo !== undefined) return imageToVideo(input.imageToVideo, path);
+  if (input.extendVideo !== undefined) return extendVideo(input.extendVideo, path);
+  if (input.inpaintVideo !== undefined) return inpaintVideo(input.inpaintVideo, path);
+  if (input.outpaintVideo !== undefined) return outpaintVideo(input.outpaintVideo, path);
+  if (input.editVideo !== undefined) return editVideo(input.editVideo, path);
+  return createFilm(input.createFilm, path);
 }
 
 /** The field of a @oneOf input that was given. */
@@ -20,6 +74,10 @@ export function branchOf(input: GenerateArgument): string {
   return Object.keys(input)[0] ?? '';
 }
 
-function model(input: TextToImageInput | TextToVideoInput, path: readonly string[]): { readonly model: string | null } {
+function asset(id: string, path: Path, field: string): string {
+  return keyOf('Asset', id, [...path, field]);
+}
+
+function model(input: { readonly model?: string | null }, path: Path): { readonly model: string | null } {
   return { model: input.model == null ? null : keyOf('Model', input.model, [...path, 'model']) };
 }

@@ -7,13 +7,14 @@ import { Asset } from './asset.ts';
 import { AudioAsset } from './audio-asset.ts';
 import { ImageAsset } from './image-asset.ts';
 import { JobConnection } from './job-connection.ts';
-import { AssetReady, FramesDecoded, JobEvent, JobFinished, JobQueued, JobStarted, TokensGenerated } from './job-event.ts';
+import { AssetReady, FramesDecoded, JobEvent, JobFinished, JobQueued, JobStarted, ShotFailed, ShotReady, ShotStarted, TokensGenerated } from './job-event.ts';
 import { Job } from './job.ts';
 import { Model } from './model.ts';
 import { Mutation } from './mutation.ts';
 import { Node } from './node.ts';
 import { PreviewFrame } from './preview-frame.ts';
 import { Query } from './query.ts';
+import { Shot } from './shot.ts';
 import { Subscription } from './subscription.ts';
 import { System } from './system.ts';
 import { TextAsset } from './text-asset.ts';
@@ -39,6 +40,7 @@ export const resolvers: Resolvers = {
   AssetConnection,
   Job,
   JobConnection,
+  Shot,
   Model,
   System,
   Viewer,
@@ -54,6 +56,9 @@ export const resolvers: Resolvers = {
   TokensGenerated,
   FramesDecoded,
   PreviewFrame,
+  ShotStarted,
+  ShotReady,
+  ShotFailed,
   AssetReady,
   JobFinished,
 };

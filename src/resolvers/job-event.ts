@@ -6,6 +6,9 @@ import type {
   JobFinishedResolvers,
   JobQueuedResolvers,
   JobStartedResolvers,
+  ShotFailedResolvers,
+  ShotReadyResolvers,
+  ShotStartedResolvers,
   TokensGeneratedResolvers,
 } from '../generated/graphql.ts';
 import type { JobEventRecord } from '../services/contract.ts';
@@ -26,6 +29,16 @@ export const AssetReady: AssetReadyResolvers = {
   async asset(event, _args, { loaders }) {
     const asset = await loaders.assetOfEvent.load(event.assetId);
     if (asset === null) throw new CinegraphError('NOT_FOUND', 'The asset of this event was deleted.');
+    return asset;
+  },
+};
+export const ShotStarted: ShotStartedResolvers = { jobId };
+export const ShotFailed: ShotFailedResolvers = { jobId };
+export const ShotReady: ShotReadyResolvers = {
+  jobId,
+  async asset(event, _args, { loaders }) {
+    const asset = await loaders.asset.load(event.assetId);
+    if (asset === null) throw new Error(`asset ${event.assetId} of a ShotReady event does not exist`);
     return asset;
   },
 };

@@ -1,7 +1,7 @@
 import type { MutationResolvers } from '../generated/graphql.ts';
 import type { Context } from './context.ts';
 import type { GenerateInput } from '../services/contract.ts';
-import { branchOf, textToImage, textToVideo, toGenerateInput } from './generate-input.ts';
+import { branchOf, createFilm, editVideo, extendVideo, imageToVideo, inpaintVideo, outpaintVideo, textToImage, textToVideo, toGenerateInput } from './generate-input.ts';
 import { keyOf, toGlobalId } from './global-id.ts';
 import { EVENT_TYPES } from './webhook.ts';
 import { jobOrUserErrors, orUserErrors } from './user-errors.ts';
@@ -9,6 +9,23 @@ import { jobOrUserErrors, orUserErrors } from './user-errors.ts';
 export const Mutation: MutationResolvers = {
   textToImage: (_root, { input }, context) => jobOrUserErrors(() => generate(context, textToImage(input, ['input']))),
   textToVideo: (_root, { input }, context) => jobOrUserErrors(() => generate(context, textToVideo(input, ['input']))),
+  imageToVideo: (_root, { input }, context) => jobOrUserErrors(() => generate(context, imageToVideo(input, ['input']))),
+  extendVideo: (_root, { input }, context) => jobOrUserErrors(() => generate(context, extendVideo(input, ['input']))),
+  inpaintVideo: (_root, { input }, context) => jobOrUserErrors(() => generate(context, inpaintVideo(input, ['input']))),
+  outpaintVideo: (_root, { input }, context) => jobOrUserErrors(() => generate(context, outpaintVideo(input, ['input']))),
+  editVideo: (_root, { input }, context) => jobOrUserErrors(() => generate(context, editVideo(input, ['input']))),
+  createFilm: (_root, { input }, context) => jobOrUserErrors(() => generate(context, createFilm(input, ['input']))),
+  retryShot: (_root, { input }, { services, viewer }) =>
+    jobOrUserErrors(() => services.jobs.retryShot(viewer, keyOf('Job', input.jobId, ['input', 'jobId']), input.shot, { prompt: input.prompt ?? null, seed: input.seed ?? null })),
+  chooseCandidate: (_root, { input }, context) =>
+    orUserErrors(async () => {
+      const { services, viewer } = context;
+      const id = keyOf('Asset', input.asset, ['input', 'asset']);
+      const asset = await services.assets.choose(viewer, id);
+      const goesOn = input.prompt != null || input.extraMs != null;
+      const job = goesOn ? await generate(context, { task: 'EXTEND_VIDEO', video: id, prompt: input.prompt ?? null, extraMs: input.extraMs ?? null }) : null;
+      return { asset, job };
+    }),
   generate: (_root, { input }, context) => jobOrUserErrors(() => generate(context, toGenerateInput(input)), branchOf(input)),
   cancelJob: (_root, { input }, { services, viewer }) =>
     jobOrUserErrors(() => services.jobs.cancel(viewer, keyOf('Job', input.jobId, ['input', 'jobId']))),

@@ -19,8 +19,23 @@ export type JobQueuedRecord = EventOf<'JobQueued'>;
 export type JobStartedRecord = EventOf<'JobStarted'>;
 export type TokensGeneratedRecord = EventOf<'TokensGenerated'>;
 export type FramesDecodedRecord = EventOf<'FramesDecoded'>;
+export type ShotStartedRecord = EventOf<'ShotStarted'>;
+export type ShotReadyRecord = EventOf<'ShotReady'>;
+export type ShotFailedRecord = EventOf<'ShotFailed'>;
 export type AssetReadyRecord = EventOf<'AssetReady'>;
 export type JobFinishedRecord = EventOf<'JobFinished'>;
+
+/** A shot of a film's input; the asset is that of the film's own job, else the one that takes its place. */
+export interface ShotSource {
+  readonly index: number;
+  readonly prompt: string;
+  readonly camera: string | null;
+  readonly style: string | null;
+  readonly durationMs: number;
+  readonly continuePrevious: boolean;
+  readonly assetId: string | null;
+  readonly jobId: string;
+}
 
 export interface PreviewFrameSource {
   readonly jobId: string;

@@ -28,9 +28,25 @@ export class Assets implements AssetService {
   }
 
   async byJobIds({ ownerId }: Viewer, jobIds: readonly string[]): Promise<AssetRecord[][]> {
-    const rows = await this.#prisma.asset.findMany({ where: { ownerId, jobId: { in: jobIds.filter(isUuid) }, ...visible() }, orderBy: { candidate: 'asc' } });
+    const rows = await this.#prisma.asset.findMany({ where: { ownerId, jobId: { in: jobIds.filter(isUuid) }, shot: null, ...visible() }, orderBy: { candidate: 'asc' } });
     const found = Map.groupBy(rows, asset => asset.jobId);
     return jobIds.map(id => found.get(id) ?? []);
+  }
+
+  async shotsByJobIds({ ownerId }: Viewer, jobIds: readonly string[]): Promise<AssetRecord[][]> {
+    const rows = await this.#prisma.asset.findMany({ where: { ownerId, jobId: { in: jobIds.filter(isUuid) }, shot: { not: null }, ...visible() }, orderBy: { shot: 'asc' } });
+    const found = Map.groupBy(rows, asset => asset.jobId);
+    return jobIds.map(id => found.get(id) ?? []);
+  }
+
+  async choose(viewer: Viewer, assetId: string): Promise<AssetRecord> {
+    const [asset] = await this.byIds(viewer, [assetId]);
+    const field = ['input', 'asset'];
+    if (asset === undefined || asset === null) throw new CinegraphError('NOT_FOUND', undefined, { field });
+    if (asset.jobId === null || asset.candidate === null) throw new CinegraphError('INVALID_INPUT', 'This asset is not a candidate of a job.', { field });
+    // One statement: there is never more than one chosen candidate to be seen.
+    await this.#deps.database.pool.query('UPDATE asset SET chosen = (id = $1) WHERE job_id = $2 AND owner_id = $3', [assetId, asset.jobId, viewer.ownerId]);
+    return { ...asset, chosen: true };
   }
 
   /** SQL finds the ids (keyset, text search), Prisma reads the rows. */
@@ -121,7 +137,7 @@ export class Assets implements AssetService {
   }
 }
 
-function visible(): Prisma.AssetWhereInput {
+export function visible(): Prisma.AssetWhereInput {
   return { deletedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: new Date() } }] };
 }
 

@@ -75,6 +75,8 @@ export interface AssetRecord {
   readonly channels: number | null;
   /** What a text asset says. */
   readonly text: string | null;
+  readonly shot: number | null;
+  readonly chosen: boolean;
   readonly createdAt: Date;
   /** When it was deleted; it can be restored for a while. */
   readonly deletedAt: Date | null;
@@ -117,6 +119,10 @@ export type JobEventPayload =
       readonly frames: readonly { readonly index: number; readonly width: number; readonly height: number }[];
       readonly final: boolean;
     }
+  /** A film's shot, or a window of a long clip, begins. */
+  | { readonly type: 'ShotStarted'; readonly shot: number; readonly shots: number; readonly prompt: string }
+  | { readonly type: 'ShotReady'; readonly shot: number; readonly assetId: string }
+  | { readonly type: 'ShotFailed'; readonly shot: number; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'AssetReady'; readonly assetId: string; readonly candidate: number }
   | { readonly type: 'JobFinished'; readonly status: 'SUCCEEDED' | 'FAILED' | 'CANCELED' };
 
@@ -135,9 +141,47 @@ export interface Page<T> {
   readonly hasPreviousPage: boolean;
 }
 
+/** Fractions of the picture's width and height, from its left upper corner. */
+export interface Rectangle {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Fractions of the clip's width (left, right) and height (top, bottom). */
+export interface Padding {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+export interface ShotInput {
+  readonly prompt: string;
+  readonly durationMs?: number | null;
+  readonly camera?: string | null;
+  readonly style?: string | null;
+  readonly continuePrevious?: boolean | null;
+  readonly seed?: number | null;
+  /** Id of an asset that takes this place instead of being made. */
+  readonly asset?: string | null;
+}
+
 export interface GenerateInput {
   readonly task: GenerationTask;
-  readonly prompt: string;
+  /** Left out: that of the clip that goes on; a film has those of its shots. */
+  readonly prompt?: string | null;
+  /** Ids of assets; resolvers decode the global ones. */
+  readonly image?: string | null;
+  readonly video?: string | null;
+  readonly extraMs?: number | null;
+  readonly fromFrame?: number | null;
+  readonly mask?: { readonly asset?: string | null; readonly rectangle?: Rectangle | null } | null;
+  readonly padding?: Padding | null;
+  readonly story?: string | null;
+  readonly shots?: readonly ShotInput[] | null;
+  readonly continuePrevious?: boolean | null;
   readonly seed?: number | null;
   readonly candidates?: number | null;
   readonly sampling?: Partial<Record<keyof SamplingRecord, number | boolean | null>> | null;
@@ -228,6 +272,8 @@ export interface JobService {
   cancel(viewer: Viewer, id: string): Promise<JobRecord>;
   /** A new job with the same input, linked by retryOfId. */
   retry(viewer: Viewer, id: string): Promise<JobRecord>;
+  /** A new film with one shot made again, what continues it too; the others are taken over. Throws NOT_FOUND, INVALID_INPUT or JOB_NOT_RETRYABLE. */
+  retryShot(viewer: Viewer, id: string, shot: number, change: { readonly prompt?: string | null; readonly seed?: number | null }): Promise<JobRecord>;
   /** In the order of the ids; null for what does not wait. */
   queueOutlook(viewer: Viewer, ids: readonly string[]): Promise<(QueueOutlook | null)[]>;
   /** Replays what is stored after afterSeq, then follows; ends after JobFinished. One bounded buffer per call; previews may be coalesced for a slow reader, but not state events. */
@@ -254,6 +300,10 @@ export interface AssetService {
   restore(viewer: Viewer, id: string): Promise<AssetRecord>;
   /** Opens content or thumbnail of an asset for the byte routes; the URL's signature was checked by the caller. Null when it is gone or deleted. start and end inclusive. */
   open(assetId: string, sha256: string): Promise<{ readonly byteSize: number; read(start: number, end: number): AsyncIterable<Buffer> } | null>;
+  /** The shots that each film made itself. */
+  shotsByJobIds(viewer: Viewer, jobIds: readonly string[]): Promise<AssetRecord[][]>;
+  /** Marks one candidate of a job as the chosen one, instead of another. Throws NOT_FOUND and INVALID_INPUT. */
+  choose(viewer: Viewer, assetId: string): Promise<AssetRecord>;
 }
 
 export interface CreateUploadInput {

@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
-import { CinegraphError, type ErrorCode } from '../errors.ts';
-import { durationOf, framesOf, nearestLatents } from '../inference/core/clip-length.ts';
-import { countCharacters, MAX_CANDIDATES, MAX_LATENTS, MAX_SEED, type BundleInfo, type GenerationTask } from '../inference/core/generation.ts';
-import { composePrompt } from '../jobs/prompt.ts';
+import { CinegraphError } from '../errors.ts';
+import { MAX_CANDIDATES, type BundleInfo, type GenerationTask } from '../inference/core/generation.ts';
+import { checkDuration, checkPrompt, checkSeed } from './clip-input.ts';
 import type { GenerateInput, SamplingRecord } from './contract.ts';
+import { refuse } from './refuse.ts';
+import { checkShots } from './shot-input.ts';
+import { checkSource, inheritedPrompt, type CheckedSource, type SourceAssets, type Span } from './source-input.ts';
 
 export const MOST_TAGS = 20;
 const LONGEST_TAG = 50;
 export const LONGEST_TITLE = 200;
 const LONGEST_KEY = 200;
 const LONGEST_DEADLINE_MS = 3_600_000;
-/** A wish for a duration is met by the clip's own when it is off by no more than this share. */
-const DURATION_TOLERANCE = 0.25;
-
 /** A request with every default filled in; seed null: to be drawn. */
 export interface CheckedInput {
   readonly task: GenerationTask;
@@ -23,23 +22,30 @@ export interface CheckedInput {
   readonly candidates: number;
   readonly sampling: SamplingRecord;
   readonly durationMs: number | null;
+  /** What it is made from, as {@link GenerateInput} has it, with the fields of its task only. */
+  readonly source: CheckedSource['fields'];
+  /** The clips that it takes to make it. */
+  readonly spans: readonly Span[];
   readonly title: string | null;
   readonly tags: readonly string[];
   readonly deadlineMs: number | null;
   readonly idempotencyKey: string | null;
 }
 
-/** Checks a request against the limits and against what the bundle can do. Throws with `field` set, first fault first. */
-export function checkInput(input: GenerateInput, bundle: BundleInfo): CheckedInput {
+/**
+ * Checks a request against the limits and against what the bundle can do. `assets`: those that it names, by id.
+ * Throws with `field` set, first fault first.
+ */
+export function checkInput(input: GenerateInput, bundle: BundleInfo, assets: SourceAssets = new Map()): CheckedInput {
   if (input.model !== undefined && input.model !== null && input.model !== bundle.name) refuse('MODEL_UNKNOWN', 'model', `No model "${input.model}" is loaded; there is "${bundle.name}".`);
   if (!bundle.tasks.includes(input.task)) refuse('TASK_NOT_SUPPORTED', 'task', `${bundle.name} cannot do ${input.task}; it can do ${bundle.tasks.join(', ')}.`);
   return {
     task: input.task,
-    ...checkPrompt(input, bundle),
+    ...(input.task === 'FILM' ? { prompt: '', camera: null, style: null } : checkPrompt({ ...input, prompt: input.prompt ?? inheritedPrompt(input, assets) }, bundle)),
     seed: checkSeed(input.seed ?? null),
     candidates: checkCandidates(input.candidates ?? 1),
     sampling: checkSampling(input.sampling ?? {}, bundle.sampling),
-    durationMs: checkDuration(input, bundle),
+    ...checkTask(input, bundle, assets),
     title: checkText(input.title ?? null, 'title', LONGEST_TITLE),
     tags: checkTags(input.tags ?? []),
     deadlineMs: checkDeadline(input.deadlineMs ?? null),
@@ -61,23 +67,16 @@ function canonicalJson(input: object): string {
   return JSON.stringify(input, sorted);
 }
 
-function checkPrompt(input: GenerateInput, bundle: BundleInfo): Pick<CheckedInput, 'prompt' | 'camera' | 'style'> {
-  const prompt = input.prompt.normalize('NFC').trim();
-  const camera = input.camera?.trim() || null;
-  const style = input.style?.trim() || null;
-  if (prompt === '') refuse('PROMPT_EMPTY', 'prompt');
-  // Postgres text cannot hold it, and no prompt means it.
-  if (/\p{Cc}/u.test(`${prompt}${camera ?? ''}${style ?? ''}`.replace(/[\t\n\r]/g, ''))) refuse('INVALID_INPUT', 'prompt', 'The prompt has control characters.');
-  const length = countCharacters(composePrompt({ prompt, camera, style }));
-  if (length > bundle.maxPromptCharacters) {
-    refuse('PROMPT_TOO_LONG', 'prompt', `The prompt, with camera and style, has ${length} characters; the model reads up to ${bundle.maxPromptCharacters}.`);
+/** Duration, sources and length of the task; a film's prompt is that of its shots. */
+function checkTask(input: GenerateInput, bundle: BundleInfo, assets: SourceAssets): Pick<CheckedInput, 'durationMs' | 'source' | 'spans'> & { readonly prompt?: string } {
+  if (input.task === 'FILM') {
+    if ((input.candidates ?? 1) !== 1) refuse('CANDIDATES_OUT_OF_RANGE', 'candidates', 'There is one film for each job.');
+    const { shots, spans, prompt } = checkShots(input, bundle, assets);
+    return { durationMs: null, source: { shots }, spans, prompt };
   }
-  return { prompt, camera, style };
-}
-
-function checkSeed(seed: number | null): number | null {
-  if (seed !== null && (!Number.isInteger(seed) || seed < 0 || seed > MAX_SEED)) refuse('SEED_OUT_OF_RANGE', 'seed');
-  return seed;
+  const durationMs = checkDuration(input, bundle);
+  const { fields, span } = checkSource(input, durationMs, bundle, assets);
+  return { durationMs, source: fields, spans: [span] };
 }
 
 function checkCandidates(candidates: number): number {
@@ -102,23 +101,6 @@ function checkSampling(wish: NonNullable<GenerateInput['sampling']>, defaults: S
   };
 }
 
-function checkDuration({ task, durationMs }: GenerateInput, bundle: BundleInfo): number | null {
-  if (task === 'TEXT_TO_IMAGE') return null;
-  const clipMs = durationOf(bundle.frameCount, bundle);
-  if (durationMs !== undefined && durationMs !== null && bundle.tasks.includes('EXTEND_VIDEO')) return checkLength(durationMs, bundle);
-  if (durationMs !== undefined && durationMs !== null && !(Math.abs(durationMs - clipMs) <= clipMs * DURATION_TOLERANCE)) {
-    refuse('DURATION_NOT_SUPPORTED', 'durationMs', `${bundle.name} makes clips of ${clipMs} ms; ${durationMs} ms is too far from that.`);
-  }
-  return clipMs;
-}
-
-/** A model that can go on makes clips of any length, in steps of a latent frame; the nearest is taken. */
-function checkLength(durationMs: number, bundle: BundleInfo): number {
-  const [shortest, longest] = [2, MAX_LATENTS].map(latents => durationOf(framesOf(latents, bundle), bundle)) as [number, number];
-  if (!(durationMs >= shortest && durationMs <= longest)) refuse('DURATION_NOT_SUPPORTED', 'durationMs', `durationMs must be from ${shortest} to ${longest}.`);
-  return durationOf(framesOf(nearestLatents(durationMs, bundle), bundle), bundle);
-}
-
 export function checkText(text: string | null, field: string, longest: number): string | null {
   if (text !== null && (text === '' || text.length > longest || text.includes('\0'))) refuse('INVALID_INPUT', field, `${field} must have 1 to ${longest} characters.`);
   return text;
@@ -135,8 +117,4 @@ function checkDeadline(deadlineMs: number | null): number | null {
     refuse('INVALID_INPUT', 'deadlineMs', `deadlineMs must be an integer from 1 to ${LONGEST_DEADLINE_MS}.`);
   }
   return deadlineMs;
-}
-
-function refuse(code: ErrorCode, field: string, message?: string): never {
-  throw new CinegraphError(code, message, { field: ['input', field] });
 }

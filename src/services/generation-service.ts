@@ -8,9 +8,12 @@ import type { JobQueue } from '../jobs/job-queue.ts';
 import { toJobRecord } from '../jobs/job-rows.ts';
 import { nextTurn } from '../jobs/turn.ts';
 import type { EstimateRecord, GenerateInput, GenerationService, JobRecord, Viewer } from './contract.ts';
+import { visible } from './asset-service.ts';
 import { type CheckedInput, checkInput, inputDigest } from './generation-input.ts';
 import { measureThroughput, tokensAhead } from './throughput.ts';
+import type { SourceAssets } from './source-input.ts';
 import { countTokens } from './token-count.ts';
+import { isUuid } from './uuid.ts';
 
 export interface GenerationDeps {
   readonly database: Database;
@@ -29,15 +32,15 @@ export class Generation implements GenerationService {
 
   async generate(viewer: Viewer, input: GenerateInput): Promise<JobRecord> {
     const bundle = await this.#deps.bundle();
-    const checked = checkInput(input, bundle);
+    const checked = checkInput(input, bundle, await this.sources(viewer, input));
     return this.start(viewer, checked, inputDigest(input), bundle, null);
   }
 
-  async estimate({ ownerId }: Viewer, input: GenerateInput): Promise<EstimateRecord> {
+  async estimate(viewer: Viewer, input: GenerateInput): Promise<EstimateRecord> {
     const bundle = await this.#deps.bundle();
-    const tokens = countTokens(checkInput(input, bundle), bundle);
+    const tokens = countTokens(checkInput(input, bundle, await this.sources(viewer, input)), bundle);
     const { database } = this.#deps;
-    const turn = await nextTurn(database.pool, ownerId);
+    const turn = await nextTurn(database.pool, viewer.ownerId);
     const [speed, ahead] = await Promise.all([measureThroughput(database, bundle.digest), tokensAhead(database, turn)]);
     return {
       tokens,
@@ -47,6 +50,14 @@ export class Generation implements GenerationService {
       queuePosition: ahead.waiting + 1,
       tokensPerSecond: speed?.perJob ?? null,
     };
+  }
+
+  /** The viewer's assets that a request names. */
+  async sources({ ownerId }: Viewer, { image, video, mask, shots }: GenerateInput): Promise<SourceAssets> {
+    const ids = [image, video, mask?.asset, ...(shots ?? []).map(({ asset }) => asset)].filter(id => id != null && isUuid(id)) as string[];
+    if (ids.length === 0) return new Map();
+    const rows = await this.#deps.database.prisma.asset.findMany({ where: { ownerId, id: { in: ids }, ...visible() }, include: { job: { select: { input: true } } } });
+    return new Map(rows.map(({ job, ...record }) => [record.id, { record, prompt: (job?.input as { prompt?: string } | undefined)?.prompt ?? null }]));
   }
 
   /** Stores and queues a job whose input was checked. The same idempotency key and digest give the same job again. */
@@ -77,9 +88,9 @@ export class Generation implements GenerationService {
   async #store({ ownerId }: Viewer, input: CheckedInput, digest: string, bundle: BundleInfo, retryOfId: string | null): Promise<string> {
     const { database, queue, maxQueuedJobs } = this.#deps;
     const id = randomUUID();
-    const { idempotencyKey, seed: wanted, ...rest } = input;
+    const { idempotencyKey, seed: wanted, source, spans: _spans, ...rest } = input;
     const seed = wanted ?? randomInt(2 ** 31);
-    const kept = { ...rest, seed, model: bundle.name };
+    const kept = { ...rest, ...source, seed, model: bundle.name };
     await transaction(database.pool, async client => {
       const { rows } = await client.query<{ waiting: number }>(`SELECT count(*)::int AS waiting FROM job WHERE status = 'QUEUED'`);
       const waiting = rows[0]?.waiting ?? 0;

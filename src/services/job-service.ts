@@ -1,8 +1,9 @@
+import { randomInt } from 'node:crypto';
 import type { Database } from '../db/database.ts';
 import { transaction } from '../db/transaction.ts';
 import { CinegraphError } from '../errors.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
-import type { BundleInfo } from '../inference/core/generation.ts';
+import { MAX_SEED, type BundleInfo } from '../inference/core/generation.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import { toJobRecord } from '../jobs/job-rows.ts';
 import { end } from '../jobs/job-store.ts';
@@ -108,7 +109,35 @@ export class Jobs implements JobService {
     const bundle = await this.#deps.bundle();
     // The seed that was drawn is kept; the model is whichever is loaded now.
     const input = { ...(job.input as unknown as GenerateInput), seed: job.seed, idempotencyKey: null, model: null };
-    return this.#deps.generation.start(viewer, checkInput(input, bundle), inputDigest(input), bundle, id);
+    return this.#again(viewer, job.task === 'FILM' ? await this.#keepShots(input, job, null) : input, bundle, id);
+  }
+
+  async retryShot(viewer: Viewer, id: string, shot: number, { prompt, seed }: { readonly prompt?: string | null; readonly seed?: number | null }): Promise<JobRecord> {
+    const job = await this.#own(viewer, id);
+    const { shots } = job.input as unknown as GenerateInput;
+    if (job.task !== 'FILM' || shots == null) throw new CinegraphError('INVALID_INPUT', 'This job is not a film.', { field: ['input', 'jobId'] });
+    if (!TERMINAL.has(job.status)) throw new CinegraphError('JOB_NOT_RETRYABLE', 'The film is still being made.', { field: ['input', 'jobId'] });
+    if (shots[shot] === undefined) throw new CinegraphError('INVALID_INPUT', `shot must be from 0 to ${shots.length - 1}.`, { field: ['input', 'shot'] });
+    const changed = shots.map((each, index) => (index === shot ? { ...each, prompt: prompt ?? each.prompt, seed: seed ?? randomInt(MAX_SEED + 1), asset: null } : each));
+    const input = { ...(job.input as unknown as GenerateInput), shots: changed, seed: job.seed, idempotencyKey: null, model: null };
+    return this.#again(viewer, await this.#keepShots(input, job, shot), await this.#deps.bundle(), id);
+  }
+
+  /** A film's input in which the shots that are there take their places, but for one and those that continue it. */
+  async #keepShots(input: GenerateInput, { id, ownerId }: JobRecord, except: number | null): Promise<GenerateInput> {
+    const rows = await this.#prisma.asset.findMany({ where: { jobId: id, ownerId, shot: { not: null } }, select: { id: true, shot: true } });
+    const stored = new Map(rows.map(row => [row.shot, row.id]));
+    let again = false;
+    const shots = (input.shots ?? []).map((shot, index) => {
+      again = index === except || (again && shot.continuePrevious === true);
+      return { ...shot, asset: again ? null : (stored.get(index) ?? shot.asset ?? null) };
+    });
+    return { ...input, story: null, shots };
+  }
+
+  async #again(viewer: Viewer, input: GenerateInput, bundle: BundleInfo, retryOfId: string): Promise<JobRecord> {
+    const { generation } = this.#deps;
+    return generation.start(viewer, checkInput(input, bundle, await generation.sources(viewer, input)), inputDigest(input), bundle, retryOfId);
   }
 
   async queueOutlook({ ownerId }: Viewer, ids: readonly string[]): Promise<(QueueOutlook | null)[]> {

@@ -30,7 +30,7 @@ describe('services', () => {
   const addAsset = async (change: { prompt?: string; tags?: string[]; createdAt?: Date; ownerId?: string } = {}): Promise<string> => {
     const ownerId = change.ownerId ?? ADA.ownerId;
     const { sha256, byteSize } = await stack.database.blobs.put(Buffer.from(randomUUID()));
-    const job = await services.generation.generate({ ownerId }, { ...INPUT, prompt: change.prompt ?? INPUT.prompt });
+    const job = await services.generation.generate({ ownerId }, { ...INPUT, prompt: change.prompt ?? INPUT.prompt ?? null });
     const { id } = await stack.database.prisma.asset.create({
       data: { id: randomUUID(), ownerId, kind: 'IMAGE', origin: 'GENERATED', contentType: 'image/png', byteSize, sha256, tags: change.tags ?? [], jobId: job.id, candidate: 0, createdAt: change.createdAt ?? new Date() },
     });

@@ -1,8 +1,8 @@
 /** The real inference client with a hand on its stream: what happens between two of its events is the test's to say. */
-import type { GenerationEvent, InferenceClient } from '../../src/inference/core/generation.ts';
+import type { GenerationEvent, GenerationRequest, InferenceClient } from '../../src/inference/core/generation.ts';
 
 /** `before` is called with each event before the runner gets it, and may wait; the client underneath is the real one. */
-export function intercept(client: InferenceClient, before: (event: GenerationEvent, signal: AbortSignal) => void | Promise<void>): InferenceClient {
+export function intercept(client: InferenceClient, before: (event: GenerationEvent, signal: AbortSignal, request: GenerationRequest) => void | Promise<void>): InferenceClient {
   return {
     ready: () => client.ready(),
     get info() {
@@ -10,7 +10,7 @@ export function intercept(client: InferenceClient, before: (event: GenerationEve
     },
     async *generate(request, signal) {
       for await (const event of client.generate(request, signal)) {
-        await before(event, signal);
+        await before(event, signal, request);
         yield event;
       }
     },

@@ -57,12 +57,12 @@ export async function openDataStack({ inference, maxQueuedJobs = 200, concurrenc
 
 /** All events of a job until it has ended. */
 export async function collectEvents(services: Services, jobId: string, afterSeq = 0, viewer: Viewer = ADA): Promise<JobEventRecord[]> {
-  return Array.fromAsync(await services.jobs.events(viewer, jobId, afterSeq, AbortSignal.timeout(60_000)));
+  return Array.fromAsync(await services.jobs.events(viewer, jobId, afterSeq, AbortSignal.timeout(240_000)));
 }
 
 /** The first event that passes, from an own subscription. */
 export async function nextEvent(services: Services, jobId: string, test: (event: JobEventRecord) => boolean): Promise<JobEventRecord> {
-  for await (const event of await services.jobs.events(ADA, jobId, 0, AbortSignal.timeout(60_000))) {
+  for await (const event of await services.jobs.events(ADA, jobId, 0, AbortSignal.timeout(240_000))) {
     if (test(event)) return event;
   }
   throw new Error('the job ended without such an event');

@@ -129,7 +129,7 @@ export function createFakeServices(): FakeServices {
     generation: {
       async generate(viewer, input) {
         enter('generate');
-        if (input.prompt.trim() === '') throw new CinegraphError('PROMPT_EMPTY', undefined, { field: ['input', 'prompt'] });
+        if ((input.prompt ?? '').trim() === '') throw new CinegraphError('PROMPT_EMPTY', undefined, { field: ['input', 'prompt'] });
         const record = fakeJob({ ownerId: viewer.ownerId, task: input.task, input: { ...input }, seed: input.seed ?? 1 });
         jobs.set(record.id, record);
         emit(record.id, { type: 'JobQueued', position: 1 });
@@ -159,6 +159,9 @@ export function createFakeServices(): FakeServices {
         jobs.set(record.id, record);
         return record;
       },
+      retryShot: async () => {
+        throw new Error('not in memory');
+      },
       queueOutlook: async (_viewer, ids) => ids.map((id) => (jobs.get(id)?.status === 'QUEUED' ? { position: 1, etaMs: null } : null)),
       async events(_viewer, jobId, afterSeq, signal) {
         enter('jobs.events');
@@ -172,6 +175,10 @@ export function createFakeServices(): FakeServices {
       async byIds(_viewer, ids) {
         enter('assets.byIds');
         return ids.map((id) => assets.get(id) ?? null);
+      },
+      shotsByJobIds: async (_viewer, jobIds) => jobIds.map(() => []),
+      choose: async () => {
+        throw new Error('not in memory');
       },
       async byJobIds(_viewer, jobIds) {
         enter('assets.byJobIds');
@@ -277,6 +284,8 @@ function fakeAsset(change: Partial<AssetRecord>): AssetRecord {
     jobId: null,
     candidate: 0,
     partial: false,
+    shot: null,
+    chosen: false,
     sampleRateHz: null,
     channels: null,
     text: null,

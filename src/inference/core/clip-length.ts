@@ -16,3 +16,8 @@ export function nearestLatents(durationMs: number, { fps, framesPerLatent }: Rat
   const latents = 1 + Math.round(((durationMs * fps) / 1000 - 1) / framesPerLatent);
   return Math.min(MAX_LATENTS, Math.max(2, latents));
 }
+
+/** Latent frames that lie wholly before frame `frame`, counted from 0. */
+export function latentsWithin(frame: number, { framesPerLatent }: Rates): number {
+  return frame < 1 ? 0 : 1 + Math.floor((frame - 1) / framesPerLatent);
+}

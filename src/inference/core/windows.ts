@@ -1,5 +1,7 @@
 /** A clip longer than the model's grid is made in windows, each of which begins with the end of what is there (VideoPoet, arXiv 2312.14125, section 5.3). */
 
+import type { BundleInfo } from './generation.ts';
+
 /** Latent frames `[start, start + latents)` of the clip, made in one sequence. */
 export interface Window {
   readonly start: number;
@@ -27,4 +29,9 @@ export function planWindows({ total, known, longest, later }: WindowPlan): Windo
     next = start + latents;
   }
   return windows;
+}
+
+/** Tokens that a clip of `total` latent frames takes, of which the first `known` are there: those of all its windows. */
+export function tokensOf({ grid: [longest, height, width], windows }: Pick<BundleInfo, 'grid' | 'windows'>, { total, known }: Pick<WindowPlan, 'total' | 'known'>): number {
+  return planWindows({ total, known, longest, later: windows }).reduce((sum, { latents }) => sum + latents, 0) * height * width;
 }

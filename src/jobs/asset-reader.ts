@@ -1,0 +1,135 @@
+import type { Database } from '../db/database.ts';
+import { CinegraphError } from '../errors.ts';
+import { framesOf } from '../inference/core/clip-length.ts';
+import { MAX_LATENTS, type BundleInfo, type InferenceClient, type ModelTask, type RawFrame } from '../inference/core/generation.ts';
+import type { Media } from '../media/media.ts';
+import type { WarningRecord } from '../services/contract.ts';
+import { readTokens } from './asset-tokens.ts';
+
+/** A clip or picture in the model's own terms. */
+export interface KnownClip {
+  readonly codes: Int32Array;
+  readonly latents: number;
+  /** Frames that the codes give before the asset's first one. */
+  readonly skip: number;
+  /** Decoding the codes gives exactly the asset's frames. */
+  readonly exact: boolean;
+  /** The asset's own frames, where they had to be read for the codes. */
+  readonly frames: readonly RawFrame[] | undefined;
+}
+
+interface AssetRow {
+  readonly id: string;
+  readonly sha256: string;
+  readonly byteSize: number;
+  readonly width: number;
+  readonly height: number;
+  readonly hasAudio: boolean;
+}
+
+export interface AssetReaderOptions {
+  readonly database: Database;
+  readonly inference: InferenceClient;
+  readonly media: Media;
+  readonly bundle: BundleInfo;
+  readonly ownerId: string;
+  /** Unique prefix of the requests to inference. */
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
+/** Reads what a job is made from. What was done to fit it into the model is said in `warnings`. Owner: one run. */
+export class AssetReader {
+  readonly warnings: WarningRecord[] = [];
+  readonly #options: AssetReaderOptions;
+  #requests = 0;
+
+  constructor(options: AssetReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Throws NOT_FOUND when the asset is gone or not the owner's. */
+  async row(assetId: string): Promise<AssetRow> {
+    const { rows } = await this.#options.database.pool.query<AssetRow>(
+      'SELECT id, sha256, byte_size AS "byteSize", width, height, has_audio AS "hasAudio" FROM asset WHERE id = $1 AND owner_id = $2', [assetId, this.#options.ownerId]);
+    const [row] = rows;
+    if (row === undefined) throw new CinegraphError('NOT_FOUND', 'What the job was to be made from does not exist any more.');
+    return row;
+  }
+
+  /** The asset's codes: those that it was made of, or those of its frames. Nothing of our own is decoded and encoded again. */
+  async clip(assetId: string): Promise<KnownClip> {
+    const { database, bundle } = this.#options;
+    const row = await this.row(assetId);
+    if (row.hasAudio) this.warn('AUDIO_DROPPED', 'The sound of the source is not carried over.');
+    const tokens = await readTokens(database.pool, assetId);
+    if (tokens?.codec === bundle.codec) return { ...tokens, latents: tokens.codes.length / this.#frameSize, frames: undefined };
+    const frames = await this.#fileFrames(row, framesOf(MAX_LATENTS, bundle));
+    return { ...(await this.encode(frames)), skip: 0, exact: false, frames };
+  }
+
+  /** One frame's codes. */
+  async picture(assetId: string): Promise<Int32Array> {
+    const tokens = await readTokens(this.#options.database.pool, assetId);
+    if (tokens?.codec === this.#options.bundle.codec) return tokens.codes.slice(0, this.#frameSize);
+    return (await this.encode(await this.#fileFrames(await this.row(assetId), 1))).codes;
+  }
+
+  /** The asset's frames at the model's size. */
+  async frames(assetId: string, clip: KnownClip): Promise<readonly RawFrame[]> {
+    if (clip.frames !== undefined) return clip.frames;
+    if (clip.exact) return (await this.decode(clip.codes)).slice(clip.skip);
+    return this.#fileFrames(await this.row(assetId), framesOf(clip.latents, this.#options.bundle) - clip.skip);
+  }
+
+  /** The asset's frames at another size, shape included. */
+  scaled(row: AssetRow, { width, height, maxFrames }: { readonly width: number; readonly height: number; readonly maxFrames: number }): Promise<readonly RawFrame[]> {
+    return this.#read(row, { width, height, maxFrames });
+  }
+
+  /** Codes of the longest part of the frames that is a clip; the rest, up to three frames, is left out. */
+  async encode(frames: readonly RawFrame[]): Promise<{ readonly codes: Int32Array; readonly latents: number }> {
+    const { bundle, inference, signal } = this.#options;
+    const latents = 1 + Math.floor((frames.length - 1) / bundle.framesPerLatent);
+    return { codes: await inference.encode(frames.slice(0, framesOf(latents, bundle)), signal), latents };
+  }
+
+  /** Every frame that codes `[latents, H, W]` give. */
+  async decode(codes: Int32Array): Promise<RawFrame[]> {
+    const { bundle, inference, requestId, signal } = this.#options;
+    const task = bundle.tasks.find((name): name is ModelTask => name !== 'FILM');
+    if (task === undefined) throw new Error('the bundle has no task');
+    const frames: RawFrame[] = [];
+    const request = {
+      id: `${requestId}:decode-${this.#requests++}`, task, prompt: 'a', seed: 0, candidates: 1, sampling: bundle.sampling,
+      source: { latents: codes.length / this.#frameSize, codes },
+    };
+    for await (const event of inference.generate(request, signal)) if (event.type === 'frames' && event.final) frames.push(...event.frames);
+    return frames;
+  }
+
+  warn(code: string, message: string): void {
+    if (!this.warnings.some(warning => warning.code === code && warning.message === message)) this.warnings.push({ code, message });
+  }
+
+  get #frameSize(): number {
+    const [, height, width] = this.#options.bundle.grid;
+    return height * width;
+  }
+
+  #fileFrames(row: AssetRow, maxFrames: number): Promise<readonly RawFrame[]> {
+    const { width, height } = this.#options.bundle;
+    return this.#read(row, { width, height, maxFrames });
+  }
+
+  async #read({ sha256, byteSize }: AssetRow, size: { readonly width: number; readonly height: number; readonly maxFrames: number }): Promise<readonly RawFrame[]> {
+    const { database, media, bundle } = this.#options;
+    const bytes = { byteSize, read: (start: number, end: number) => database.blobs.read(sha256, start, end) };
+    const decoded = await media.decodeInput(bytes, { ...size, fps: bundle.fps, fit: 'crop' });
+    if (decoded.fitted !== null) {
+      this.warn('INPUT_FITTED', `The source has ${decoded.sourceWidth} x ${decoded.sourceHeight} px, the model works on ${bundle.width} x ${bundle.height}: it was scaled and its edges were cut off.`);
+    }
+    if (decoded.truncated && size.maxFrames > 1) this.warn('INPUT_CUT', `The source is longer than ${size.maxFrames} frames at ${bundle.fps} per second; the rest was left out.`);
+    return decoded.frames;
+  }
+}

@@ -1,0 +1,58 @@
+import { CinegraphError } from '../errors.ts';
+import { durationOf } from '../inference/core/clip-length.ts';
+import type { BundleInfo } from '../inference/core/generation.ts';
+import { type FilmShot, shotSpan } from '../jobs/film-plan.ts';
+import { checkDuration, checkPrompt, checkSeed } from './clip-input.ts';
+import type { GenerateInput, ShotInput } from './contract.ts';
+import { refuse } from './refuse.ts';
+import { asset, type SourceAssets, type Span } from './source-input.ts';
+
+const MOST_SHOTS = 24;
+/** The longest film, ms: its frames are held in memory while it is joined. */
+const LONGEST_FILM_MS = 180_000;
+
+export interface CheckedShots {
+  readonly shots: readonly FilmShot[];
+  readonly spans: readonly Span[];
+  /** All prompts, for the search. */
+  readonly prompt: string;
+}
+
+/** A film's shots: those that are given, or a story's sentences. Throws what {@link checkPrompt} and {@link checkDuration} throw, with the shot in `field`. */
+export function checkShots(input: GenerateInput, bundle: BundleInfo, assets: SourceAssets): CheckedShots {
+  const given = input.shots ?? sentences(input.story ?? '').map(prompt => ({ prompt }));
+  if ((input.story != null) === (input.shots != null)) refuse('INVALID_INPUT', 'shots', 'A film has either a story or shots.');
+  if (given.length < 1 || given.length > MOST_SHOTS) refuse('INVALID_INPUT', input.shots == null ? 'story' : 'shots', `A film has 1 to ${MOST_SHOTS} shots; these are ${given.length}.`);
+  const shots = given.map((shot, index) => checkShot(shot, index, input, bundle, assets));
+  const length = shots.reduce((sum, { durationMs }) => sum + durationMs, 0);
+  if (length > LONGEST_FILM_MS) refuse('DURATION_NOT_SUPPORTED', 'shots', `The film would be ${length} ms long; ${LONGEST_FILM_MS} is the most.`);
+  return { shots, spans: shots.flatMap((shot, index) => (shot.asset === null ? [shotSpan(shot, index, bundle)] : [])), prompt: shots.map(({ prompt }) => prompt).join(' ') };
+}
+
+function checkShot(shot: ShotInput, index: number, input: GenerateInput, bundle: BundleInfo, assets: SourceAssets): FilmShot {
+  const where = ['shots', String(index)];
+  const replaced = shot.asset == null ? null : asset(shot.asset, [...where, 'asset'], ['VIDEO'], assets).id;
+  return {
+    ...within(where, () => checkPrompt(shot, bundle)),
+    durationMs: within(where, () => checkDuration({ task: 'TEXT_TO_VIDEO', durationMs: shot.durationMs ?? null }, bundle)) ?? durationOf(bundle.frameCount, bundle),
+    continuePrevious: shot.continuePrevious ?? input.continuePrevious ?? false,
+    seed: within(where, () => checkSeed(shot.seed ?? null)),
+    asset: replaced,
+  };
+}
+
+/** Puts the shot before the field of what is thrown. */
+function within<T>(where: readonly string[], check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof CinegraphError && error.field !== undefined) refuse(error.code, [...where, ...error.field.slice(1)], error.message);
+    throw error;
+  }
+}
+
+/** Sentence by sentence, as Unicode splits them (UAX #29). */
+export function sentences(story: string): string[] {
+  const parts = new Intl.Segmenter('en', { granularity: 'sentence' }).segment(story.replaceAll(/\s+/g, ' '));
+  return [...parts].map(({ segment }) => segment.trim().replace(/[.!?]+$/, '')).filter(text => /\p{L}/u.test(text));
+}

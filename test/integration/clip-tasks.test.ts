@@ -1,0 +1,240 @@
+import { randomUUID } from 'node:crypto';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GenerationEvent, GenerationRequest, RawFrame } from '../../src/inference/core/generation.ts';
+import { createInferenceClient } from '../../src/inference/index.ts';
+import { readTokens } from '../../src/jobs/asset-tokens.ts';
+import type { AssetRecord, GenerateInput, JobEventRecord, JobRecord } from '../../src/services/contract.ts';
+import { intercept } from '../support/data-inference.ts';
+import { ADA, BOB, collectEvents, type DataStack, openDataStack } from '../support/data-stack.ts';
+import { TINY_BUNDLE } from '../support/inference.ts';
+
+const PROMPT = 'a fox bounces on a red background';
+/** Positions of a latent frame of the tiny bundle. */
+const FRAME = 16;
+
+/** Every clip task, on the real engine, database, queue and media. One stack: a result of one test is a source of the next. */
+describe('clip tasks', () => {
+  let client: ReturnType<typeof createInferenceClient>;
+  let stack: DataStack;
+  let encoded = 0;
+  const requests: GenerationRequest[] = [];
+  let before: (event: GenerationEvent) => void = () => {};
+
+  beforeAll(async () => {
+    client = createInferenceClient({ bundleDir: TINY_BUNDLE, provider: 'cpu', threads: 1, restart: { backoffMs: 10, maxCrashes: 50 } });
+    await client.ready();
+    const watched = intercept(client, (event, _signal, request) => {
+      if (event.type === 'started') requests.push(request);
+      before(event);
+    });
+    stack = await openDataStack({ inference: { ...watched, get info() { return client.info; }, encode: (frames, signal) => ((encoded += frames.length), client.encode(frames, signal)) } });
+    await stack.startRunner();
+  });
+  afterAll(async () => {
+    await stack[Symbol.asyncDispose]();
+    await client.close();
+  });
+
+  interface Made {
+    readonly job: JobRecord;
+    readonly assets: readonly AssetRecord[];
+    readonly asset: AssetRecord;
+    readonly events: readonly JobEventRecord[];
+  }
+
+  /** Runs a job to its end and checks what holds for every one. */
+  async function make(input: Omit<GenerateInput, 'prompt'> & { readonly prompt?: string }): Promise<Made> {
+    const { id } = await stack.services.generation.generate(ADA, { prompt: PROMPT, seed: 3, ...input });
+    const events = await collectEvents(stack.services, id);
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+    const [[job], [assets = []]] = await Promise.all([stack.services.jobs.byIds(ADA, [id]), stack.services.assets.byJobIds(ADA, [id])]);
+    if (job == null) throw new Error('the job is gone');
+    expect([job.status, job.errorMessage]).toEqual(['SUCCEEDED', null]);
+    expect(assets.map(({ candidate }) => candidate)).toEqual(Array.from({ length: input.candidates ?? 1 }, (_, index) => index));
+    for (const asset of assets) {
+      const attempt = events.slice(events.findLastIndex(({ type }) => type === 'JobStarted'));
+      const shown = attempt.flatMap(event => (event.type === 'FramesDecoded' && event.final && event.candidate === asset.candidate ? event.frames.map(({ index }) => index) : []));
+      expect(shown, 'every frame of the result is shown once').toEqual(Array.from({ length: asset.frameCount ?? 1 }, (_, index) => index));
+    }
+    const done = events.flatMap(event => (event.type === 'TokensGenerated' ? [event.tokensDone] : []));
+    expect(done.at(-1) ?? job.tokensTotal, 'progress reaches the total that was announced').toBe(job.tokensTotal);
+    return { job, assets, asset: assets[0] as AssetRecord, events };
+  }
+
+  const parentsOf = async ({ id }: AssetRecord): Promise<string[]> => ((await stack.services.assets.relatives(ADA, 'parents', [id], { first: 10 }))[0]?.edges ?? []).map(({ node }) => node.id);
+  const tokensOf = async ({ id }: AssetRecord) => {
+    const tokens = await readTokens(stack.database.pool, id);
+    if (tokens === undefined) throw new Error('no tokens');
+    return tokens;
+  };
+  /** The frames behind the file, as raw as the model gave them: the digest proves it. */
+  async function framesOf(asset: AssetRecord): Promise<readonly RawFrame[]> {
+    const { frames } = await stack.media.decodeInput(
+      { byteSize: asset.byteSize, read: (start, end) => stack.database.blobs.read(asset.sha256, start, end) },
+      { width: 32, height: 32, fps: 8, maxFrames: 500, fit: 'crop' },
+    );
+    return frames;
+  }
+  /** A picture or clip as a client would have brought it in. */
+  async function upload(kind: 'IMAGE' | 'MASK', bytes: Buffer, width: number, height: number): Promise<string> {
+    const { sha256, byteSize } = await stack.database.blobs.put(bytes);
+    const { id } = await stack.database.prisma.asset.create({ data: { id: randomUUID(), ownerId: ADA.ownerId, kind, origin: 'UPLOADED', contentType: 'image/png', byteSize, sha256, tags: [], width, height } });
+    return id;
+  }
+  const picture = (width: number, height: number, colour: string): Promise<Buffer> => sharp({ create: { width, height, channels: 3, background: colour } }).png().toBuffer();
+  const distance = (left: RawFrame | undefined, right: RawFrame | undefined): number => {
+    if (left === undefined || right === undefined) throw new Error('a frame is missing');
+    return left.rgb.reduce((sum, value, i) => sum + Math.abs(value - (right.rgb[i] as number)), 0) / left.rgb.length;
+  };
+
+  let clip: AssetRecord;
+  let image: AssetRecord;
+  beforeAll(async () => {
+    ({ asset: clip } = await make({ task: 'TEXT_TO_VIDEO' }));
+    ({ asset: image } = await make({ task: 'TEXT_TO_IMAGE' }));
+  });
+
+  it('keeps the codes of what it makes', async () => {
+    expect((await tokensOf(clip)).codes).toHaveLength(5 * FRAME);
+    expect(await tokensOf(image)).toMatchObject({ codec: client.info?.bundle.codec, skip: 0, exact: true });
+  });
+
+  it('image to video begins with the codes of our own picture, which is not encoded again', async () => {
+    const before = encoded;
+    const { asset } = await make({ task: 'IMAGE_TO_VIDEO', image: image.id });
+    expect((await tokensOf(asset)).codes.slice(0, FRAME)).toEqual((await tokensOf(image)).codes);
+    expect(await parentsOf(asset)).toEqual([image.id]);
+    expect(asset).toMatchObject({ kind: 'VIDEO', frameCount: 17 });
+    expect(encoded).toBe(before);
+  });
+
+  it('image to video takes a picture of any shape, and says what it did to it', async () => {
+    const source = await upload('IMAGE', await picture(300, 100, '#aa3300'), 300, 100);
+    const { asset, job } = await make({ task: 'IMAGE_TO_VIDEO', image: source, durationMs: 5_000, camera: 'PAN_LEFT' });
+    expect(job.warnings).toContainEqual({ code: 'INPUT_FITTED', message: expect.stringContaining('300 x 100') as string });
+    expect(requests.at(-1)?.prompt).toBe(`${PROMPT}, the camera pans left`);
+    expect([asset.frameCount, await parentsOf(asset)]).toEqual([41, [source]]);
+    expect((await tokensOf(asset)).codes.slice(0, FRAME)).toEqual(await client.encode(await framesOf(await assetOf(source)), new AbortController().signal));
+  });
+  async function assetOf(id: string): Promise<AssetRecord> {
+    const [asset] = await stack.services.assets.byIds(ADA, [id]);
+    if (asset == null) throw new Error('no asset');
+    return asset;
+  }
+
+  it('extends by half a minute, window by window, on the tokens of the source', async () => {
+    const before = encoded;
+    const { asset, events, job } = await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 30_000 });
+    expect(asset).toMatchObject({ frameCount: 17 + 240, durationMs: 32_125 });
+    const { codes, exact } = await tokensOf(asset);
+    expect(codes.slice(0, 5 * FRAME)).toEqual((await tokensOf(clip)).codes);
+    expect([codes.length, exact, encoded, await parentsOf(asset)]).toEqual([65 * FRAME, true, before, [clip.id]]);
+    const parts = events.flatMap(event => (event.type === 'ShotStarted' ? [[event.shot, event.shots]] : []));
+    expect(parts).toEqual(Array.from({ length: 30 }, (_, index) => [index, 30]));
+    expect(job.tokensTotal).toBe(30 * 4 * FRAME);
+    // The source comes back as it was: the same frames, encoded with the same settings.
+    const [source, longer] = [await framesOf(clip), await framesOf(asset)];
+    for (const [index, frame] of source.entries()) expect(distance(frame, longer[index])).toBeLessThan(6);
+  });
+
+  it('an extension goes on without a prompt of its own, and the same seed gives the same clip', async () => {
+    const [first, second, other] = [
+      await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 1_000 }),
+      await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 1_000 }),
+      await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 1_000, seed: 4 }),
+    ];
+    expect(second.asset.framesSha256).toBe(first.asset.framesSha256);
+    expect(other.asset.framesSha256).not.toBe(first.asset.framesSha256);
+    const { id } = await stack.services.generation.generate(ADA, { task: 'EXTEND_VIDEO', video: clip.id, extraMs: 1_000, seed: 3 });
+    await collectEvents(stack.services, id);
+    expect((await stack.services.jobs.byIds(ADA, [id]))[0]?.input).toMatchObject({ prompt: PROMPT });
+  });
+
+  it('edits from a frame on: all candidates share what comes before it', async () => {
+    const { assets, job } = await make({ task: 'EDIT_VIDEO', video: clip.id, fromFrame: 7, candidates: 3 });
+    const source = (await tokensOf(clip)).codes;
+    const made = await Promise.all(assets.map(async asset => (await tokensOf(asset)).codes));
+    for (const codes of made) expect(codes.slice(0, 2 * FRAME)).toEqual(source.slice(0, 2 * FRAME));
+    expect(new Set(made.map(codes => codes.slice(2 * FRAME).join())).size).toBe(3);
+    expect(job.warnings).toMatchObject([{ code: 'FRAME_ROUNDED', message: expect.stringContaining('frame 5 instead of 7') as string }]);
+    expect(await parentsOf(assets[2] as AssetRecord)).toEqual([clip.id]);
+    const [first, , last] = assets as [AssetRecord, AssetRecord, AssetRecord];
+    await stack.services.assets.choose(ADA, first.id);
+    await stack.services.assets.choose(ADA, last.id);
+    const [outputs] = await stack.services.assets.byJobIds(ADA, [job.id]);
+    expect(outputs?.map(({ chosen }) => chosen)).toEqual([false, false, true]);
+    await expect(stack.services.assets.choose(BOB, last.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('inpaints a rectangle: it alone is new, the rest is the source', async () => {
+    const { asset } = await make({ task: 'INPAINT_VIDEO', video: clip.id, mask: { rectangle: { x: 0, y: 0, width: 0.5, height: 1 } } });
+    const { codes, exact } = await tokensOf(asset);
+    const source = (await tokensOf(clip)).codes;
+    const right = (all: Int32Array) => [...all].filter((_, position) => position % 4 >= 2);
+    const left = (all: Int32Array) => [...all].filter((_, position) => position % 4 < 2);
+    expect(right(codes)).toEqual(right(source));
+    expect(left(codes)).not.toEqual(left(source));
+    expect([exact, asset.frameCount, await parentsOf(asset)]).toEqual([false, 17, [clip.id]]);
+    const half = (frame: RawFrame | undefined, keepLeft: boolean): RawFrame => ({ ...(frame as RawFrame), rgb: (frame as RawFrame).rgb.filter((_, i) => Math.floor(i / 3) % 32 < 15 === keepLeft) });
+    const [before, after] = [await framesOf(clip), await framesOf(asset)];
+    // Both were encoded with loss, and noise is hard to encode: the kept half differs by that alone.
+    expect(distance(half(before[8], true), half(after[8], true))).toBeGreaterThan(3 * distance(half(before[8], false), half(after[8], false)));
+  });
+
+  it('inpaints where a mask is white, of a clip that was composed before, and names both as parents', async () => {
+    const composed = await make({ task: 'INPAINT_VIDEO', video: clip.id, mask: { rectangle: { x: 0, y: 0, width: 0.25, height: 0.25 } } });
+    const mask = await upload('MASK', await sharp({ create: { width: 64, height: 64, channels: 3, background: 'black' } }).composite([{ input: await picture(32, 64, 'white'), left: 32, top: 0 }]).png().toBuffer(), 64, 64);
+    const { asset } = await make({ task: 'INPAINT_VIDEO', video: composed.asset.id, mask: { asset: mask } });
+    expect((await parentsOf(asset)).toSorted()).toEqual([composed.asset.id, mask].toSorted());
+    const kept = (all: Int32Array) => [...all].filter((_, position) => position % 4 < 2);
+    expect(kept((await tokensOf(asset)).codes)).toEqual(kept((await tokensOf(composed.asset)).codes));
+  });
+
+  it('outpaints: the clip is scaled down into the frame, and what lies around it is new', async () => {
+    const { asset, job } = await make({ task: 'OUTPAINT_VIDEO', video: clip.id, padding: { left: 0.5, right: 0.5, top: 0.5, bottom: 0.5 } });
+    expect([job.warnings, await parentsOf(asset), asset.frameCount]).toEqual([[], [clip.id], 17]);
+    const wide = await make({ task: 'OUTPAINT_VIDEO', video: clip.id, padding: { left: 1, right: 0, top: 0, bottom: 0 } });
+    expect(wide.job.warnings).toMatchObject([{ code: 'CANVAS_WIDENED' }]);
+    const known = requests.at(-1)?.source?.codes ?? new Int32Array();
+    // Half of the frame's width and height, in the right half and in the middle: two of four columns, two of four rows.
+    expect(Array.from(known.subarray(0, FRAME), code => Number(code >= 0))).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0]);
+  });
+
+  it('refuses what cannot be, and says which field', async () => {
+    const base = { prompt: PROMPT };
+    const cases: readonly [GenerateInput, string, readonly string[]][] = [
+      [{ ...base, task: 'IMAGE_TO_VIDEO', image: clip.id }, 'INVALID_INPUT', ['input', 'image']],
+      [{ ...base, task: 'IMAGE_TO_VIDEO', image: randomUUID() }, 'NOT_FOUND', ['input', 'image']],
+      [{ ...base, task: 'EXTEND_VIDEO', video: clip.id, extraMs: 0 }, 'DURATION_NOT_SUPPORTED', ['input', 'extraMs']],
+      [{ ...base, task: 'EXTEND_VIDEO', video: clip.id, extraMs: 600_000 }, 'DURATION_NOT_SUPPORTED', ['input', 'extraMs']],
+      [{ ...base, task: 'EDIT_VIDEO', video: clip.id, fromFrame: 17 }, 'INVALID_INPUT', ['input', 'fromFrame']],
+      [{ ...base, task: 'EDIT_VIDEO', video: clip.id, fromFrame: 0 }, 'INVALID_INPUT', ['input', 'fromFrame']],
+      [{ ...base, task: 'INPAINT_VIDEO', video: clip.id, mask: { rectangle: { x: 0.5, y: 0, width: 0.6, height: 1 } } }, 'INVALID_INPUT', ['input', 'mask', 'rectangle']],
+      [{ ...base, task: 'INPAINT_VIDEO', video: clip.id, mask: { asset: clip.id } }, 'INVALID_INPUT', ['input', 'mask', 'asset']],
+      [{ ...base, task: 'OUTPAINT_VIDEO', video: clip.id, padding: { left: 0, right: 0, top: 0, bottom: 0 } }, 'INVALID_INPUT', ['input', 'padding']],
+      [{ ...base, task: 'OUTPAINT_VIDEO', video: clip.id, padding: { left: 3, right: 0, top: 0, bottom: 0 } }, 'INVALID_INPUT', ['input', 'padding']],
+    ];
+    for (const [input, code, field] of cases) await expect(stack.services.generation.generate(ADA, input)).rejects.toMatchObject({ code, field });
+    await expect(stack.services.generation.generate(BOB, { ...base, task: 'EXTEND_VIDEO', video: clip.id })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('a mask that hides nothing, and a source that is gone, fail the job with a reason', async () => {
+    const black = await upload('MASK', await picture(8, 8, 'black'), 8, 8);
+    const job = await stack.services.generation.generate(ADA, { prompt: PROMPT, task: 'INPAINT_VIDEO', video: clip.id, mask: { asset: black } });
+    await collectEvents(stack.services, job.id);
+    expect((await stack.services.jobs.byIds(ADA, [job.id]))[0]).toMatchObject({ status: 'FAILED', errorCode: 'INVALID_INPUT', errorMessage: expect.stringContaining('black') as string });
+  });
+
+  it('the inference process dies in the middle of a long extension: one asset, and the clip that its seed stands for', async () => {
+    const whole = await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 8_000 });
+    let killed = false;
+    before = event => {
+      if (event.type !== 'window' || event.index < 2 || killed) return;
+      killed = true;
+      process.kill(client.pid ?? 0, 'SIGKILL');
+    };
+    const again = await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 8_000 });
+    expect([killed, again.job.attempt > 1, again.asset.framesSha256]).toEqual([true, true, whole.asset.framesSha256]);
+  });
+});
