@@ -3,7 +3,7 @@ import type { MediaLog, RgbFrame } from './clip.ts';
 import { EncoderPool } from './encoder-pool.ts';
 import type { UploadKind } from './media-kinds.ts';
 import { type DecodeInputOptions, type MediaBytes, Reader } from './reader.ts';
-import type { DecodedPcm, Fit, Inspected } from './reader-messages.ts';
+import type { Conversion, Converted, DecodedPcm, Fit, Inspected, SpriteLayout } from './reader-messages.ts';
 import { type Preview, encodePng, encodePreview, encodeThumbnail, thumbhash } from './still.ts';
 
 export interface OpenMediaOptions {
@@ -46,8 +46,13 @@ export interface Media {
   decodeInput(source: MediaBytes, options: DecodeInputOptions): Promise<DecodedInput>;
   /** The sound of an asset, or of a clip: mono, 16 kHz, up to maxMs. Throws the MEDIA_ codes; MEDIA_TYPE_NOT_SUPPORTED: it has no sound. */
   decodeSound(source: MediaBytes, options: { readonly maxMs: number }): Promise<DecodedPcm>;
+  /** A clip in another form; `layout` for sprites. Throws the MEDIA_ codes. */
+  convert(source: MediaBytes, to: Conversion, layout?: SpriteLayout): Promise<Converted>;
   close(): Promise<void>;
 }
+
+/** Longest conversion of a clip, ms. */
+const CONVERT_DEADLINE_MS = 120_000;
 
 /** Sample rate of decoded sounds, Hz. */
 const SOUND_RATE_HZ = 16_000;
@@ -68,6 +73,8 @@ export interface DecodedInput {
 export async function openMedia({ encoders, readers = 1, log }: OpenMediaOptions): Promise<Media> {
   const pool = new EncoderPool({ size: encoders, log });
   const reader = new Reader({ size: readers, log });
+  // Conversions take long: uploads and jobs do not wait behind them.
+  const converter = new Reader({ size: 1, log, deadlineMs: CONVERT_DEADLINE_MS });
   return {
     preview: encodePreview,
     image: encodeImage,
@@ -75,7 +82,8 @@ export async function openMedia({ encoders, readers = 1, log }: OpenMediaOptions
     inspect: (source, kind) => reader.inspect(source, kind),
     decodeInput: (source, options) => decodeInput(reader, source, options),
     decodeSound: (source, { maxMs }) => reader.pcm(source, { sampleRateHz: SOUND_RATE_HZ, maxSamples: Math.ceil((maxMs / 1000) * SOUND_RATE_HZ) }),
-    close: async () => void (await Promise.all([pool.close(), reader.close()])),
+    convert: (source, to, layout) => converter.convert(source, to, layout),
+    close: async () => void (await Promise.all([pool.close(), reader.close(), converter.close()])),
   };
 }
 

@@ -21,8 +21,18 @@ export const FITS = ['crop', 'pad'] as const;
 /** How a picture of another shape is brought into the frame: its edges cut off, or bars added. */
 export type Fit = (typeof FITS)[number];
 
+export const CONVERSIONS = ['webm', 'gif', 'webp', 'sprites'] as const;
+/** The forms that a clip can be turned into; `sprites` is a sheet of stills. */
+export type Conversion = (typeof CONVERSIONS)[number];
 
-
+const spriteLayout = z.object({
+  columns: positive.max(20), rows: positive.max(20), count: positive.max(100),
+  /** Of one still, pixels. */
+  width: positive.max(512), height: positive.max(512),
+  /** Stills per second of the clip. */
+  fps: z.number().positive(),
+});
+export type SpriteLayout = Readonly<z.infer<typeof spriteLayout>>;
 
 const common = { id: z.number().int(), file: z.string() };
 
@@ -34,6 +44,7 @@ export const readRequest = z.discriminatedUnion('type', [
     width: positive.max(4096), height: positive.max(4096), fps: z.number().positive().max(240), maxFrames: positive.max(10_000), fromMs: z.number().nonnegative(), fit: z.enum(FITS),
   }),
   z.object({ ...common, type: z.literal('pcm'), sampleRateHz: positive.max(192_000), maxSamples: positive }),
+  z.object({ ...common, type: z.literal('convert'), to: z.enum(CONVERSIONS), layout: spriteLayout.optional() }),
 ]);
 export type ReadRequest = z.infer<typeof readRequest>;
 
@@ -77,6 +88,8 @@ const pcm = z.object({
 });
 export type DecodedPcm = z.infer<typeof pcm>;
 
+const converted = z.object({ contentType: z.string(), bytes });
+export type Converted = z.infer<typeof converted>;
 
 /** Reader process to parent. */
 export const readReply = z.discriminatedUnion('type', [
@@ -84,6 +97,7 @@ export const readReply = z.discriminatedUnion('type', [
   z.object({ type: z.literal('inspected'), id: z.number().int(), value: inspected }),
   z.object({ type: z.literal('frames'), id: z.number().int(), value: frames }),
   z.object({ type: z.literal('pcm'), id: z.number().int(), value: pcm }),
+  z.object({ type: z.literal('converted'), id: z.number().int(), value: converted }),
   z.object({ type: z.literal('refused'), id: z.number().int(), code: z.enum(REFUSALS), message: z.string() }),
   z.object({ type: z.literal('failed'), id: z.number().int(), message: z.string() }),
 ]);

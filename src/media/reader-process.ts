@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { AV_LOG_QUIET } from 'node-av/constants';
 import { Log } from 'node-av/lib';
 import sharp from 'sharp';
+import { convert } from './convert.ts';
 import { detectFormat, type MediaFormat } from './media-kinds.ts';
 import { decodePcm, inspectAudio } from './read-audio.ts';
 import { decodeImage, inspectImage } from './read-image.ts';
@@ -40,6 +41,9 @@ async function read(request: ReadRequest): Promise<ReadReply> {
       return { type: 'frames', id, value: format.demuxer === null ? await decodeImage(bytes, request) : await decodeVideo(bytes, format, request) };
     case 'pcm':
       return { type: 'pcm', id, value: await decodePcm(bytes, format, request.sampleRateHz, request.maxSamples) };
+    case 'convert':
+      if (!format.kinds.includes('VIDEO')) throw new Refused('MEDIA_TYPE_NOT_SUPPORTED', 'Only a clip can be converted.');
+      return { type: 'converted', id, value: await convert(bytes, format, request.to, request.layout) };
   }
 }
 

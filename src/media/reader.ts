@@ -10,7 +10,7 @@ import type { MediaLog } from './clip.ts';
 import type { UploadKind } from './media-kinds.ts';
 import { READ_DEADLINE_MS } from './media-limits.ts';
 import { type Loss, ProcessPool } from './process-pool.ts';
-import { type DecodedFrames, type DecodedPcm, type Fit, type Inspected, type ReadReply, type ReadRequest, readReply } from './reader-messages.ts';
+import { type Conversion, type Converted, type DecodedFrames, type DecodedPcm, type Fit, type Inspected, type ReadReply, type ReadRequest, readReply, type SpriteLayout } from './reader-messages.ts';
 
 /** Files that may wait for a reader process; one more is refused with MEDIA_BUSY. */
 const MOST_WAITING = 32;
@@ -74,6 +74,10 @@ export class Reader {
     return expectReply(await this.#read(source, { type: 'pcm', ...options }), 'pcm');
   }
 
+  async convert(source: MediaBytes, to: Conversion, layout: SpriteLayout | undefined): Promise<Converted> {
+    return expectReply(await this.#read(source, { type: 'convert', to, ...(layout === undefined ? {} : { layout }) }), 'converted');
+  }
+
   close(): Promise<void> {
     return this.#pool.close();
   }
@@ -106,6 +110,7 @@ interface Values {
   readonly inspected: Inspected;
   readonly frames: DecodedFrames;
   readonly pcm: DecodedPcm;
+  readonly converted: Converted;
 }
 
 function expectReply<T extends keyof Values>(reply: ReadReply, type: T): Values[T] {

@@ -1,8 +1,10 @@
 import type { Database } from '../db/database.ts';
 import { CinegraphError } from '../errors.ts';
 import { Prisma } from '../generated/prisma/client.ts';
+import type { Media } from '../media/media.ts';
 import { VISIBLE, whereAsset } from './asset-filter.ts';
-import type { AssetFilter, AssetOrder, AssetRecord, AssetService, Page, PageInput, Relation, UpdateAssetInput, Viewer } from './contract.ts';
+import { AssetVariants } from './asset-variants.ts';
+import type { AssetFilter, AssetOrder, AssetRecord, AssetService, OpenBytes, Page, PageInput, Relation, UpdateAssetInput, VariantFormat, Viewer } from './contract.ts';
 import { type PageRequest, parsePage, toPage } from './cursor.ts';
 import { checkTags, checkText, LONGEST_TITLE } from './generation-input.ts';
 import { checkTtl } from './upload-input.ts';
@@ -10,15 +12,18 @@ import { isUuid } from './uuid.ts';
 
 export interface AssetDeps {
   readonly database: Database;
+  readonly media: Pick<Media, 'convert'>;
   /** How long a deleted asset can be restored. */
   readonly graceSeconds: number;
 }
 
 export class Assets implements AssetService {
   readonly #deps: AssetDeps;
+  readonly #variants: AssetVariants;
 
   constructor(deps: AssetDeps) {
     this.#deps = deps;
+    this.#variants = new AssetVariants(deps.database, deps.media);
   }
 
   async byIds({ ownerId }: Viewer, ids: readonly string[], { deleted = false } = {}): Promise<(AssetRecord | null)[]> {
@@ -112,11 +117,26 @@ export class Assets implements AssetService {
     return this.#own(viewer, id);
   }
 
-  async open(assetId: string, sha256: string): ReturnType<AssetService['open']> {
+  async open(assetId: string, sha256: string): Promise<OpenBytes | null> {
+    const asset = await this.#visible(assetId);
+    if (asset === null) return null;
+    if (sha256 === asset.sha256) return this.#bytes(asset, asset);
+    return sha256 === asset.thumbnailSha256 ? this.#bytes(asset, { sha256, contentType: 'image/webp' }) : null;
+  }
+
+  async openVariant(assetId: string, format: VariantFormat): Promise<OpenBytes | null> {
+    const asset = await this.#visible(assetId);
+    return asset === null ? null : this.#bytes(asset, await this.#variants.get(asset, format));
+  }
+
+  #visible(id: string): Promise<AssetRecord | null> {
+    return isUuid(id) ? this.#prisma.asset.findFirst({ where: { id, ...visible() } }) : Promise.resolve(null);
+  }
+
+  async #bytes({ title }: AssetRecord, { sha256, contentType }: { readonly sha256: string; readonly contentType: string }): Promise<OpenBytes | null> {
     const { blobs } = this.#deps.database;
-    const visible = isUuid(assetId) && (await this.#prisma.$queryRaw<unknown[]>`SELECT FROM asset a WHERE a.id = ${assetId}::uuid AND ${VISIBLE} AND (a.sha256 = ${sha256} OR a.thumbnail_sha256 = ${sha256})`).length > 0;
-    const blob = visible ? await blobs.stat(sha256) : null;
-    return blob === null ? null : { byteSize: blob.byteSize, read: (start, end) => blobs.read(sha256, start, end) };
+    const blob = await blobs.stat(sha256);
+    return blob === null ? null : { sha256, contentType, title, byteSize: blob.byteSize, read: (start, end) => blobs.read(sha256, start, end) };
   }
 
   /** In the order of the ids. */

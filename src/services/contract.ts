@@ -284,6 +284,19 @@ export interface JobService {
   previewFrame(viewer: Viewer | null, jobId: string, seq: number, frameIndex: number): Promise<Buffer | null>;
 }
 
+export type VariantFormat = 'webm' | 'gif' | 'webp' | 'sprites';
+
+/** Bytes for a download. */
+export interface OpenBytes {
+  readonly sha256: string;
+  readonly contentType: string;
+  readonly byteSize: number;
+  /** The asset's title; null when it has none. */
+  readonly title: string | null;
+  /** start and end inclusive. */
+  read(start: number, end: number): AsyncIterable<Buffer>;
+}
+
 export interface AssetService {
   /** deleted: also what was deleted and is still there. */
   byIds(viewer: Viewer, ids: readonly string[], options?: { readonly deleted?: boolean }): Promise<(AssetRecord | null)[]>;
@@ -298,8 +311,10 @@ export interface AssetService {
   delete(viewer: Viewer, id: string): Promise<{ readonly id: string; readonly restorableUntil: Date }>;
   /** Throws NOT_FOUND, also when it is too late. */
   restore(viewer: Viewer, id: string): Promise<AssetRecord>;
-  /** Opens content or thumbnail of an asset for the byte routes; the URL's signature was checked by the caller. Null when it is gone or deleted. start and end inclusive. */
-  open(assetId: string, sha256: string): Promise<{ readonly byteSize: number; read(start: number, end: number): AsyncIterable<Buffer> } | null>;
+  /** Opens content or thumbnail of an asset for the byte routes; the URL's signature was checked by the caller. Null when it is gone or deleted. */
+  open(assetId: string, sha256: string): Promise<OpenBytes | null>;
+  /** As open, for another form of a clip, which is made now unless it is there. Throws the MEDIA_ codes. */
+  openVariant(assetId: string, format: VariantFormat): Promise<OpenBytes | null>;
   /** The shots that each film made itself. */
   shotsByJobIds(viewer: Viewer, jobIds: readonly string[]): Promise<AssetRecord[][]>;
   /** Marks one candidate of a job as the chosen one, instead of another. Throws NOT_FOUND and INVALID_INPUT. */
@@ -392,6 +407,7 @@ export interface ApiKeyService {
 export interface UrlSigner {
   asset(asset: Pick<AssetRecord, 'id' | 'sha256' | 'contentType'>): string;
   thumbnail(asset: Pick<AssetRecord, 'id' | 'thumbnailSha256'>): string;
+  variant(asset: Pick<AssetRecord, 'id'>, format: VariantFormat): string;
   previewFrame(jobId: string, seq: number, frameIndex: number): string;
   /** Lives as long as the upload. */
   upload(upload: Pick<UploadRecord, 'id' | 'expiresAt'>): string;

@@ -43,7 +43,7 @@ export function createServices({ database, queue, inference, media, uploadLimits
   return {
     generation,
     jobs: new Jobs({ database, queue, generation, bundle, cancelGraceMs }),
-    assets: new Assets({ database, graceSeconds: deleteGraceSeconds }),
+    assets: new Assets({ database, media, graceSeconds: deleteGraceSeconds }),
     keys: new ApiKeys(database),
     uploads: new Uploads({ database, media, limits: uploadLimits }),
     webhooks: new Webhooks({ database, queue, allowPrivate: webhookAllowPrivate }),

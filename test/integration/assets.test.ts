@@ -2,24 +2,29 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { AssetSweeper } from '../../src/jobs/asset-sweeper.ts';
+import { type Media, openMedia } from '../../src/media/media.ts';
 import { Assets } from '../../src/services/asset-service.ts';
 import type { AssetFilter, PageInput } from '../../src/services/contract.ts';
 import { ADA, BOB, silent as log } from '../support/data-stack.ts';
+import { mp4 } from '../support/media-files.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 
 const GRACE_SECONDS = 3600;
 let test: TestDatabase;
 let database: Database;
+let media: Media;
 let assets: Assets;
 let sweeper: AssetSweeper;
 beforeAll(async () => {
   test = await createTestDatabase();
   database = await openDatabase({ dataDir: '/nowhere', databaseUrl: test.url, log });
-  assets = new Assets({ database, graceSeconds: GRACE_SECONDS });
+  media = await openMedia({ encoders: 1, log });
+  assets = new Assets({ database, media, graceSeconds: GRACE_SECONDS });
   sweeper = new AssetSweeper({ database, graceSeconds: GRACE_SECONDS, log });
 });
 afterAll(async () => {
   await sweeper?.stop();
+  await media?.close();
   await database?.close();
   await test?.close();
 });
@@ -226,5 +231,43 @@ describe('the sweeper', () => {
     await other.query('SELECT pg_advisory_unlock($1)', [0x73776565]);
     other.release();
     expect(await sweeper.sweep()).toMatchObject({ assets: 250, blobs: 1 });
+  });
+});
+
+describe('another form of a clip', () => {
+  const addClip = async (): Promise<string> => {
+    const id = await add({ kind: 'VIDEO', bytes: await mp4(5) });
+    await database.prisma.asset.update({ where: { id }, data: { contentType: 'video/mp4', width: 64, height: 48, frameCount: 5, fps: 8, durationMs: 625 } });
+    return id;
+  };
+
+  it('is made once, one at a time for each asset, and kept', async () => {
+    let [running, most, made] = [0, 0, 0];
+    const counting = new Assets({
+      database, graceSeconds: GRACE_SECONDS,
+      media: {
+        async convert(...input) {
+          most = Math.max(most, ++running);
+          made++;
+          return media.convert(...input).finally(() => running--);
+        },
+      },
+    });
+    const id = await addClip();
+    const formats = ['gif', 'webp', 'gif', 'sprites', 'webp'] as const;
+    const opened = await Promise.all(formats.map(format => counting.openVariant(id, format)));
+    expect(opened.map(each => each?.contentType)).toEqual(['image/gif', 'image/webp', 'image/gif', 'image/webp', 'image/webp']);
+    expect([most, made]).toEqual([1, 3]);
+    expect((await counting.openVariant(id, 'gif'))?.sha256).toBe(opened[0]?.sha256);
+    expect(made, 'it is kept').toBe(3);
+    await counting.delete(ADA, id);
+    expect(await counting.openVariant(id, 'gif')).toBeNull();
+  });
+
+  it('is only there for clips, and a file that cannot be read says so', async () => {
+    await expect(assets.openVariant(await add(), 'gif')).rejects.toMatchObject({ code: 'MEDIA_TYPE_NOT_SUPPORTED' });
+    await expect(assets.openVariant(await add({ kind: 'VIDEO', bytes: Buffer.from('no clip') }), 'gif')).rejects.toMatchObject({ code: 'MEDIA_TYPE_NOT_SUPPORTED' });
+    expect(await database.prisma.assetVariant.count()).toBe(0);
+    expect(await assets.openVariant(randomUUID(), 'gif')).toBeNull();
   });
 });

@@ -213,7 +213,7 @@ const OF_NOBODY = /\.model\)$/;
 const DOCUMENTS: Readonly<Record<string, { readonly query: string; readonly variables?: (world: World) => object }>> = {
   'the viewer and its keys': { query: '{ viewer { apiKey { id } } apiKeys(first: 50) { edges { node { id prefix } } nodes { id } } }' },
   'keys of another owner by filter': { query: '{ apiKeys(first: 50, filter: { ownerId: "ada" }) { nodes { id } } }' },
-  assets: { query: '{ assets(first: 50) { edges { node { id } } nodes { id url ... on VideoAsset { thumbnailUrl } ... on ImageAsset { thumbnailUrl } ... on AudioAsset { waveformUrl } job { id } } } }' },
+  assets: { query: '{ assets(first: 50) { edges { node { id } } nodes { id url ... on VideoAsset { thumbnailUrl spriteSheet { url } } ... on ImageAsset { thumbnailUrl } ... on AudioAsset { waveformUrl } job { id } } } }' },
   'what assets were made from': { query: '{ assets(first: 50) { nodes { id parents(first: 10) { nodes { id } } } } }' },
   'what was made from assets': { query: '{ assets(first: 50) { nodes { id children(first: 10) { nodes { id } } } } }' },
   'assets by filter': { query: '{ assets(first: 50, filter: { prompt: "thought" }) { nodes { id sha256 } } }' },

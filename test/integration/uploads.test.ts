@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { pino } from 'pino';
+import sharp from 'sharp';
 import { Upload } from 'tus-js-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createInferenceClient } from '../../src/inference/index.ts';
@@ -114,6 +115,41 @@ describe('an upload', () => {
     await put(uploadUrl, bytes);
     const all = await Promise.all(Array.from({ length: 4 }, () => finalize(uploadId)));
     expect(new Set(all.map(({ asset }) => asset.id)).size).toBe(1);
+  });
+});
+
+describe('a download', () => {
+  const FORMATS = `query($id: ID!) { node(id: $id) { ... on VideoAsset { mp4: url webm: url(format: WEBM) gif: url(format: GIF) webp: url(format: WEBP)
+    spriteSheet { url count columns rows width height intervalMs } } } }`;
+
+  it('comes in other formats, in parts, under the title as its name', async () => {
+    const bytes = await mp4(17);
+    const { uploadId, uploadUrl } = await create(bytes, 'video/mp4', { title: 'Füchse: "rot"/weiß.mp4' });
+    await put(uploadUrl, bytes);
+    const { asset } = await finalize(uploadId);
+    const { node } = (await graphql(server.url, FORMATS, { id: asset.id })).data;
+    expect(Buffer.from(await (await fetch(node.mp4)).arrayBuffer()).equals(bytes)).toBe(true);
+    const magic = { webm: '1a45dfa3', gif: '47494638', webp: '52494646' } as const;
+    for (const format of ['webm', 'gif', 'webp'] as const) {
+      const response = await fetch(node[format]);
+      const body = Buffer.from(await response.arrayBuffer());
+      expect([format, response.status, body.subarray(0, 4).toString('hex'), Number(response.headers.get('content-length'))]).toEqual([format, 200, magic[format], body.length]);
+      const etag = response.headers.get('etag') ?? '';
+      expect((await fetch(node[format], { headers: { 'if-none-match': etag } })).status).toBe(304);
+      const part = await fetch(node[format], { headers: { range: 'bytes=0-3' } });
+      expect([part.status, Buffer.from(await part.arrayBuffer()).toString('hex')]).toEqual([206, magic[format]]);
+    }
+    const sheet = await sharp(Buffer.from(await (await fetch(node.spriteSheet.url)).arrayBuffer())).metadata();
+    expect(node.spriteSheet).toMatchObject({ count: 17, columns: 5, rows: 4, width: 64, height: 48, intervalMs: 125 });
+    expect([sheet.format, sheet.width, sheet.height]).toEqual(['webp', 320, 192]);
+    const named = await fetch(`${node.gif}&download=1`);
+    expect(named.headers.get('content-disposition')).toBe(`attachment; filename="F?chse rot wei?.gif"; filename*=UTF-8''F%C3%BCchse%20rot%20wei%C3%9F.gif`);
+    await named.body?.cancel();
+    await graphql(server.url, 'mutation($id: ID!) { deleteAsset(input: { assetId: $id }) { deletedAssetId } }', { id: asset.id });
+    expect([(await fetch(node.mp4)).status, (await fetch(node.gif)).status, (await fetch(asset.thumbnailUrl)).status]).toEqual([404, 404, 404]);
+    const { restoreAsset } = (await graphql(server.url, 'mutation($id: ID!) { restoreAsset(input: { assetId: $id }) { asset { id deletedAt } userErrors { code } } }', { id: asset.id })).data;
+    expect(restoreAsset).toEqual({ asset: { id: asset.id, deletedAt: null }, userErrors: [] });
+    expect((await fetch(node.gif)).status).toBe(200);
   });
 });
 

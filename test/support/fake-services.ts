@@ -190,9 +190,13 @@ export function createFakeServices(): FakeServices {
       update: () => notFaked(),
       delete: () => notFaked(),
       restore: () => notFaked(),
+      openVariant: async () => null,
       async open(_assetId, sha256) {
         if (sha256 !== FAKE_SHA256) return null;
         return {
+          sha256,
+          contentType: 'video/mp4',
+          title: null,
           byteSize: FAKE_BYTES.byteLength,
           async *read(start, end) {
             yield FAKE_BYTES.subarray(start, end + 1);

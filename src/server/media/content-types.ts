@@ -5,7 +5,15 @@ const TYPES = {
   webp: 'image/webp',
   png: 'image/png',
   jpg: 'image/jpeg',
+  avif: 'image/avif',
+  mov: 'video/quicktime',
+  mkv: 'video/matroska',
   wav: 'audio/wav',
+  mp3: 'audio/mpeg',
+  flac: 'audio/flac',
+  ogg: 'audio/ogg',
+  m4a: 'audio/mp4',
+  weba: 'audio/webm',
   txt: 'text/plain; charset=utf-8',
 } as const;
 

@@ -1,11 +1,15 @@
+import { create } from 'content-disposition';
 import { Router, type Request, type Response } from 'express';
 import { pipeline } from 'node:stream/promises';
 import { CinegraphError } from '../../errors.ts';
-import { contentTypeOf } from './content-types.ts';
+import type { OpenBytes, VariantFormat } from '../../services/contract.ts';
+import { contentTypeOf, extensionOf } from './content-types.ts';
 import type { MediaSource } from './media-source.ts';
 import { matchesEtag, parseRange } from './range.ts';
 import { uploadRoutes } from './upload-routes.ts';
 import { verifyUrl } from './url-signer.ts';
+
+const FORMATS: readonly VariantFormat[] = ['webm', 'gif', 'webp', 'sprites'];
 
 /** The bytes behind signed URLs. The signature is the capability: no cookie, no login, any origin. */
 export function mediaRoutes(source: () => MediaSource): Router {
@@ -19,25 +23,37 @@ export function mediaRoutes(source: () => MediaSource): Router {
     next();
   });
   router.use('/uploads', uploadRoutes(source));
-  router.get(['/assets/:id/:file', '/thumbnails/:id/:file'], (request, response) => sendBlob(source(), request, response));
+  router.get(['/assets/:id/:file', '/thumbnails/:id/:file'], (request, response) => sendAsset(source(), request, response));
+  router.get('/variants/:id/:file', (request, response) => sendVariant(source(), request, response));
   router.get('/previews/:job/:seq/:file', (request, response) => sendPreview(source(), request, response));
   return router;
 }
 
-async function sendBlob({ services, signing }: MediaSource, request: Request, response: Response): Promise<void> {
+async function sendAsset({ services, signing }: MediaSource, request: Request, response: Response): Promise<void> {
   const secondsLeft = verifyUrl(request.originalUrl, signing);
-  const [sha256 = '', extension = 'bin'] = param(request, 'file').split('.');
-  const etag = `"${sha256}"`;
-  const blob = await services.assets.open(param(request, 'id'), sha256);
-  if (blob === null) throw new CinegraphError('NOT_FOUND');
+  const [sha256 = ''] = param(request, 'file').split('.');
+  await send(await services.assets.open(param(request, 'id'), sha256), secondsLeft, request, response);
+}
+
+/** Another form of a clip. The first request for it waits until it is made. */
+async function sendVariant({ services, signing }: MediaSource, request: Request, response: Response): Promise<void> {
+  const secondsLeft = verifyUrl(request.originalUrl, signing);
+  const format = FORMATS.find((known) => known === param(request, 'file').split('.')[0]);
+  const bytes = format === undefined ? null : await services.assets.openVariant(param(request, 'id'), format);
+  await send(bytes, secondsLeft, request, response);
+}
+
+async function send(bytes: OpenBytes | null, secondsLeft: number, request: Request, response: Response): Promise<void> {
+  if (bytes === null) throw new CinegraphError('NOT_FOUND');
+  const { byteSize, contentType } = bytes;
+  const etag = `"${bytes.sha256}"`;
   setHeaders(response, etag, secondsLeft);
   response.setHeader('Accept-Ranges', 'bytes');
   if (matchesEtag(request.headers['if-none-match'], etag)) return void response.status(304).end();
 
-  const { byteSize } = blob;
-  response.setHeader('Content-Type', contentTypeOf(extension));
-  const disposition = request.query['download'] === undefined ? 'inline' : 'attachment';
-  response.setHeader('Content-Disposition', `${disposition}; filename="cinegraph-${sha256.slice(0, 12)}.${extension}"`);
+  // A type that is not in the table is downloaded and never run.
+  response.setHeader('Content-Type', contentTypeOf(extensionOf(contentType)));
+  response.setHeader('Content-Disposition', create(fileName(bytes), { type: request.query['download'] === undefined ? 'inline' : 'attachment' }));
   const ifRange = request.headers['if-range'];
   const range = ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, byteSize) : 'whole';
   if (range === 'unsatisfiable') {
@@ -48,7 +64,14 @@ async function sendBlob({ services, signing }: MediaSource, request: Request, re
   if (range !== 'whole') response.status(206).setHeader('Content-Range', `bytes ${start}-${end}/${byteSize}`);
   response.setHeader('Content-Length', end - start + 1);
   if (request.method === 'HEAD' || byteSize === 0) return void response.end();
-  await pipeline(blob.read(start, end), response).catch(ignoreGoneClient);
+  await pipeline(bytes.read(start, end), response).catch(ignoreGoneClient);
+}
+
+/** The title with the extension of the bytes, without what file systems do not like. */
+function fileName({ title, sha256, contentType }: OpenBytes): string {
+  const extension = extensionOf(contentType);
+  const name = (title ?? '').replace(/[\p{Cc}"*/:<>?\\|]+/gu, ' ').replace(/\s+/g, ' ').replace(/\.\w{2,4}$/, '').trim().replace(/^\.+/, '').slice(0, 100);
+  return `${name === '' ? `cinegraph-${sha256.slice(0, 12)}` : name}.${extension}`;
 }
 
 async function sendPreview({ services, signing }: MediaSource, request: Request, response: Response): Promise<void> {

@@ -22,6 +22,7 @@ export function createUrlSigner(baseUrl: string, options: SigningOptions): UrlSi
       if (thumbnailSha256 === null) throw new Error(`asset ${id} has no thumbnail`);
       return signed(`/media/thumbnails/${id}/${thumbnailSha256}.webp`);
     },
+    variant: ({ id }, format) => signed(`/media/variants/${id}/${format}.${format === 'sprites' ? 'webp' : format}`),
     previewFrame: (jobId, seq, frameIndex) => signed(`/media/previews/${jobId}/${seq}/${frameIndex}.webp`),
     upload: ({ id, expiresAt }) => signed(`/media/uploads/${id}`, Math.floor(expiresAt.getTime() / 1000)),
   };
