@@ -65,6 +65,7 @@ export default {
     outer('services', ['server', 'resolvers', 'loaders', 'cli', 'client', 'main']),
     outer('loaders', ['server', 'resolvers', 'jobs', 'db', 'media', 'cli', 'client', 'main']),
     outer('resolvers', ['server', 'jobs', 'db', 'media', 'cli', 'client', 'main']),
+    outer('observability', ['server', 'resolvers', 'loaders', 'services', 'jobs', 'cli', 'client', 'main']),
     outer('client', ['server', 'resolvers', 'loaders', 'services', 'jobs', 'db', 'media', 'inference', 'cli', 'main']),
     { name: 'prisma-only-in-data-layers', severity: 'error', from: { path: '^src/', pathNot: '^src/(db|services|jobs|generated)/' }, to: { path: 'node_modules/@prisma|^src/generated/prisma' } },
   ],

@@ -12,6 +12,9 @@ import { startDeliverer } from './jobs/webhooks/deliverer.ts';
 import { startDispatcher } from './jobs/webhooks/dispatcher.ts';
 import { startRetention } from './jobs/retention.ts';
 import { openMedia } from './media/media.ts';
+import { Metrics } from './observability/metrics.ts';
+import { observed } from './observability/observed-inference.ts';
+import { startTracing } from './observability/tracing.ts';
 import type { Backend, BackendStatus, Readiness } from './server/backend.ts';
 import { ensureStudioBuilt } from './server/pages/studio-build.ts';
 import { startServer } from './server/server.ts';
@@ -48,12 +51,16 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
   const opened: Closable[] = [];
   let backend: Backend | undefined;
   let ping: (() => Promise<boolean>) | undefined;
+  let metrics: BackendStatus['metrics'];
   let draining = false;
   let inference: InferenceClient | undefined;
 
   const status: BackendStatus = {
     get backend() {
       return draining ? undefined : backend;
+    },
+    get metrics() {
+      return metrics;
     },
     async readiness(): Promise<Readiness> {
       if (draining) return { ready: false, reasons: ['The server is stopping.'] };
@@ -71,6 +78,10 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
 
   try {
     await ensureStudioBuilt(log);
+    if (config.otlpEndpoint !== undefined) {
+      const tracing = await startTracing({ endpoint: config.otlpEndpoint, version: VERSION });
+      opened.push({ name: 'tracing', close: () => tracing.stop() });
+    }
     const server = await startServer(config, status, log);
     opened.push({ name: 'server', close: (ms) => server.close(ms) });
     onStep('server', server.url);
@@ -97,7 +108,9 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     opened.splice(-2, 0, { name: 'media', close: () => media.close() });
     const services = createServices({ database, queue, inference: model, media, uploadLimits: config.uploads, deleteGraceSeconds: config.deleteGraceSeconds, version: VERSION, webhookAllowPrivate: config.webhookAllowPrivate, maxQueuedJobs: config.maxQueuedJobs });
     const signingKey = await database.signingKey();
-    const runner = await startJobRunner({ database, queue, media, inference: model, concurrency: config.jobConcurrency, log });
+    const meters = new Metrics({ database, cache: () => model.usage });
+    metrics = () => meters.text();
+    const runner = await startJobRunner({ database, queue, media, inference: observed(model, meters), logPrompts: config.logPrompts, concurrency: config.jobConcurrency, log });
     // First of all: running jobs are handed back while everything is still there.
     opened.unshift({ name: 'job runner', close: (ms) => runner.stop({ graceMs: ms }) });
     await startDeliverer({ database, queue, allowPrivate: config.webhookAllowPrivate, log });

@@ -62,6 +62,9 @@ export const VARIABLES = {
   MAX_OPEN_UPLOADS: variable(integer(1, 10_000), '20', '1 to 10000', 'Uploads that one user may have open at once: created, and neither finalized nor expired.'),
   UPLOAD_TTL_SECONDS: variable(integer(60, 604_800), '86400', '60 to 604800', 'How long an upload may take from `createUpload` to `finalizeUpload`. What is left then is deleted.'),
   WEBHOOK_ALLOW_PRIVATE: variable(flag, '0', '0 or 1', 'Allow webhooks on this machine and in private networks. Whoever may register one can then make this server post there.'),
+  METRICS_TOKEN: variable(z.string().min(16), null, 'a secret of 16 characters or more', 'What `/metrics` asks for as `Authorization: Bearer`. Without it, `/metrics` answers this machine alone.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(httpUrl, null, 'an http or https URL', 'Where to send traces by OTLP over HTTP (`/v1/traces` is added). Without it there is no tracing.'),
+  LOG_PROMPTS: variable(flag, '0', '0 or 1', 'Write prompts to the log, too.'),
   KEEP_ALIVE_SECONDS: variable(integer(1, 300), '12', '1 to 300', 'How often a WebSocket is pinged and a server-sent stream gets a comment. A socket that has not answered by the next ping is dropped.'),
   PREVIEW_RETENTION_HOURS: variable(integer(1, 87_600), '24', '1 to 87600', 'How long the preview pictures of a job are kept after its end.'),
   EVENT_RETENTION_HOURS: variable(integer(1, 87_600), '168', '1 to 87600', 'How long the events of tokens and frames of a job are kept after its end, and the log of webhook deliveries. State events stay as long as the job.'),
@@ -113,6 +116,9 @@ export interface Config {
     readonly ttlSeconds: number;
   };
   readonly webhookAllowPrivate: boolean;
+  readonly metricsToken: string | undefined;
+  readonly otlpEndpoint: string | undefined;
+  readonly logPrompts: boolean;
   readonly keepAliveMs: number;
   readonly previewRetentionMs: number;
   readonly eventRetentionMs: number;
@@ -151,6 +157,9 @@ export function loadConfig(env: Env = process.env): Config {
     urlTtlSeconds: required('URL_TTL_SECONDS', env),
     uploads: Object.freeze({ maxBytes: required('MAX_UPLOAD_BYTES', env), maxOpen: required('MAX_OPEN_UPLOADS', env), ttlSeconds: required('UPLOAD_TTL_SECONDS', env) }),
     webhookAllowPrivate: required('WEBHOOK_ALLOW_PRIVATE', env),
+    metricsToken: optional('METRICS_TOKEN', env),
+    otlpEndpoint: optional('OTEL_EXPORTER_OTLP_ENDPOINT', env),
+    logPrompts: required('LOG_PROMPTS', env),
     keepAliveMs: required('KEEP_ALIVE_SECONDS', env) * 1000,
     previewRetentionMs: required('PREVIEW_RETENTION_HOURS', env) * 3_600_000,
     eventRetentionMs: required('EVENT_RETENTION_HOURS', env) * 3_600_000,

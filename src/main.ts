@@ -3,6 +3,7 @@ import { destination, pino, type Logger } from 'pino';
 import type { App, StartStep } from './app.ts';
 import { loadConfig } from './config.ts';
 import { CinegraphError } from './errors.ts';
+import { logFields } from './log-context.ts';
 import { VERSION } from './version.ts';
 
 const EXIT_FAILED = 1;
@@ -10,7 +11,7 @@ const EXIT_FORCED = 130;
 
 async function main(): Promise<void> {
   const config = loadConfig();
-  const log = pino({ level: config.logLevel, base: null }, destination({ dest: 2, sync: true }));
+  const log = pino({ level: config.logLevel, base: null, mixin: logFields }, destination({ dest: 2, sync: true }));
   say(`Cinegraph ${VERSION}`);
   // Loaded late: a wrong configuration is told before a second of imports.
   const { startApp } = await import('./app.ts');

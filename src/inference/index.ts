@@ -1,5 +1,5 @@
 /** The only door into inference. */
-import type { InferenceClient } from './core/generation.ts';
+import type { CacheUsage, InferenceClient } from './core/generation.ts';
 import type { LogSink } from './core/log.ts';
 import { SupervisedClient, type RestartPolicy } from './ipc/supervised-client.ts';
 
@@ -29,6 +29,8 @@ export interface InferenceClientOptions {
 /** `pid`: the inference process, while there is one. */
 export interface ForkedInferenceClient extends InferenceClient {
   readonly pid: number | undefined;
+  /** How full its cache is, a second old at most; undefined while there is none. */
+  readonly usage: CacheUsage | undefined;
 }
 
 const DEFAULT_RESTART: RestartPolicy = { maxCrashes: 5, backoffMs: 250, maxBackoffMs: 10_000, healthyMs: 30_000 };

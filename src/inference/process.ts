@@ -29,7 +29,7 @@ process.on('message', (message) => {
   const command = commandSchema.parse(message);
   switch (command.type) {
     case 'start':
-      setInterval(() => void send({ type: 'heartbeat' }), HEARTBEAT_MS).unref();
+      setInterval(() => void send({ type: 'heartbeat', usage: host?.usage() }), HEARTBEAT_MS).unref();
       void start(command.options);
       return;
     case 'generate':

@@ -1,3 +1,4 @@
+import { SpanKind } from '@opentelemetry/api';
 import type { Database } from '../db/database.ts';
 import type { Log } from '../db/log.ts';
 import { isDatabaseAway, isStorageFull } from '../db/pg-error.ts';
@@ -5,6 +6,8 @@ import { untilDatabase } from '../db/until-database.ts';
 import { CinegraphError, ERRORS, type ErrorCode } from '../errors.ts';
 import type { InferenceClient } from '../inference/core/generation.ts';
 import type { Media } from '../media/media.ts';
+import { withLogFields } from '../log-context.ts';
+import { inSpan } from '../spans.ts';
 import { DeliverAgain, type JobQueue } from './job-queue.ts';
 import { runJob } from './job-run.ts';
 import { mayRunAgain } from './may-run-again.ts';
@@ -21,6 +24,8 @@ export interface JobRunnerOptions {
   readonly inference: InferenceClient;
   /** Jobs that run at once; the engine batches them. */
   readonly concurrency: number;
+  /** Write prompts to the log, too. */
+  readonly logPrompts?: boolean;
   readonly log: Log;
 }
 
@@ -96,7 +101,7 @@ class Runner implements JobRunner {
     const lost = (): void => controller.abort(new Stop('lost'));
     lease.addEventListener('abort', lost, { once: true });
     try {
-      await this.#attempt(jobId, controller);
+      await withLogFields({ job: jobId }, () => this.#attempt(jobId, controller));
     } finally {
       lease.removeEventListener('abort', lost);
       this.#runs.delete(jobId);
@@ -108,9 +113,15 @@ class Runner implements JobRunner {
     const { signal } = controller;
     const run = await untilDatabase(() => this.#store.claim(jobId), { deadlineMs: SETTLE_DEADLINE_MS, signal });
     if (run === undefined) return;
+    const { log, logPrompts = false } = this.#options;
+    const { attempt, task, candidates } = run;
+    log.info({ attempt, task, candidates, ...(logPrompts ? { prompt: run.input['prompt'] } : {}) }, 'job started');
+    const startedAt = performance.now();
     const deadline = run.deadlineAt === null ? undefined : setTimeout(() => controller.abort(new Stop('deadline')), Math.max(0, run.deadlineAt.getTime() - Date.now()));
     try {
-      await runJob(run, { ...this.#options, store: this.#store }, signal);
+      const attributes = { 'cinegraph.job': jobId, 'cinegraph.attempt': attempt, 'cinegraph.task': task };
+      await inSpan('job run', { kind: SpanKind.CONSUMER, attributes, parent: run.traceParent }, () => runJob(run, { ...this.#options, store: this.#store }, signal));
+      log.info({ attempt, task, ms: Math.round(performance.now() - startedAt) }, 'job ended');
     } catch (error) {
       await this.#settle(run, signal.aborted ? signal.reason : error);
     } finally {

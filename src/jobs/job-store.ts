@@ -32,6 +32,8 @@ export interface Attempt {
   readonly title: string | null;
   readonly tags: readonly string[];
   readonly deadlineAt: Date | null;
+  /** Of the request that made the job. */
+  readonly traceParent: string | null;
   seq: number;
 }
 
@@ -229,7 +231,7 @@ interface ClaimRow extends Omit<Attempt, 'seq' | 'jobId'> {
 }
 
 const CLAIM_COLUMNS = `owner_id AS "ownerId", status, attempt, tries, task, input, seed, candidates, sampling, title, tags, last_seq AS "lastSeq",
-  deadline_at AS "deadlineAt", coalesce(deadline_at < now(), false) AS overdue, cancel_requested_at IS NOT NULL AS "cancelRequested"`;
+  deadline_at AS "deadlineAt", trace_parent AS "traceParent", coalesce(deadline_at < now(), false) AS overdue, cancel_requested_at IS NOT NULL AS "cancelRequested"`;
 
 // One statement, one round trip: the job's row, the event, its frames. set_config makes this commit not wait for the disk.
 const APPEND = `

@@ -17,4 +17,6 @@ export interface BackendStatus {
   /** Undefined while starting and after draining. */
   readonly backend: Backend | undefined;
   readiness(): Promise<Readiness>;
+  /** Undefined while starting. */
+  readonly metrics?: (() => Promise<{ readonly contentType: string; readonly text: string }>) | undefined;
 }

@@ -22,9 +22,12 @@ import { healthRoutes } from './health.ts';
 import { mediaRoutes } from './media/routes.ts';
 import { createUrlSigner, type SigningOptions } from './media/url-signer.ts';
 import { pageRoutes } from './pages/pages.ts';
+import { metricsRoute } from './metrics.ts';
+import { requestId } from './request-id.ts';
+import { traceRequest } from './trace-request.ts';
 import { createPerimeter, type Perimeter } from './perimeter.ts';
 
-export type ServerConfig = Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'urlTtlSeconds' | 'auth' | 'limits' | 'keepAliveMs'>;
+export type ServerConfig = Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'urlTtlSeconds' | 'auth' | 'limits' | 'keepAliveMs' | 'metricsToken'>;
 
 export interface RunningServer {
   readonly url: string;
@@ -60,7 +63,9 @@ export async function startServer(config: ServerConfig, status: BackendStatus, l
   const webSocket = createWebSocketEndpoint({ pipeline, authenticator, sessions, contextOf, log, keepAliveMs: config.keepAliveMs });
 
   const app = express().disable('x-powered-by').disable('etag');
+  app.use(requestId);
   app.use('/health', healthRoutes(status));
+  app.get('/metrics', metricsRoute(status, config.metricsToken));
   app.use('/media', mediaRoutes(() => ({ services: backend().services, signing: signing() })));
   useGraphql(app, { perimeter, status, authenticate: authenticate(authenticator, callers), sse, handler: http.handler });
   app.use(await pageRoutes(config.publicUrl));
@@ -111,7 +116,7 @@ interface GraphqlParts {
 }
 
 function useGraphql(app: Express, { perimeter, status, authenticate, sse, handler }: GraphqlParts): void {
-  app.use('/graphql', guard(perimeter), (request, response, next) => {
+  app.use('/graphql', traceRequest, guard(perimeter), (request, response, next) => {
     if (isPageVisit(request)) return response.redirect(302, '/graphiql');
     if (status.backend !== undefined) return next();
     response.setHeader('Retry-After', '1');

@@ -7,6 +7,7 @@ import type { BundleInfo } from '../inference/core/generation.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import { toJobRecord } from '../jobs/job-rows.ts';
 import { nextTurn } from '../jobs/turn.ts';
+import { traceParent } from '../spans.ts';
 import type { EstimateRecord, GenerateInput, GenerationService, JobRecord, Viewer } from './contract.ts';
 import { visible } from './asset-service.ts';
 import { type CheckedInput, checkInput, inputDigest } from './generation-input.ts';
@@ -91,6 +92,7 @@ export class Generation implements GenerationService {
     const { idempotencyKey, seed: wanted, source, spans: _spans, ...rest } = input;
     const seed = wanted ?? randomInt(2 ** 31);
     const kept = { ...rest, ...source, seed, model: bundle.name };
+    const parent = traceParent();
     await transaction(database.pool, async client => {
       const { rows } = await client.query<{ waiting: number }>(`SELECT count(*)::int AS waiting FROM job WHERE status = 'QUEUED'`);
       const waiting = rows[0]?.waiting ?? 0;
@@ -98,9 +100,9 @@ export class Generation implements GenerationService {
       const turn = await nextTurn(client, ownerId);
       const earlier = await client.query<{ count: number }>(`SELECT count(*)::int AS count FROM job WHERE status = 'QUEUED' AND turn <= $1`, [turn]);
       await client.query(
-        `INSERT INTO job (id, owner_id, task, input, input_digest, idempotency_key, seed, candidates, sampling, model_name, model_digest, title, tags, deadline_at, retry_of_id, tokens_total, turn, last_seq)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + $14 * interval '1 millisecond', $15, $16, $17, 1)`,
-        [id, ownerId, input.task, JSON.stringify(kept), digest, idempotencyKey, seed, input.candidates, JSON.stringify(input.sampling), bundle.name, bundle.digest, input.title, input.tags, input.deadlineMs, retryOfId, countTokens(input, bundle), turn],
+        `INSERT INTO job (id, owner_id, task, input, input_digest, idempotency_key, seed, candidates, sampling, model_name, model_digest, title, tags, deadline_at, retry_of_id, tokens_total, turn, trace_parent, last_seq)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + $14 * interval '1 millisecond', $15, $16, $17, $18, 1)`,
+        [id, ownerId, input.task, JSON.stringify(kept), digest, idempotencyKey, seed, input.candidates, JSON.stringify(input.sampling), bundle.name, bundle.digest, input.title, input.tags, input.deadlineMs, retryOfId, countTokens(input, bundle), turn, parent],
       );
       const queued = { type: 'JobQueued', position: (earlier.rows[0]?.count ?? 0) + 1 };
       await client.query('INSERT INTO job_event (job_id, seq, type, payload) VALUES ($1, 1, $2, $3)', [id, queued.type, JSON.stringify(queued)]);

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { logFields } from '../../src/log-context.ts';
 import type { BackendStatus } from '../../src/server/backend.ts';
 import { startServer, type RunningServer, type ServerConfig } from '../../src/server/server.ts';
 import { createFakeServices, type FakeServices } from './fake-services.ts';
@@ -20,6 +21,7 @@ export const TEST_SERVER_CONFIG: ServerConfig = {
   urlTtlSeconds: 3600,
   auth: { required: false, jwt: undefined },
   keepAliveMs: 12_000,
+  metricsToken: undefined,
   limits: { connectionsPerViewer: 1000 },
 };
 
@@ -27,7 +29,7 @@ export const TEST_SERVER_CONFIG: ServerConfig = {
 export async function startFakeServer(config: Partial<ServerConfig> = {}): Promise<FakeServer> {
   const services = createFakeServices();
   const logged: Record<string, unknown>[] = [];
-  const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const log = pino({ level: 'debug', mixin: logFields }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const status: FakeServer['status'] & BackendStatus = {
     backend: { services, signingKey: FAKE_KEY },
     reasons: [],

@@ -87,6 +87,14 @@ export type GenerationEvent =
   | { readonly type: 'codes'; readonly candidate: number; readonly codes: Int32Array }
   | { readonly type: 'finished' };
 
+/** How full the key-value cache is. */
+export interface CacheUsage {
+  readonly slots: number;
+  readonly usedSlots: number;
+  /** Sequences that wait for slots. */
+  readonly waiting: number;
+}
+
 /** What the inference process reports after its startup self-check. */
 export interface InferenceInfo {
   readonly bundle: BundleInfo;

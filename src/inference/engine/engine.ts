@@ -1,6 +1,7 @@
 /** The engine: one loop over all running sequences. Owner of the cache and of the sequences' lives; the model belongs to the caller. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CinegraphError } from '../../errors.ts';
+import type { CacheUsage } from '../core/generation.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { Sequence } from '../core/sequence.ts';
 import { KvCache } from '../kv-cache/kv-cache.ts';
@@ -22,6 +23,7 @@ export interface EngineOptions {
 export class Engine {
   readonly maxRows: number;
   readonly #scheduler: Scheduler;
+  readonly #cache: KvCache<Sequence>;
   readonly #runner: StepRunner;
   readonly #work = new Wake();
   readonly #idle = new Set<() => void>();
@@ -34,6 +36,7 @@ export class Engine {
     const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
     const cache = new KvCache<Sequence>({ slots: maxRows, layers, kvHeads, maxLength, headDim });
     this.maxRows = maxRows;
+    this.#cache = cache;
     this.#scheduler = new Scheduler(cache, { maxWaiting, batchInvariant });
     this.#runner = new StepRunner(model, cache, new VideoGrid(manifest));
     this.#loop = this.#run();
@@ -47,6 +50,10 @@ export class Engine {
   /** Sequences that own slots. */
   get running(): number {
     return this.#scheduler.running;
+  }
+
+  get usage(): CacheUsage {
+    return { slots: this.maxRows, usedSlots: this.maxRows - this.#cache.table.free, waiting: this.waiting };
   }
 
   /**

@@ -2,7 +2,7 @@
 import { openBundle, bundleFile, describeBundle, type Bundle } from '../core/bundle.ts';
 import { readFile } from 'node:fs/promises';
 import { CinegraphError } from '../../errors.ts';
-import type { GenerationRequest, InferenceInfo, RawFrame } from '../core/generation.ts';
+import type { CacheUsage, GenerationRequest, InferenceInfo, RawFrame } from '../core/generation.ts';
 import { isBatchInvariant } from '../engine/batch-invariance.ts';
 import { Engine } from '../engine/engine.ts';
 import { openModels, type Models } from '../open-models.ts';
@@ -21,6 +21,7 @@ export interface InferenceHost {
   /** Answers with the frames' codes. Never throws. */
   encode(ticket: number, frames: readonly RawFrame[]): Promise<void>;
   cancel(ticket: number): void;
+  usage(): CacheUsage;
 }
 
 /** Throws BUNDLE_CORRUPT and PROVIDER_UNAVAILABLE. */
@@ -43,7 +44,7 @@ export async function openInferenceHost(options: StartOptions, send: (report: Re
     threads,
     selfCheckMs: models.check.totalMs,
   };
-  return { info, ...answerRequests(generator, send) };
+  return { info, usage: () => engine.usage, ...answerRequests(generator, send) };
 }
 
 function answerRequests(generator: Generator, send: (report: Report) => Promise<void>): Pick<InferenceHost, 'generate' | 'encode' | 'cancel'> {

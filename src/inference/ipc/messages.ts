@@ -105,7 +105,7 @@ export const reportSchema = z.discriminatedUnion('type', [
   /** The request is over and its slots are free; with a failure when it did not finish. */
   z.object({ type: z.literal('ended'), ticket, failure: failureSchema.optional() }).readonly(),
   /** The event loop turns. */
-  z.object({ type: z.literal('heartbeat') }).readonly(),
+  z.object({ type: z.literal('heartbeat'), usage: z.object({ slots: count, usedSlots: count, waiting: count }).readonly().optional() }).readonly(),
   z
     .object({
       type: z.literal('log'),

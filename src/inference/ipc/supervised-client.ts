@@ -1,6 +1,6 @@
 /** InferenceClient over one forked process that is started again when it crashes. */
 import { CinegraphError, type ErrorCode } from '../../errors.ts';
-import type { GenerationEvent, GenerationRequest, InferenceClient, InferenceInfo, RawFrame } from '../core/generation.ts';
+import type { CacheUsage, GenerationEvent, GenerationRequest, InferenceClient, InferenceInfo, RawFrame } from '../core/generation.ts';
 import type { LogSink } from '../core/log.ts';
 import { parseRequest } from '../core/request.ts';
 import { ChildLink } from './child-link.ts';
@@ -47,6 +47,7 @@ export class SupervisedClient implements InferenceClient {
   #state: State;
   #ready = unheardRejection();
   #crashes = 0;
+  #usage: CacheUsage | undefined;
 
   constructor(options: SupervisedOptions) {
     this.#options = options;
@@ -60,6 +61,11 @@ export class SupervisedClient implements InferenceClient {
   /** Process id of the inference process, while there is one. */
   get pid(): number | undefined {
     return 'link' in this.#state ? this.#state.link.pid : undefined;
+  }
+
+  /** As of the last heartbeat. */
+  get usage(): CacheUsage | undefined {
+    return this.#state.type === 'ready' ? this.#usage : undefined;
   }
 
   ready(): Promise<InferenceInfo> {
@@ -149,6 +155,7 @@ export class SupervisedClient implements InferenceClient {
         return report.failure === undefined ? queue?.end() : queue?.fail(fromFailure(report.failure));
       }
       case 'heartbeat':
+        this.#usage = report.usage;
         return;
       case 'log':
         return this.#options.log({ level: report.level, message: report.message, details: report.details });
