@@ -1,0 +1,101 @@
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createCinegraphClient, type CinegraphClient, type Job } from '../../src/client/index.ts';
+import { graphql } from '../support/graphql-client.ts';
+import { startProgram, temporaryFolder, type Program } from '../support/server.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let program: Program;
+let client: CinegraphClient;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  program = await startProgram({ DATA_DIR: folder.path });
+  client = createCinegraphClient({ url: program.url });
+});
+afterAll(async () => {
+  await program?.stop();
+  await folder?.remove();
+});
+
+const PROMPT = 'a fox bounces on a red background';
+
+interface Payload {
+  readonly job: { readonly id: string } | null;
+  readonly asset?: { readonly id: string; readonly chosen: boolean } | null;
+  readonly userErrors: readonly { readonly code: string; readonly field: readonly string[] | null }[];
+}
+
+/** One mutation of its own name, as any client would send it. */
+async function mutate(name: string, type: string, input: Record<string, unknown>, select = 'job { id } userErrors { code field message }'): Promise<Payload> {
+  const { data, errors } = (await graphql(program.url, `mutation Run($input: ${type}!) { payload: ${name}(input: $input) { ${select} } }`, { input })) as { data?: { payload: Payload }; errors?: unknown };
+  if (data === undefined) throw new Error(JSON.stringify(errors));
+  return data.payload;
+}
+
+/** Runs a task to its end; the id of its first output. */
+async function make(name: string, type: string, input: Record<string, unknown>): Promise<{ readonly job: Job; readonly id: string }> {
+  const { job, userErrors } = await mutate(name, type, input);
+  expect(userErrors).toEqual([]);
+  return ended(job?.id ?? '');
+}
+
+async function ended(jobId: string): Promise<{ readonly job: Job; readonly id: string }> {
+  let last: Job | undefined;
+  for await (const event of client.watchJob(jobId)) if (event.__typename === 'JobFinished') last = event.job;
+  if (last === undefined) throw new Error('no end');
+  expect([last.status, last.error]).toEqual(['SUCCEEDED', null]);
+  return { job: last, id: last.outputs[0]?.id ?? '' };
+}
+
+/** The chain of first parents, oldest last. */
+async function lineage(id: string): Promise<string[]> {
+  const { data } = (await graphql(program.url, 'query Parents($id: ID!) { node(id: $id) { ... on VideoAsset { parents(first: 5) { nodes { id } } } } }', { id })) as { data: { node: { parents?: { nodes: { id: string }[] } } } };
+  const parent = data.node.parents?.nodes[0]?.id;
+  return parent === undefined ? [] : [parent, ...(await lineage(parent))];
+}
+
+it('an uploaded picture comes alive, is edited, chosen, extended, inpainted and outpainted; the lineage shows the way', async () => {
+  const bytes = await sharp({ create: { width: 320, height: 200, channels: 3, background: '#2266aa' } }).png().toBuffer();
+  const picture = await client.upload(new File([Uint8Array.from(bytes)], 'sky.png', { type: 'image/png' }));
+  const alive = await make('imageToVideo', 'ImageToVideoInput', { image: picture.id, prompt: PROMPT, camera: 'zoom in', seed: 1 });
+  expect(alive.job.warnings.map(({ code }) => code)).toContain('INPUT_FITTED');
+  expect(alive.job.input, 'with the id that was sent').toMatchObject({ image: picture.id });
+
+  const edited = await make('editVideo', 'EditVideoInput', { video: alive.id, fromFrame: 5, prompt: PROMPT, candidates: 2, seed: 2 });
+  const chosen = await mutate('chooseCandidate', 'ChooseCandidateInput', { asset: edited.job.outputs[1]?.id, extraMs: 1000 }, 'asset { id ... on VideoAsset { chosen } } job { id } userErrors { code field }');
+  expect(chosen.asset).toEqual({ id: edited.job.outputs[1]?.id, chosen: true });
+  const { outputs } = (await ended(chosen.job?.id ?? '')).job;
+  expect(outputs).toMatchObject([{ frameCount: 25 }]);
+
+  const inpainted = await make('inpaintVideo', 'InpaintVideoInput', { video: outputs[0]?.id, prompt: PROMPT, mask: { rectangle: { x: 0.25, y: 0.25, width: 0.5, height: 0.5 } } });
+  const outpainted = await make('outpaintVideo', 'OutpaintVideoInput', { video: inpainted.id, prompt: PROMPT, padding: { top: 0.5, bottom: 0.5, left: 0.5, right: 0.5 } });
+  expect(await lineage(outpainted.id)).toEqual([inpainted.id, outputs[0]?.id, edited.job.outputs[1]?.id, alive.id, picture.id]);
+});
+
+it('a film is made, its shots are assets, and one of them is made again', async () => {
+  const { job, id } = await make('createFilm', 'CreateFilmInput', { story: 'A fox bounces. An octopus spins.', title: 'Two', continuePrevious: true });
+  const shotsOf = async (film: string) => {
+    const { data } = (await graphql(program.url, 'query Shots($id: ID!) { node(id: $id) { ... on Job { shots { index prompt continuePrevious asset { id ... on VideoAsset { shot title } } } outputs { id } } } }', { id: film })) as {
+      data: { node: { shots: { asset: { id: string; shot: number } | null }[]; outputs: { id: string }[] } };
+    };
+    return data.node;
+  };
+  const first = await shotsOf(job.id);
+  expect(first.shots).toMatchObject([
+    { index: 0, prompt: 'A fox bounces', continuePrevious: true, asset: { shot: 0, title: 'Two' } },
+    { index: 1, prompt: 'An octopus spins', continuePrevious: true, asset: { shot: 1 } },
+  ]);
+  expect(first.outputs).toEqual([{ id }]);
+  const again = await make('retryShot', 'RetryShotInput', { jobId: job.id, shot: 1, prompt: 'A fox spins' });
+  const second = await shotsOf(again.job.id);
+  expect(second.shots[0]?.asset?.id).toBe(first.shots[0]?.asset?.id);
+  expect(second.shots[1]?.asset?.id).not.toBe(first.shots[1]?.asset?.id);
+});
+
+it('faults come as user errors with the path of the field', async () => {
+  const { id } = await make('textToImage', 'TextToImageInput', { prompt: PROMPT });
+  expect((await mutate('extendVideo', 'ExtendVideoInput', { video: id })).userErrors).toMatchObject([{ code: 'INVALID_INPUT', field: ['input', 'video'] }]);
+  expect((await mutate('imageToVideo', 'ImageToVideoInput', { image: 'nonsense', prompt: PROMPT })).userErrors).toMatchObject([{ code: 'INVALID_ID', field: ['input', 'image'] }]);
+  expect((await mutate('createFilm', 'CreateFilmInput', { shots: [{ prompt: '' }] })).userErrors).toMatchObject([{ code: 'PROMPT_EMPTY', field: ['input', 'shots', '0', 'prompt'] }]);
+  expect((await mutate('generate', 'GenerateInput', { extendVideo: { video: id, prompt: PROMPT } })).userErrors).toMatchObject([{ field: ['input', 'extendVideo', 'video'] }]);
+});
