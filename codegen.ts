@@ -44,6 +44,7 @@ const config: CodegenConfig = {
           WebhookConnection: '../resolvers/sources.ts#WebhookPage',
           WebhookDelivery: '../services/contract.ts#WebhookDeliveryRecord',
           WebhookDeliveryConnection: '../resolvers/sources.ts#WebhookDeliveryPage',
+          ViewerLimits: '../services/access/standing.ts#Allowance',
           Viewer: '../services/access/caller.ts#Caller',
           Model: '../loaders/loaders.ts#ModelSource',
           Estimate: '../services/contract.ts#EstimateRecord',

@@ -106,7 +106,7 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     opened.splice(-1, 0, { name: 'queue', close: () => queue.close() });
     const media = await openMedia({ encoders: 1, log });
     opened.splice(-2, 0, { name: 'media', close: () => media.close() });
-    const services = createServices({ database, queue, inference: model, media, uploadLimits: config.uploads, deleteGraceSeconds: config.deleteGraceSeconds, version: VERSION, webhookAllowPrivate: config.webhookAllowPrivate, maxQueuedJobs: config.maxQueuedJobs });
+    const services = createServices({ database, queue, inference: model, media, uploadLimits: config.uploads, deleteGraceSeconds: config.deleteGraceSeconds, version: VERSION, webhookAllowPrivate: config.webhookAllowPrivate, maxQueuedJobs: config.maxQueuedJobs, quota: config.limits });
     const signingKey = await database.signingKey();
     const meters = new Metrics({ database, cache: () => model.usage });
     metrics = () => meters.text();

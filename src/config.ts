@@ -56,6 +56,17 @@ export const VARIABLES = {
   MAX_ROWS: variable(integer(1, 256), '8', '1 to 256', 'Sequences that the model works on at once. A job takes one or two for each candidate.'),
   JOB_CONCURRENCY: variable(integer(1, 64), '4', '1 to 64', 'Jobs that run at once.'),
   MAX_QUEUED_JOBS: variable(integer(1, 100_000), '200', '1 to 100000', 'Jobs that may wait; more are refused with `QUEUE_FULL`.'),
+  MAX_QUERY_DEPTH: variable(integer(1, 100), '12', '1 to 100', 'How deep a document may nest its fields. Deeper ones are refused with `DOCUMENT_TOO_COMPLEX`, as are those of the next lines.'),
+  MAX_QUERY_ALIASES: variable(integer(0, 1000), '15', '0 to 1000', 'Aliases in a document.'),
+  MAX_QUERY_DIRECTIVES: variable(integer(0, 1000), '8', '0 to 1000', 'Directives in a document.'),
+  MAX_QUERY_TOKENS: variable(integer(100, 100_000), '2000', '100 to 100000', 'Length of a document, in tokens.'),
+  MAX_QUERY_COST: variable(integer(1, 1_000_000), '5000', '1 to 1000000', 'Points that one operation may cost: about one for each object it can return, pages multiplied out. `extensions.cost` tells.'),
+  RATE_POINTS_PER_MINUTE: variable(integer(0, 1_000_000_000), null, '0 to 1000000000; 0 is no limit', 'Points that one owner may spend in a minute; more are refused with `RATE_LIMITED` and `Retry-After`. Left out: 600000 with `AUTH=required`, else no limit.'),
+  MAX_BODY_BYTES: variable(integer(1024, 16_777_216), '262144', '1024 to 16777216', 'Longest GraphQL request, and longest message on a WebSocket, in bytes.'),
+  MAX_ACTIVE_JOBS_PER_VIEWER: variable(integer(0, 100_000), null, '0 to 100000; 0 is no limit', 'Jobs of one owner that may wait or run at once; more are refused with `TOO_MANY_JOBS`. Left out: 50 with `AUTH=required`, else no limit.'),
+  MAX_TOKENS_PER_DAY: variable(integer(0, 2_000_000_000), '0', '0 to 2000000000; 0 is no limit', 'Tokens that one owner may have generated in 24 hours; a job beyond them is refused with `TOKEN_BUDGET_SPENT`.'),
+  TRUSTED_DOCUMENTS: variable(path, null, 'a file', 'A manifest of documents (as Relay, GraphQL Code Generator or Apollo write it). With it, every other document is refused with `DOCUMENT_NOT_TRUSTED`.'),
+  MAX_OPERATIONS_PER_SOCKET: variable(integer(1, 10_000), '100', '1 to 10000', 'Operations, subscriptions above all, that one WebSocket may hold at once.'),
   MAX_CONNECTIONS_PER_VIEWER: variable(integer(1, 100_000), '1000', '1 to 100000', 'Sockets and event streams that the credentials of one owner may hold together; more are refused with `TOO_MANY_CONNECTIONS`.'),
   URL_TTL_SECONDS: variable(integer(60, 604_800), '3600', '60 to 604800', 'How long the signed URL of an asset is valid at least.'),
   MAX_UPLOAD_BYTES: variable(integer(1, 1_073_741_824), '104857600', '1 to 1073741824', 'Largest file that can be uploaded, in bytes.'),
@@ -99,7 +110,22 @@ export interface Config {
   readonly limits: {
     /** Sockets and streams that the credentials of one owner may hold together. */
     readonly connectionsPerViewer: number;
+    readonly operationsPerSocket: number;
+    readonly bodyBytes: number;
+    /** Of a document. */
+    readonly depth: number;
+    readonly aliases: number;
+    readonly directives: number;
+    readonly tokens: number;
+    /** Of an operation, in points. */
+    readonly cost: number;
+    /** Of one owner; undefined: no limit. */
+    readonly pointsPerMinute: number | undefined;
+    readonly activeJobs: number | undefined;
+    readonly tokensPerDay: number | undefined;
   };
+  /** File of the only documents that are run; undefined: all are. */
+  readonly trustedDocuments: string | undefined;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
   readonly modelDir: string;
@@ -145,7 +171,8 @@ export function loadConfig(env: Env = process.env): Config {
     publicUrl: optional('PUBLIC_URL', env),
     allowedOrigins: Object.freeze(optional('ALLOWED_ORIGINS', env) ?? []),
     auth,
-    limits: Object.freeze({ connectionsPerViewer: required('MAX_CONNECTIONS_PER_VIEWER', env) }),
+    limits: limitsConfig(auth.required, env),
+    trustedDocuments: optional('TRUSTED_DOCUMENTS', env),
     dataDir: required('DATA_DIR', env),
     databaseUrl: optional('DATABASE_URL', env),
     modelDir: required('MODEL_DIR', env),
@@ -175,6 +202,24 @@ function authConfig(env: Env): Config['auth'] {
   if (jwksUrl === undefined) return Object.freeze({ required: authRequired, jwt: undefined });
   const jwt = { jwksUrl, issuer: required('JWT_ISSUER', env), audience: required('JWT_AUDIENCE', env), clockToleranceSeconds: required('JWT_CLOCK_TOLERANCE_SECONDS', env), roleClaim: required('JWT_ROLE_CLAIM', env) };
   return Object.freeze({ required: authRequired, jwt: Object.freeze(jwt) });
+}
+
+/** What a server does that lets anybody in who reaches it, on loopback as a rule: it limits nobody unless it is told to. */
+function limitsConfig(authRequired: boolean, env: Env): Config['limits'] {
+  const unlessZero = (limit: number | undefined): number | undefined => (limit === 0 ? undefined : limit);
+  return Object.freeze({
+    connectionsPerViewer: required('MAX_CONNECTIONS_PER_VIEWER', env),
+    operationsPerSocket: required('MAX_OPERATIONS_PER_SOCKET', env),
+    bodyBytes: required('MAX_BODY_BYTES', env),
+    depth: required('MAX_QUERY_DEPTH', env),
+    aliases: required('MAX_QUERY_ALIASES', env),
+    directives: required('MAX_QUERY_DIRECTIVES', env),
+    tokens: required('MAX_QUERY_TOKENS', env),
+    cost: required('MAX_QUERY_COST', env),
+    pointsPerMinute: unlessZero(optional('RATE_POINTS_PER_MINUTE', env) ?? (authRequired ? 600_000 : undefined)),
+    activeJobs: unlessZero(optional('MAX_ACTIVE_JOBS_PER_VIEWER', env) ?? (authRequired ? 50 : undefined)),
+    tokensPerDay: unlessZero(required('MAX_TOKENS_PER_DAY', env)),
+  });
 }
 
 function optional<N extends Name>(name: N, env: Env): ValueOf<N> | undefined {

@@ -21,6 +21,11 @@ export const ERRORS = {
   IDENTITY_PROVIDER_UNAVAILABLE: { status: 503, retryable: true, message: 'The keys of the identity provider cannot be fetched.' },
   FORBIDDEN: { status: 403, retryable: false, message: 'The credential does not allow this.' },
   TOO_MANY_CONNECTIONS: { status: 429, retryable: true, message: 'Too many connections are open.' },
+  DOCUMENT_TOO_COMPLEX: { status: 400, retryable: false, message: 'The document asks for too much.' },
+  DOCUMENT_NOT_TRUSTED: { status: 400, retryable: false, message: 'This server runs the documents of its manifest only, and this is none of them.' },
+  RATE_LIMITED: { status: 429, retryable: true, message: 'Too much in too short a time. Wait as long as `Retry-After` says.' },
+  TOO_MANY_JOBS: { status: 429, retryable: true, message: 'Too many of your jobs are waiting or running. Wait until one has ended.' },
+  TOKEN_BUDGET_SPENT: { status: 429, retryable: true, message: 'Your tokens of the last 24 hours are spent.' },
   NOT_FOUND: { status: 404, retryable: false, message: 'Nothing with this id exists, or it is not yours.' },
   JOB_NOT_CANCELABLE: { status: 409, retryable: false, message: 'The job has already ended.' },
   JOB_NOT_RETRYABLE: { status: 409, retryable: false, message: 'Only a failed or canceled job can be retried.' },
@@ -62,17 +67,24 @@ interface ErrorRow {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(ERRORS, code);
+}
+
 /** An error that the caller may see: its code is in {@link ERRORS}, its message names the field, what was wrong and what is allowed. */
 export class CinegraphError extends Error {
   readonly code: ErrorCode;
   /** Path of the input field at fault, e.g. `["input", "prompt"]`. */
   readonly field: readonly string[] | undefined;
+  /** When the same request may succeed, in ms from now, if that is known. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, message?: string, options: { field?: readonly string[]; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message?: string, options: { field?: readonly string[]; cause?: unknown; retryAfterMs?: number } = {}) {
     super(message ?? ERRORS[code].message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'CinegraphError';
     this.code = code;
     this.field = options.field;
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   get retryable(): boolean {

@@ -20,7 +20,7 @@ import { System } from './system.ts';
 import { TextAsset } from './text-asset.ts';
 import { Upload } from './upload.ts';
 import { VideoAsset } from './video-asset.ts';
-import { Viewer } from './viewer.ts';
+import { Viewer, ViewerLimits } from './viewer.ts';
 import { Webhook, WebhookConnection, WebhookDelivery, WebhookDeliveryConnection } from './webhook.ts';
 
 export const resolvers: Resolvers = {
@@ -44,6 +44,7 @@ export const resolvers: Resolvers = {
   Model,
   System,
   Viewer,
+  ViewerLimits,
   ApiKey,
   ApiKeyConnection,
   Webhook,

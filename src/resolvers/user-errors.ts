@@ -17,7 +17,7 @@ export async function orUserErrors<T extends object>(run: () => Promise<T>, bran
   } catch (error) {
     if (!(error instanceof CinegraphError) || !isUserError(error)) throw error;
     const nothing: Partial<T> = {};
-    return { ...nothing, userErrors: [{ code: error.code, message: error.message, field: fieldPath(error.field, branch) }] };
+    return { ...nothing, userErrors: [{ code: error.code, message: error.message, field: fieldPath(error.field, branch), retryAfterMs: error.retryAfterMs ?? null }] };
   }
 }
 

@@ -11,13 +11,21 @@ export function guard(perimeter: Perimeter): RequestHandler {
       return;
     }
     const { origin } = request.headers;
-    if (origin !== undefined) response.setHeader('Access-Control-Allow-Origin', origin);
+    if (origin !== undefined) {
+      response.setHeader('Access-Control-Allow-Origin', origin);
+      response.setHeader('Access-Control-Expose-Headers', 'Retry-After');
+    }
     if (request.method !== 'OPTIONS') return next();
     response.setHeader('Access-Control-Allow-Methods', 'GET, POST');
     response.setHeader('Access-Control-Allow-Headers', 'authorization, content-type, accept, apollo-require-preflight, x-apollo-operation-name, last-event-id');
     response.setHeader('Access-Control-Max-Age', '600');
     response.status(204).end();
   };
+}
+
+/** Seconds, rounded up: who waits so long does not come too early. */
+export function setRetryAfter(response: Response, retryAfterMs: unknown): void {
+  if (typeof retryAfterMs === 'number') response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000));
 }
 
 /** An answer in the shape of GraphQL to a request that did not become an operation. */

@@ -11,13 +11,17 @@ import { createAuthenticator, type Authenticator } from './auth/authenticator.ts
 import { createSessions } from './auth/sessions.ts';
 import type { Backend, BackendStatus } from './backend.ts';
 import { createHttpEndpoint } from './graphql/http.ts';
-import { limitRules, MAX_BODY_BYTES } from './graphql/limits.ts';
+import { createAdmission } from './graphql/admission.ts';
+import { createBudget } from './graphql/budget.ts';
+import { limitRules } from './graphql/limits.ts';
 import { maskError } from './graphql/mask.ts';
 import { createPipeline } from './graphql/pipeline.ts';
 import { loadSchema } from './graphql/schema.ts';
 import { createSseEndpoint, type SseEndpoint } from './graphql/sse.ts';
 import { createWebSocketEndpoint, refuseUpgrade, type WebSocketEndpoint } from './graphql/websocket.ts';
-import { guard, sendGraphqlError } from './guard.ts';
+import { loadTrustedDocuments } from './graphql/trusted-documents.ts';
+import { trustedBody } from './graphql/trusted-body.ts';
+import { guard, sendGraphqlError, setRetryAfter } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { mediaRoutes } from './media/routes.ts';
 import { createUrlSigner, type SigningOptions } from './media/url-signer.ts';
@@ -27,7 +31,7 @@ import { requestId } from './request-id.ts';
 import { traceRequest } from './trace-request.ts';
 import { createPerimeter, type Perimeter } from './perimeter.ts';
 
-export type ServerConfig = Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'urlTtlSeconds' | 'auth' | 'limits' | 'keepAliveMs' | 'metricsToken'>;
+export type ServerConfig = Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'urlTtlSeconds' | 'auth' | 'limits' | 'trustedDocuments' | 'keepAliveMs' | 'metricsToken'>;
 
 export interface RunningServer {
   readonly url: string;
@@ -45,9 +49,10 @@ export async function startServer(config: ServerConfig, status: BackendStatus, l
   };
   const signing = (): SigningOptions => ({ key: backend().signingKey, ttlSeconds: config.urlTtlSeconds, now: Date.now });
   const keys = () => backend().services.keys;
+  const budget = createBudget(config.limits);
   const authenticator = createAuthenticator(config.auth, keys);
   const sessions = createSessions(config.limits.connectionsPerViewer, keys);
-  const contextOf = (request: IncomingMessage, caller: Caller): Context => createContext(backend().services, createUrlSigner(perimeter.baseUrl(request), signing()), caller);
+  const contextOf = (request: IncomingMessage, caller: Caller): Context => createContext(backend().services, createUrlSigner(perimeter.baseUrl(request), signing()), caller, { limits: config.limits, points: () => budget.left(caller) });
   const callers: Callers = new WeakMap();
   const contextOfRequest = (request: Request): Context => {
     const caller = callers.get(request);
@@ -56,18 +61,21 @@ export async function startServer(config: ServerConfig, status: BackendStatus, l
   };
 
   const schema = loadSchema();
-  const rules = limitRules();
-  const pipeline = createPipeline(schema, rules, log);
-  const http = await createHttpEndpoint(schema, rules, contextOfRequest, log);
+  const rules = limitRules(config.limits);
+  const trusted = config.trustedDocuments === undefined ? undefined : await loadTrustedDocuments(config.trustedDocuments);
+  const admission = createAdmission(schema, budget);
+  const parts = { schema, rules, maxTokens: config.limits.tokens, admission, trusted, log };
+  const pipeline = createPipeline(parts);
+  const http = await createHttpEndpoint(parts, contextOfRequest);
   const sse = createSseEndpoint(pipeline, sessions, contextOfRequest, config.keepAliveMs);
-  const webSocket = createWebSocketEndpoint({ pipeline, authenticator, sessions, contextOf, log, keepAliveMs: config.keepAliveMs });
+  const webSocket = createWebSocketEndpoint({ pipeline, authenticator, sessions, contextOf, log, keepAliveMs: config.keepAliveMs, limits: config.limits });
 
   const app = express().disable('x-powered-by').disable('etag');
   app.use(requestId);
   app.use('/health', healthRoutes(status));
   app.get('/metrics', metricsRoute(status, config.metricsToken));
   app.use('/media', mediaRoutes(() => ({ services: backend().services, signing: signing() })));
-  useGraphql(app, { perimeter, status, authenticate: authenticate(authenticator, callers), sse, handler: http.handler });
+  useGraphql(app, { perimeter, status, authenticate: authenticate(authenticator, callers), sse, handler: http.handler, bodyBytes: config.limits.bodyBytes, trust: trusted === undefined ? undefined : trustedBody(trusted) });
   app.use(await pageRoutes(config.publicUrl));
   app.use((_request, response) => void response.status(404).json({ error: { code: 'NOT_FOUND', message: 'There is nothing at this path.' } }));
   app.use(answerError(log));
@@ -113,9 +121,12 @@ interface GraphqlParts {
   readonly authenticate: RequestHandler;
   readonly sse: SseEndpoint;
   readonly handler: RequestHandler;
+  readonly bodyBytes: number;
+  /** Puts the document of the manifest into the request; undefined: every document may run. */
+  readonly trust: RequestHandler | undefined;
 }
 
-function useGraphql(app: Express, { perimeter, status, authenticate, sse, handler }: GraphqlParts): void {
+function useGraphql(app: Express, { perimeter, status, authenticate, sse, handler, bodyBytes, trust }: GraphqlParts): void {
   app.use('/graphql', traceRequest, guard(perimeter), (request, response, next) => {
     if (isPageVisit(request)) return response.redirect(302, '/graphiql');
     if (status.backend !== undefined) return next();
@@ -123,7 +134,8 @@ function useGraphql(app: Express, { perimeter, status, authenticate, sse, handle
     sendGraphqlError(response, 503, 'DATABASE_UNAVAILABLE', 'Cinegraph is starting or stopping. Try again in a moment.');
   });
   app.use('/graphql', authenticate);
-  app.use('/graphql', express.json({ limit: MAX_BODY_BYTES }));
+  app.use('/graphql', express.json({ limit: bodyBytes }));
+  if (trust !== undefined) app.all('/graphql', trust);
   app.get('/graphql/stream', sse.handler);
   app.post('/graphql/stream', sse.handler);
   app.all('/graphql', handler);
@@ -148,6 +160,7 @@ function answerError(log: Logger): ErrorRequestHandler {
       return;
     }
     const { message, extensions } = maskError(error, log);
+    setRetryAfter(response, extensions['retryAfterMs']);
     response.status(error instanceof CinegraphError ? error.status : 500).removeHeader('Cache-Control');
     response.json(isGraphql ? { errors: [{ message, extensions }] } : { error: { ...extensions, message } });
   };

@@ -373,6 +373,10 @@ export interface ApiKeyRecord {
   readonly lastUsedAt: Date | null;
 }
 
+export interface QuotaService {
+  usage(viewer: Viewer): Promise<{ readonly activeJobs: number; readonly tokens: number }>;
+}
+
 export interface ApiKeyFilter {
   /** For admins: the keys of one owner. */
   readonly ownerId?: string | null;
@@ -477,4 +481,5 @@ export interface Services {
   readonly uploads: UploadService;
   readonly system: SystemService;
   readonly keys: ApiKeyService;
+  readonly quotas: QuotaService;
 }

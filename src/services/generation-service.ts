@@ -10,6 +10,7 @@ import { nextTurn } from '../jobs/turn.ts';
 import { traceParent } from '../spans.ts';
 import type { EstimateRecord, GenerateInput, GenerationService, JobRecord, Viewer } from './contract.ts';
 import { visible } from './asset-service.ts';
+import { checkQuota, type Quota } from './access/quota.ts';
 import { type CheckedInput, checkInput, inputDigest } from './generation-input.ts';
 import { measureThroughput, tokensAhead } from './throughput.ts';
 import type { SourceAssets } from './source-input.ts';
@@ -22,6 +23,7 @@ export interface GenerationDeps {
   /** The loaded model; throws INFERENCE_UNAVAILABLE while there is none. */
   readonly bundle: () => Promise<BundleInfo>;
   readonly maxQueuedJobs: number;
+  readonly quota: Quota;
 }
 
 export class Generation implements GenerationService {
@@ -71,7 +73,7 @@ export class Generation implements GenerationService {
       return toJobRecord(await this.#deps.database.prisma.job.findUniqueOrThrow({ where: { id } }));
     } catch (error) {
       // Two requests with one key at once: the other one stored its job, perhaps the last that may wait, between our look and our insert.
-      const lost = isUniqueViolation(error) || (error instanceof CinegraphError && error.code === 'QUEUE_FULL');
+      const lost = isUniqueViolation(error) || (error instanceof CinegraphError && (error.code === 'QUEUE_FULL' || error.code === 'TOO_MANY_JOBS' || error.code === 'TOKEN_BUDGET_SPENT'));
       const twin = lost ? await this.#findByKey(viewer, input.idempotencyKey, digest) : undefined;
       if (twin !== undefined) return twin;
       throw asCinegraphError(error);
@@ -87,7 +89,7 @@ export class Generation implements GenerationService {
   }
 
   async #store({ ownerId }: Viewer, input: CheckedInput, digest: string, bundle: BundleInfo, retryOfId: string | null): Promise<string> {
-    const { database, queue, maxQueuedJobs } = this.#deps;
+    const { database, queue, maxQueuedJobs, quota } = this.#deps;
     const id = randomUUID();
     const { idempotencyKey, seed: wanted, source, spans: _spans, ...rest } = input;
     const seed = wanted ?? randomInt(2 ** 31);
@@ -98,6 +100,7 @@ export class Generation implements GenerationService {
       const waiting = rows[0]?.waiting ?? 0;
       if (waiting >= maxQueuedJobs) throw new CinegraphError('QUEUE_FULL', `${waiting} jobs are waiting already. Try again later.`);
       const turn = await nextTurn(client, ownerId);
+      await checkQuota(client, ownerId, countTokens(input, bundle), quota);
       const earlier = await client.query<{ count: number }>(`SELECT count(*)::int AS count FROM job WHERE status = 'QUEUED' AND turn <= $1`, [turn]);
       await client.query(
         `INSERT INTO job (id, owner_id, task, input, input_digest, idempotency_key, seed, candidates, sampling, model_name, model_digest, title, tags, deadline_at, retry_of_id, tokens_total, turn, trace_parent, last_seq)

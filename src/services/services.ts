@@ -5,6 +5,7 @@ import type { BundleInfo, InferenceClient } from '../inference/core/generation.t
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { Media } from '../media/media.ts';
 import { ApiKeys } from './access/api-key-service.ts';
+import { NO_QUOTA, type Quota, Quotas } from './access/quota.ts';
 import { Assets } from './asset-service.ts';
 import type { Services } from './contract.ts';
 import { Generation } from './generation-service.ts';
@@ -32,19 +33,22 @@ export interface ServicesOptions {
   readonly webhookAllowPrivate?: boolean;
   /** Jobs that may wait; one more is refused with QUEUE_FULL. Requests in the same instant may pass it by the number of connections. */
   readonly maxQueuedJobs: number;
+  /** Of each owner; none when left out. */
+  readonly quota?: Quota;
   /** How long a cancel waits for the run to end the job with what it has, ms. */
   readonly cancelGraceMs?: number;
 }
 
 /** The use cases, wired. They own nothing: what they are given is closed by the composition root. */
-export function createServices({ database, queue, inference, media, uploadLimits, deleteGraceSeconds = DELETE_GRACE_SECONDS, version, maxQueuedJobs, cancelGraceMs = CANCEL_GRACE_MS, webhookAllowPrivate = false }: ServicesOptions): Services {
+export function createServices({ database, queue, inference, media, uploadLimits, deleteGraceSeconds = DELETE_GRACE_SECONDS, version, maxQueuedJobs, quota = NO_QUOTA, cancelGraceMs = CANCEL_GRACE_MS, webhookAllowPrivate = false }: ServicesOptions): Services {
   const bundle = loadedBundle(inference);
-  const generation = new Generation({ database, queue, bundle, maxQueuedJobs });
+  const generation = new Generation({ database, queue, bundle, maxQueuedJobs, quota });
   return {
     generation,
     jobs: new Jobs({ database, queue, generation, bundle, cancelGraceMs }),
     assets: new Assets({ database, media, graceSeconds: deleteGraceSeconds }),
     keys: new ApiKeys(database),
+    quotas: new Quotas(database),
     uploads: new Uploads({ database, media, limits: uploadLimits }),
     webhooks: new Webhooks({ database, queue, allowPrivate: webhookAllowPrivate }),
     system: new System({ database, inference, version }),

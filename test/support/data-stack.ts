@@ -6,6 +6,7 @@ import { type JobQueue, openJobQueue } from '../../src/jobs/job-queue.ts';
 import { type JobRunner, startJobRunner } from '../../src/jobs/job-runner.ts';
 import { type Media, openMedia } from '../../src/media/media.ts';
 import type { JobEventRecord, Services, Viewer } from '../../src/services/contract.ts';
+import { NO_QUOTA, type Quota } from '../../src/services/access/quota.ts';
 import { createServices } from '../../src/services/services.ts';
 import { createTestDatabase } from './postgres.ts';
 import { UPLOAD_LIMITS } from './upload-limits.ts';
@@ -25,13 +26,14 @@ export interface DataStack extends AsyncDisposable {
 export interface DataStackOptions {
   readonly inference: InferenceClient;
   readonly maxQueuedJobs?: number;
+  readonly quota?: Quota;
   readonly concurrency?: number;
   /** How long a cancel waits for the run; a minute. */
   readonly cancelGraceMs?: number;
   readonly webhookAllowPrivate?: boolean;
 }
 
-export async function openDataStack({ inference, maxQueuedJobs = 200, concurrency = 4, cancelGraceMs = 60_000, webhookAllowPrivate = false }: DataStackOptions): Promise<DataStack> {
+export async function openDataStack({ inference, maxQueuedJobs = 200, quota = NO_QUOTA, concurrency = 4, cancelGraceMs = 60_000, webhookAllowPrivate = false }: DataStackOptions): Promise<DataStack> {
   const test = await createTestDatabase();
   const database = await openDatabase({ dataDir: '/nowhere', databaseUrl: test.url, log: silent });
   const queue = await openJobQueue({ database, log: silent });
@@ -39,7 +41,7 @@ export async function openDataStack({ inference, maxQueuedJobs = 200, concurrenc
   const runners: JobRunner[] = [];
   return {
     database, queue, media,
-    services: createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs, cancelGraceMs, webhookAllowPrivate }),
+    services: createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs, quota, cancelGraceMs, webhookAllowPrivate }),
     async startRunner() {
       const runner = await startJobRunner({ database, queue, media, inference, concurrency, log: silent });
       runners.push(runner);

@@ -205,6 +205,7 @@ export function createFakeServices(): FakeServices {
       },
     },
     keys: noKeys(),
+    quotas: { usage: async () => ({ activeJobs: 0, tokens: 0 }) },
     uploads: {
       create: () => notFaked(),
       byIds: async (_viewer, ids) => ids.map(() => null),

@@ -1,11 +1,13 @@
-import { ApolloServer } from '@apollo/server';
+import { ApolloServer, HeaderMap, type ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { expressMiddleware } from '@as-integrations/express5';
 import type { Request, RequestHandler } from 'express';
-import type { GraphQLSchema, ValidationRule } from 'graphql';
+import { GraphQLError } from 'graphql';
+import { CinegraphError } from '../../errors.ts';
 import type { Context } from '../../resolvers/context.ts';
-import { MAX_TOKENS } from './limits.ts';
-import { maskError, type ErrorLog } from './mask.ts';
+import type { Admission } from './admission.ts';
+import { maskError } from './mask.ts';
+import type { PipelineParts } from './pipeline.ts';
 
 export interface HttpEndpoint {
   readonly handler: RequestHandler;
@@ -13,16 +15,11 @@ export interface HttpEndpoint {
 }
 
 /** GraphQL over HTTP. Batching is off, preflight is required (CSRF), introspection is on. */
-export async function createHttpEndpoint(
-  schema: GraphQLSchema,
-  rules: readonly ValidationRule[],
-  contextOf: (request: Request) => Context,
-  log: ErrorLog,
-): Promise<HttpEndpoint> {
+export async function createHttpEndpoint({ schema, rules, maxTokens, admission, log }: PipelineParts, contextOf: (request: Request) => Context): Promise<HttpEndpoint> {
   const apollo = new ApolloServer<Context>({
     schema,
     validationRules: [...rules],
-    parseOptions: { maxTokens: MAX_TOKENS },
+    parseOptions: { maxTokens },
     introspection: true,
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
@@ -33,7 +30,7 @@ export async function createHttpEndpoint(
       const masked = maskError(error, log);
       return masked === error ? formatted : masked.toJSON();
     },
-    plugins: [ApolloServerPluginLandingPageDisabled()],
+    plugins: [ApolloServerPluginLandingPageDisabled(), admissionPlugin(admission)],
     nodeEnv: 'production',
   });
   await apollo.start();
@@ -41,4 +38,38 @@ export async function createHttpEndpoint(
     handler: expressMiddleware(apollo, { context: ({ req }) => Promise.resolve(contextOf(req)) }),
     stop: () => apollo.stop(),
   };
+}
+
+/** What the pipeline does for the other transports: the charge before an operation, its cost and when to come back after it. */
+function admissionPlugin(admission: Admission): ApolloServerPlugin<Context> {
+  return {
+    requestDidStart: () =>
+      Promise.resolve({
+        async didResolveOperation({ document, operation, request, contextValue }) {
+          const operationName = operation?.name?.value;
+          await admission.admit({ document, operationName, variables: request.variables ?? {}, context: contextValue }).catch((error: unknown) => {
+            throw withStatus(error);
+          });
+        },
+        willSendResponse({ response: { body, http }, contextValue }) {
+          const cost = admission.report(contextValue);
+          if (cost !== undefined && body.kind === 'single') body.singleResult.extensions = { ...body.singleResult.extensions, cost };
+          if (contextValue.retryAfterMs !== undefined) http.headers.set('retry-after', String(Math.ceil(contextValue.retryAfterMs / 1000)));
+          return Promise.resolve();
+        },
+      }),
+  };
+}
+
+/** Apollo takes the status and the headers of its answer from the error. */
+function withStatus(error: unknown): unknown {
+  if (error instanceof GraphQLError) return new GraphQLError(error.message, { nodes: error.nodes ?? null, extensions: { ...error.extensions, ...head(400) } });
+  if (!(error instanceof CinegraphError)) return error;
+  return new GraphQLError(error.message, { originalError: error, extensions: head(error.status, error.retryAfterMs) });
+}
+
+function head(status: number, retryAfterMs?: number): Record<string, unknown> {
+  const headers = new HeaderMap();
+  if (retryAfterMs !== undefined) headers.set('retry-after', String(Math.ceil(retryAfterMs / 1000)));
+  return { http: { status, headers } };
 }

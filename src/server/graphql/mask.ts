@@ -14,8 +14,8 @@ export function maskError(error: unknown, log: ErrorLog): GraphQLError {
   const place = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {};
   if (cause instanceof CinegraphError) {
     if (cause.cause !== undefined) log.error({ err: cause, code: cause.code }, cause.message);
-    const { code, field, retryable } = cause;
-    return new GraphQLError(cause.message, { ...place, extensions: field === undefined ? { code, retryable } : { code, retryable, field } });
+    const { code, field, retryable, retryAfterMs } = cause;
+    return new GraphQLError(cause.message, { ...place, extensions: { code, retryable, ...(field === undefined ? {} : { field }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) } });
   }
   if (error instanceof GraphQLError && cause instanceof GraphQLError) return error;
   const id = randomUUID();

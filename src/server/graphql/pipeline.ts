@@ -9,11 +9,14 @@ import {
   type ValidationRule,
 } from 'graphql';
 import type { Context } from '../../resolvers/context.ts';
+import type { Admission } from './admission.ts';
 import { checkDocument } from './limits.ts';
 import { maskError, type ErrorLog } from './mask.ts';
+import type { TrustedDocuments } from './trusted-documents.ts';
 
 export interface OperationRequest {
-  readonly query: string;
+  /** May be left out where documents have ids. */
+  readonly query?: string | null | undefined;
   readonly operationName?: string | null | undefined;
   readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
 }
@@ -23,34 +26,60 @@ type Results = AsyncGenerator<ExecutionResult> | ExecutionResult;
 /** From the text of an operation to masked results, the same for graphql-ws and SSE. */
 export interface Pipeline {
   readonly schema: GraphQLSchema;
-  /** Parses and validates within the limits. */
-  prepare(request: OperationRequest, context: Context): ExecutionArgs | readonly GraphQLError[];
+  /** Finds the document, parses and validates it within the limits, and charges its caller. */
+  prepare(request: OperationRequest, context: Context): Promise<ExecutionArgs | readonly GraphQLError[]>;
   execute(args: ExecutionArgs): Promise<ExecutionResult>;
   subscribe(args: ExecutionArgs): Promise<Results>;
 }
 
-export function createPipeline(schema: GraphQLSchema, rules: readonly ValidationRule[], log: ErrorLog): Pipeline {
+export interface PipelineParts {
+  readonly schema: GraphQLSchema;
+  readonly rules: readonly ValidationRule[];
+  readonly maxTokens: number;
+  readonly admission: Admission;
+  /** Undefined: every document may run. */
+  readonly trusted: TrustedDocuments | undefined;
+  readonly log: ErrorLog;
+}
+
+export function createPipeline({ schema, rules, maxTokens, admission, trusted, log }: PipelineParts): Pipeline {
   const masked = (result: ExecutionResult): ExecutionResult =>
     result.errors === undefined ? result : { ...result, errors: result.errors.map((error) => maskError(error, log)) };
+  /** `extensions.cost`, on the first result of an operation. */
+  const priced = (result: ExecutionResult, { contextValue }: ExecutionArgs): ExecutionResult => {
+    const cost = admission.report(contextValue as Context);
+    return cost === undefined ? result : { ...result, extensions: { ...result.extensions, cost } };
+  };
   return {
     schema,
-    prepare(request, contextValue) {
+    async prepare(request, contextValue) {
       try {
-        const document = checkDocument(schema, request.query, rules);
-        if ('length' in document) return document.map(asInvalid);
+        const query = trusted === undefined ? request.query : trusted.resolve(request);
+        if (query == null) return [invalid('query must be a string.')];
+        const document = checkDocument(schema, query, rules, maxTokens);
+        if ('length' in document) return document.map((error) => asInvalid(maskError(error, log)));
         const operationName = request.operationName ?? undefined;
         if (getOperationAST(document, operationName) == null) return [invalid('operationName does not name exactly one operation of the document.')];
-        return { schema, document, contextValue, variableValues: request.variables ?? {}, ...(operationName === undefined ? {} : { operationName }) };
+        const variableValues = request.variables ?? {};
+        await admission.admit({ document, operationName, variables: variableValues, context: contextValue });
+        return { schema, document, contextValue, variableValues, ...(operationName === undefined ? {} : { operationName }) };
       } catch (error) {
-        return [error instanceof GraphQLError ? asInvalid(error) : maskError(error, log)];
+        return [error instanceof GraphQLError ? asInvalid(error, 'GRAPHQL_PARSE_FAILED') : maskError(error, log)];
       }
     },
     async execute(args) {
-      return masked(await execute(args));
+      return priced(masked(await execute(args)), args);
     },
     async subscribe(args) {
       const results = await subscribe(args);
-      return Symbol.asyncIterator in results ? maskedResults(results, masked, log) : masked(results);
+      if (!(Symbol.asyncIterator in results)) return priced(masked(results), args);
+      let first = true;
+      const price = (result: ExecutionResult): ExecutionResult => {
+        const answer = first ? priced(masked(result), args) : masked(result);
+        first = false;
+        return answer;
+      };
+      return maskedResults(results, price, log);
     },
   };
 }
@@ -89,8 +118,8 @@ function maskedResults(
   return iterator;
 }
 
-function asInvalid(error: GraphQLError): GraphQLError {
-  const { code = 'GRAPHQL_VALIDATION_FAILED' } = error.extensions;
+function asInvalid(error: GraphQLError, usual = 'GRAPHQL_VALIDATION_FAILED'): GraphQLError {
+  const { code = usual } = error.extensions;
   return new GraphQLError(error.message, { nodes: error.nodes ?? null, source: error.source ?? null, positions: error.positions ?? null, extensions: { ...error.extensions, code } });
 }
 

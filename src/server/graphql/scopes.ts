@@ -13,13 +13,23 @@ export function guardRootFields(schema: GraphQLSchema): GraphQLSchema {
   return schema;
 }
 
+/** A mutation that was refused for now says so in its user errors; over HTTP the time also goes into `Retry-After`. */
+function noteRetryAfter(result: unknown, context: Context): void {
+  if (typeof result !== 'object' || result === null || !('userErrors' in result) || !Array.isArray(result.userErrors)) return;
+  for (const { retryAfterMs } of result.userErrors as readonly { readonly retryAfterMs?: number | null }[]) {
+    if (retryAfterMs != null) context.retryAfterMs = Math.max(context.retryAfterMs ?? 0, retryAfterMs);
+  }
+}
+
 function guardFields(fields: GraphQLFieldMap<unknown, Context> | undefined, usual: Scope, step: 'resolve' | 'subscribe'): void {
   for (const field of Object.values(fields ?? {})) {
     const scope = EXCEPTIONS[field.name] === undefined ? usual : EXCEPTIONS[field.name];
     const work = field[step] ?? defaultFieldResolver;
-    field[step] = (source, args, context, info) => {
+    field[step] = async (source, args, context, info) => {
       if (scope != null) requireScope(context.viewer, scope);
-      return work(source, args, context, info);
+      const result: unknown = await work(source, args, context, info);
+      noteRetryAfter(result, context);
+      return result;
     };
   }
 }

@@ -3,7 +3,8 @@ import { GraphQLError, OperationTypeNode, getOperationAST, type ExecutionArgs, t
 import { once } from 'node:events';
 import { z } from 'zod';
 import type { Context } from '../../resolvers/context.ts';
-import { sendGraphqlError } from '../guard.ts';
+import { ERRORS, isErrorCode } from '../../errors.ts';
+import { sendGraphqlError, setRetryAfter } from '../guard.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -20,11 +21,13 @@ const json = z.string().transform((text, context): unknown => {
   }
 });
 const operation = z.object({
-  query: z.string(),
+  query: z.string().nullish(),
+  documentId: z.string().nullish(),
+  extensions: z.record(z.string(), z.unknown()).nullish(),
   operationName: z.string().nullish(),
   variables: z.record(z.string(), z.unknown()).nullish(),
 });
-const operationInUrl = operation.extend({ variables: json.pipe(operation.shape.variables).optional() });
+const operationInUrl = operation.extend({ variables: json.pipe(operation.shape.variables).optional(), extensions: json.pipe(operation.shape.extensions).optional() });
 
 export interface SseEndpoint {
   readonly handler: RequestHandler;
@@ -41,7 +44,7 @@ export function createSseEndpoint(pipeline: Pipeline, sessions: Sessions, contex
   const open = new Set<Response>();
 
   async function handle(request: Request, response: Response): Promise<void> {
-    const args = prepare(pipeline, request, response, contextOf);
+    const args = await prepare(pipeline, request, response, contextOf);
     if (args === null) return;
     if (open.size >= MAX_STREAMS) return sendGraphqlError(response, 503, 'BAD_REQUEST', 'Too many streams are open.');
     const type = getOperationAST(args.document, args.operationName)?.operation;
@@ -69,20 +72,22 @@ export function createSseEndpoint(pipeline: Pipeline, sessions: Sessions, contex
   };
 }
 
-function prepare(
+async function prepare(
   pipeline: Pipeline,
   request: Request,
   response: Response,
   contextOf: (request: Request) => Context,
-): ExecutionArgs | null {
+): Promise<ExecutionArgs | null> {
   const parsed = request.method === 'GET' ? operationInUrl.safeParse(request.query) : operation.safeParse(request.body);
   if (!parsed.success) {
     sendGraphqlError(response, 400, 'BAD_REQUEST', 'query must be a string, variables an object; a POST needs Content-Type: application/json.');
     return null;
   }
-  const prepared = pipeline.prepare(parsed.data, contextOf(request));
+  const prepared = await pipeline.prepare(parsed.data, contextOf(request));
   if (!('length' in prepared)) return prepared;
-  response.status(400).json({ errors: prepared.map((error: GraphQLError) => error.toJSON()) });
+  const { code, retryAfterMs } = prepared[0]?.extensions ?? {};
+  setRetryAfter(response, retryAfterMs);
+  response.status(isErrorCode(code) ? ERRORS[code].status : 400).json({ errors: prepared.map((error: GraphQLError) => error.toJSON()) });
   return null;
 }
 

@@ -1,19 +1,17 @@
-import { GraphQLError } from 'graphql';
 import { useServer, type Extra } from 'graphql-ws/use/ws';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { Config } from '../../config.ts';
 import { CinegraphError } from '../../errors.ts';
 import type { Context } from '../../resolvers/context.ts';
 import type { Caller } from '../../services/access/caller.ts';
 import { authorizationOf, type Authenticator } from '../auth/authenticator.ts';
 import type { Sessions } from '../auth/sessions.ts';
-import { MAX_BODY_BYTES } from './limits.ts';
 import { maskError, type ErrorLog } from './mask.ts';
 import type { Pipeline } from './pipeline.ts';
 
 const MAX_SOCKETS = 1000;
-const MAX_SUBSCRIPTIONS_PER_SOCKET = 100;
 const INIT_TIMEOUT_MS = 5000;
 /** Clients of graphql-ws connect again after both of these, and ask for their `connectionParams` anew; 4401 would stop them for good. */
 const CLOSE = { FORBIDDEN: 4403, TRY_AGAIN_LATER: 1013 } as const;
@@ -31,6 +29,7 @@ export interface WebSocketParts {
   readonly contextOf: (request: IncomingMessage, caller: Caller) => Context;
   readonly log: ErrorLog;
   readonly keepAliveMs: number;
+  readonly limits: Pick<Config['limits'], 'bodyBytes' | 'operationsPerSocket'>;
 }
 
 type SocketExtra = Partial<Extra> & { caller?: Caller; leave?: () => void };
@@ -39,8 +38,8 @@ type SocketExtra = Partial<Extra> & { caller?: Caller; leave?: () => void };
  * graphql-transport-ws. Origin and host were checked by the caller. A reader that does not keep up holds its operations back at one message
  * each; one that does not read at all does not answer the pings either, and is dropped.
  */
-export function createWebSocketEndpoint({ pipeline, authenticator, sessions, contextOf, log, keepAliveMs }: WebSocketParts): WebSocketEndpoint {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY_BYTES, perMessageDeflate: false });
+export function createWebSocketEndpoint({ pipeline, authenticator, sessions, contextOf, log, keepAliveMs, limits }: WebSocketParts): WebSocketEndpoint {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.bodyBytes, perMessageDeflate: false });
   const server = useServer<Record<string, unknown>, SocketExtra>(
     {
       connectionInitWaitTimeout: INIT_TIMEOUT_MS,
@@ -62,8 +61,8 @@ export function createWebSocketEndpoint({ pipeline, authenticator, sessions, con
       },
       onClose: ({ extra }) => extra.leave?.(),
       onSubscribe({ extra, subscriptions }, _id, payload) {
-        if (Object.keys(subscriptions).length > MAX_SUBSCRIPTIONS_PER_SOCKET) {
-          return [new GraphQLError(`A socket may hold ${MAX_SUBSCRIPTIONS_PER_SOCKET} operations at once.`, { extensions: { code: 'BAD_REQUEST' } })];
+        if (Object.keys(subscriptions).length > limits.operationsPerSocket) {
+          return [maskError(new CinegraphError('TOO_MANY_CONNECTIONS', `A socket may hold ${limits.operationsPerSocket} operations at once. End one, or open another socket.`), log)];
         }
         // graphql-ws lets no operation through before onConnect has said yes.
         return pipeline.prepare(payload, contextOf(extra.request, extra.caller ?? refused()));
