@@ -1,16 +1,15 @@
 import { useRef, useState, type FormEvent, type KeyboardEvent } from 'react';
-import { CinegraphClientError, type Model } from '../../../src/client/index.ts';
+import { CinegraphClientError, type Asset, type Model } from '../../../src/client/index.ts';
 import { Chips } from '../ui/chips.tsx';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { seconds } from '../ui/format.ts';
 import { Advanced } from './advanced.tsx';
 import type { Draft } from './draft.ts';
 import { SeedField } from './seed-field.tsx';
+import { SourcePanel } from './source-panel.tsx';
+import { choicesFor, TASKS } from './tasks.ts';
+import type { Upload } from './use-upload.ts';
 
-const OUTPUTS = [
-  { value: 'video', label: 'Clip' },
-  { value: 'image', label: 'Picture' },
-] as const;
 const CAMERAS = ['', 'pan left', 'pan right', 'pan up', 'pan down', 'zoom in', 'zoom out'].map((value) => ({ value, label: value === '' ? 'Still' : value }));
 const STYLES = ['', 'at night', 'at sunset', 'in a meadow'].map((value) => ({ value, label: value === '' ? 'As written' : value }));
 const MAX_EXAMPLES = 4;
@@ -20,12 +19,16 @@ interface ComposerProps {
   readonly change: (change: Partial<Draft>) => void;
   /** Undefined while the model is starting. */
   readonly model: Model | undefined;
+  /** What is attached. */
+  readonly source: Asset | null;
+  readonly upload: Upload;
+  readonly onFile: (file: File) => void;
   /** Rejects with what the server refused. */
   readonly onSubmit: () => Promise<void>;
 }
 
 /** What to make. */
-export function Composer({ draft, change, model, onSubmit }: ComposerProps) {
+export function Composer({ draft, change, model, source, upload, onFile, onSubmit }: ComposerProps) {
   const [sending, setSending] = useState(false);
   const [fault, setFault] = useState<unknown>(null);
   const form = useRef<HTMLFormElement>(null);
@@ -45,6 +48,12 @@ export function Composer({ draft, change, model, onSubmit }: ComposerProps) {
       setSending(false);
     }
   };
+  const choices = choicesFor(source?.kind ?? null, model?.tasks);
+  const [over, setOver] = useState(false);
+  const take = (files: FileList) => {
+    const [file] = files;
+    if (file !== undefined) onFile(file);
+  };
   const onKeyDown = (event: KeyboardEvent) => {
     // Enter generates, Shift+Enter makes a new line; an input method's Enter belongs to it.
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
@@ -52,7 +61,27 @@ export function Composer({ draft, change, model, onSubmit }: ComposerProps) {
     form.current?.requestSubmit();
   };
   return (
-    <form ref={form} className="composer panel" onSubmit={(event) => void submit(event)} noValidate>
+    <form
+      ref={form}
+      className={`composer panel${over ? ' composer-over' : ''}`}
+      onSubmit={(event) => void submit(event)}
+      noValidate
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        take(event.dataTransfer.files);
+      }}
+      onPaste={(event) => {
+        if (event.clipboardData.files.length === 0) return;
+        event.preventDefault();
+        take(event.clipboardData.files);
+      }}
+    >
       <label htmlFor="prompt">Prompt</label>
       <textarea
         id="prompt"
@@ -74,10 +103,12 @@ export function Composer({ draft, change, model, onSubmit }: ComposerProps) {
           {limitsText(draft, model)} Enter generates, Shift+Enter makes a new line.
         </p>
       </div>
-      <Examples model={model} onPick={(prompt) => change({ prompt })} />
+      {source === null ? <Examples model={model} onPick={(prompt) => change({ prompt })} /> : null}
+      <SourcePanel draft={draft} change={change} source={source} upload={upload} onFile={onFile} onRemove={() => change({ source: null, mask: null, task: 'textToVideo' })} clipMs={model?.limits?.durationMs} />
       <div className="choices">
-        <Chips label="Make" options={OUTPUTS} value={draft.output} onChange={(output) => change({ output })} />
-        {draft.output === 'video' ? <Chips label="Camera" options={CAMERAS} value={draft.camera} onChange={(camera) => change({ camera })} /> : null}
+        <Chips label="Make" options={choices.map((value) => ({ value, label: TASKS[value].label }))} value={draft.task} onChange={(task) => change({ task })} />
+        {source !== null && choices.length === 0 ? <p className="note note-warn">This model makes nothing from {source.kind === 'IMAGE' ? 'a picture' : 'such a file'}. The System page lists what it does.</p> : null}
+        {draft.task !== 'textToImage' ? <Chips label="Camera" options={CAMERAS} value={draft.camera} onChange={(camera) => change({ camera })} /> : null}
         <Chips label="Style" options={STYLES} value={draft.style} onChange={(style) => change({ style })} />
         <Chips label="Candidates" options={candidateOptions(model)} value={draft.candidates} onChange={(candidates) => change({ candidates })} />
         <SeedField draft={draft} change={change} invalid={field === 'seed'} />
@@ -108,10 +139,10 @@ function candidateOptions(model: Model | undefined): { readonly value: number; r
   return Array.from({ length: model?.limits?.maxCandidates ?? 4 }, (_, index) => ({ value: index + 1, label: String(index + 1) }));
 }
 
-function limitsText({ output }: Draft, model: Model | undefined): string {
+function limitsText({ task }: Draft, model: Model | undefined): string {
   if (model === undefined) return 'The model is starting.';
   const { limits } = model;
   if (limits === null) return '';
   const size = `${limits.width} × ${limits.height} px`;
-  return output === 'image' ? `A picture of ${size}.` : `${seconds(limits.durationMs)}, ${limits.frameCount} frames of ${size}.`;
+  return task === 'textToImage' ? `A picture of ${size}.` : `${seconds(limits.durationMs)}, ${limits.frameCount} frames of ${size}.`;
 }

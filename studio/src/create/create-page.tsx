@@ -1,5 +1,6 @@
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { useLocation, useSearchParams } from 'wouter';
+import type { Asset } from '../../../src/client/index.ts';
 import { Page } from '../app/page.tsx';
 import { useStudio } from '../app/studio-context.ts';
 import { JobTray } from '../live/job-tray.tsx';
@@ -12,7 +13,10 @@ import { useToast } from '../ui/toasts.tsx';
 import { Composer } from './composer.tsx';
 import { draftOf, toInput, type Draft } from './draft.ts';
 import { EmptyStage } from './empty-stage.tsx';
+import { choicesFor, TASKS } from './tasks.ts';
 import { useDraft } from './use-draft.ts';
+import { useSource } from './use-source.ts';
+import { useUpload } from './use-upload.ts';
 import './create.css';
 
 /** Prompt in, frames out. The address names the job on the stage (`?job=`), so that a reload goes on with it. */
@@ -28,6 +32,22 @@ export function CreatePage() {
   const job = all.find(({ id }) => id === selected) ?? null;
   const missing = useOpenJob(asked);
   useRemix(search.get('remix'), change);
+  const upload = useUpload();
+  const attached = useSource(draft.source);
+  const source = attached.data ?? null;
+  const attach = useCallback(
+    (asset: Pick<Asset, 'id' | 'kind'>, wanted: string | null) => {
+      const choices = choicesFor(asset.kind, model.data?.tasks);
+      change({ source: asset.id, mask: null, task: choices.find((choice) => choice === wanted) ?? choices[0] ?? (asset.kind === 'IMAGE' ? 'imageToVideo' : 'extendVideo') });
+    },
+    [change, model.data],
+  );
+  const onFile = (file: File) => void upload.send(file).then((asset) => (asset === null ? undefined : attach(asset, null)));
+  useAttach(search.get('source'), search.get('task'), attach);
+  // Deleted meanwhile, or of another server.
+  useEffect(() => {
+    if (draft.source !== null && attached.isSuccess && attached.data === null) change({ source: null, mask: null, task: 'textToVideo' });
+  }, [draft.source, attached.isSuccess, attached.data, change]);
 
   const generate = async () => {
     const made = await jobs.start(() => client.generate(toInput(draft)));
@@ -37,7 +57,7 @@ export function CreatePage() {
   return (
     <Page title="Create" quietTitle>
       <div className="create">
-        <Composer draft={draft} change={change} model={model.data} onSubmit={generate} />
+        <Composer draft={draft} change={change} model={model.data} source={TASKS[draft.task].from === null ? null : source} upload={upload} onFile={onFile} onSubmit={generate} />
         <div className="create-stage">
           {model.error === null ? null : <ErrorNote error={model.error} action={{ label: 'Try again', run: () => void model.refetch() }} />}
           {missing === null ? null : <ErrorNote error={missing} action={{ label: 'Start anew', run: () => navigate('/') }} />}
@@ -83,4 +103,25 @@ function useRemix(id: string | null, change: (draft: Draft) => void): void {
     // Once for each address.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [id]);
+}
+
+/** `?source=` attaches an asset, for the task that `?task=` names. */
+function useAttach(id: string | null, task: string | null, attach: (asset: Pick<Asset, 'id' | 'kind'>, task: string | null) => void): void {
+  const { client } = useStudio();
+  const [, navigate] = useLocation();
+  const toast = useToast();
+  useEffect(() => {
+    if (id === null) return;
+    client.asset(id).then(
+      (asset) => {
+        if (asset === null) return toast({ text: 'What was to be attached does not exist any more.' });
+        attach(asset, task);
+        navigate('/', { replace: true });
+        document.getElementById('prompt')?.focus();
+      },
+      () => toast({ text: 'What was to be attached cannot be read. Try again when the server is there.' }),
+    );
+    // Once for each address.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [id, task]);
 }

@@ -1,10 +1,28 @@
 /** What is filled in on the Create page, as the page keeps it. Pure. */
 import type { GenerateInput, Job, SamplingInput } from '../../../src/client/index.ts';
 import { inputField, inputNumber, inputText } from '../live/live-job.ts';
+import { choiceOf, TASKS, type TaskChoice } from './tasks.ts';
+
+/** Fractions of width and height. */
+export interface Rectangle {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Padding {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
 
 export interface Draft {
   readonly prompt: string;
-  readonly output: 'video' | 'image';
+  readonly task: TaskChoice;
+  /** Id of the asset that is attached; null for none. */
+  readonly source: string | null;
   readonly camera: string;
   readonly style: string;
   readonly candidates: number;
@@ -17,6 +35,16 @@ export interface Draft {
   readonly title: string;
   /** Separated by commas. */
   readonly tags: string;
+  /** Extend: milliseconds; null: the model's own clip length. */
+  readonly extraMs: number | null;
+  /** Edit: the first frame that is made new. */
+  readonly fromFrame: number;
+  /** Inpaint, with a rectangle. */
+  readonly rectangle: Rectangle;
+  /** Inpaint, with a brush: id of the uploaded mask; null: the rectangle counts. */
+  readonly mask: string | null;
+  /** Outpaint. */
+  readonly padding: Padding;
 }
 
 export type SamplingNumber = 'temperature' | 'topK' | 'topP' | 'guidance';
@@ -24,7 +52,8 @@ export const SAMPLING_NUMBERS = ['temperature', 'topK', 'topP', 'guidance'] as c
 
 export const EMPTY_DRAFT: Draft = {
   prompt: '',
-  output: 'video',
+  task: 'textToVideo',
+  source: null,
   camera: '',
   style: '',
   candidates: 1,
@@ -33,12 +62,18 @@ export const EMPTY_DRAFT: Draft = {
   sampling: { temperature: '', topK: '', topP: '', guidance: '', deterministic: false },
   title: '',
   tags: '',
+  extraMs: null,
+  fromFrame: 8,
+  rectangle: { x: 0.25, y: 0.25, width: 0.5, height: 0.5 },
+  mask: null,
+  padding: { left: 0.25, right: 0.25, top: 0.25, bottom: 0.25 },
 };
 
 /** The request that a draft stands for. */
 export function toInput(draft: Draft): GenerateInput {
+  const { task, camera, prompt } = draft;
   const common = {
-    prompt: draft.prompt,
+    prompt,
     candidates: draft.candidates,
     ...given('style', draft.style),
     ...given('title', draft.title),
@@ -46,7 +81,27 @@ export function toInput(draft: Draft): GenerateInput {
     ...samplingOf(draft),
     ...(tagsOf(draft.tags).length === 0 ? {} : { tags: tagsOf(draft.tags) }),
   };
-  return draft.output === 'image' ? { textToImage: common } : { textToVideo: { ...common, ...given('camera', draft.camera) } };
+  const moving = { ...common, ...given('camera', camera) };
+  // Without its source the task would be refused anyway; the server says so in words.
+  const source = draft.source ?? '';
+  switch (task) {
+    case 'textToImage':
+      return { textToImage: common };
+    case 'textToVideo':
+      return { textToVideo: moving };
+    case 'imageToVideo':
+      return { imageToVideo: { ...moving, image: source } };
+    case 'extendVideo': {
+      const { prompt: next, ...rest } = moving;
+      return { extendVideo: { ...rest, ...given('prompt', next), video: source, ...(draft.extraMs === null ? {} : { extraMs: draft.extraMs }) } };
+    }
+    case 'editVideo':
+      return { editVideo: { ...moving, video: source, fromFrame: draft.fromFrame } };
+    case 'inpaintVideo':
+      return { inpaintVideo: { ...moving, video: source, mask: draft.mask === null ? { rectangle: draft.rectangle } : { asset: draft.mask } } };
+    case 'outpaintVideo':
+      return { outpaintVideo: { ...moving, video: source, padding: draft.padding } };
+  }
 }
 
 function given<Name extends string>(name: Name, text: string): Partial<Record<Name, string>> {
@@ -66,13 +121,17 @@ export function tagsOf(text: string): string[] {
 
 /** Everything needed to make the same thing again, the seed locked. */
 export function draftOf(job: Pick<Job, 'input' | 'seed' | 'task'>): Draft {
-  const { input, seed, task } = job;
+  const { input, seed } = job;
+  const task = choiceOf(job.task) ?? 'textToVideo';
   const sampling = inputField(input, 'sampling');
   const number = (name: SamplingNumber) => inputNumber(sampling, name)?.toString() ?? '';
   const tags = inputField(input, 'tags');
+  const mask = inputField(input, 'mask');
   return {
+    ...EMPTY_DRAFT,
     prompt: inputText(input, 'prompt') ?? '',
-    output: task === 'TEXT_TO_IMAGE' ? 'image' : 'video',
+    task,
+    source: TASKS[task].from === null ? null : inputText(input, TASKS[task].from === 'IMAGE' ? 'image' : 'video'),
     camera: inputText(input, 'camera') ?? '',
     style: inputText(input, 'style') ?? '',
     candidates: inputNumber(input, 'candidates') ?? 1,
@@ -81,5 +140,10 @@ export function draftOf(job: Pick<Job, 'input' | 'seed' | 'task'>): Draft {
     sampling: { temperature: number('temperature'), topK: number('topK'), topP: number('topP'), guidance: number('guidance'), deterministic: inputField(sampling, 'deterministic') === true },
     title: inputText(input, 'title') ?? '',
     tags: Array.isArray(tags) ? tags.join(', ') : '',
+    extraMs: inputNumber(input, 'extraMs'),
+    fromFrame: inputNumber(input, 'fromFrame') ?? EMPTY_DRAFT.fromFrame,
+    mask: inputText(mask, 'asset'),
+    rectangle: { ...EMPTY_DRAFT.rectangle, ...(inputField(mask, 'rectangle') as Partial<Rectangle> | undefined) },
+    padding: { ...EMPTY_DRAFT.padding, ...(inputField(input, 'padding') as Partial<Padding> | undefined) },
   };
 }

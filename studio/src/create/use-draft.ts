@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { read, write } from '../ui/storage.ts';
 import { EMPTY_DRAFT, type Draft } from './draft.ts';
 
@@ -6,7 +6,8 @@ import { EMPTY_DRAFT, type Draft } from './draft.ts';
 export function useDraft(): readonly [Draft, (change: Partial<Draft>) => void] {
   const [draft, setDraft] = useState<Draft>(restore);
   useEffect(() => write('draft', JSON.stringify(draft)), [draft]);
-  return [draft, (change) => setDraft((was) => ({ ...was, ...change }))];
+  const change = useCallback((next: Partial<Draft>) => setDraft((was) => ({ ...was, ...next })), []);
+  return [draft, change];
 }
 
 /** What an older version of the page stored may lack fields. */

@@ -3,6 +3,7 @@ import { useEffect, useId, useRef } from 'react';
 import { Link } from 'wouter';
 import { useStudio } from '../app/studio-context.ts';
 import { AssetDetailsDocument, type AssetDetailsQuery, type DetailsFragment, type TileFragment } from '../generated/operations.ts';
+import { Continue } from '../live/continue.tsx';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { captionOf } from './caption.ts';
 import { DetailFacts } from './detail-facts.tsx';
@@ -63,6 +64,7 @@ export function AssetDialog({ id, hrefOf, onClose }: AssetDialogProps) {
                       Remix
                     </Link>
                   )}
+                  <Continue asset={asset} />
                   <Downloads asset={asset} />
                 </div>
                 <DetailFacts asset={asset} />

@@ -2,6 +2,8 @@ import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { Asset } from '../../../src/client/index.ts';
 import { useStudio } from '../app/studio-context.ts';
+import { Continue } from './continue.tsx';
+import { ChooseCandidate } from './choose-candidate.tsx';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { TERMINAL, type LiveJob } from './live-job.ts';
 
@@ -45,6 +47,8 @@ export function JobActions({ job, asset }: JobActionsProps) {
             Download
           </a>
         )}
+        {ended && asset !== null ? <Continue asset={asset} /> : null}
+        {ended && asset !== null && job.candidates.length > 1 ? <ChooseCandidate asset={asset} onFault={setFault} /> : null}
         {ended ? (
           <Link className="button quiet" href={`/?remix=${encodeURIComponent(job.id)}`}>
             Remix

@@ -30,7 +30,7 @@ function TrayItem({ job, current }: { readonly job: LiveJob; readonly current: b
   const picture = view?.frames[view.newest]?.src ?? (view?.asset != null && 'thumbnailUrl' in view.asset ? view.asset.thumbnailUrl : undefined);
   return (
     <li className={current ? 'tray-item tray-current' : 'tray-item'}>
-      <Link href={`/?job=${encodeURIComponent(job.id)}`} aria-current={current ? 'true' : undefined}>
+      <Link href={placeOf(job)} aria-current={current ? 'true' : undefined}>
         <span className="tray-picture">{picture === undefined ? null : <img src={picture} alt="" width="48" height="48" />}</span>
         <span className="tray-text">
           <span className="tray-prompt">{job.prompt}</span>
@@ -44,6 +44,10 @@ function TrayItem({ job, current }: { readonly job: LiveJob; readonly current: b
       ) : null}
     </li>
   );
+}
+
+function placeOf({ id, task }: LiveJob): string {
+  return task === 'FILM' ? `/film/${encodeURIComponent(id)}` : `/?job=${encodeURIComponent(id)}`;
 }
 
 function trayStatus(job: LiveJob): string {

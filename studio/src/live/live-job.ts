@@ -18,6 +18,15 @@ export interface CandidateView {
   readonly asset: Asset | null;
 }
 
+/** A shot of a film. */
+export interface ShotView {
+  readonly state: 'waiting' | 'running' | 'ready' | 'failed';
+  readonly prompt: string | null;
+  readonly asset: Asset | null;
+  /** Why it failed. */
+  readonly message: string | null;
+}
+
 /** `lost`: the connection broke and is being taken up again. */
 export type Connection = 'open' | 'lost';
 
@@ -40,6 +49,8 @@ export interface LiveJob {
   /** Above 1 after a crash or restart of the server. */
   readonly attempt: number;
   readonly candidates: readonly CandidateView[];
+  /** Of a film; else empty. */
+  readonly shots: readonly ShotView[];
   readonly connection: Connection;
   readonly error: Job['error'];
   /** Why the page hears no more of the job; the job itself may be well. */
@@ -70,6 +81,7 @@ export function liveJob(job: Job): LiveJob {
     totalMs: job.finishedAt === null ? null : Date.parse(job.finishedAt) - Date.parse(job.createdAt),
     attempt: job.attempt,
     candidates: candidatesOf(job),
+    shots: [],
     connection: 'open',
     error: job.error,
     unheard: null,
@@ -113,6 +125,12 @@ export function applyEvent(job: LiveJob, event: JobEvent): LiveJob {
     }
     case 'AssetReady':
       return { ...job, candidates: withCandidate(job.candidates, event.candidate, { asset: event.asset }) };
+    case 'ShotStarted':
+      return job.task === 'FILM' ? { ...job, shots: withShot(job.shots, event.shot, { state: 'running', prompt: event.prompt }, event.shots) } : job;
+    case 'ShotReady':
+      return { ...job, shots: withShot(job.shots, event.shot, { state: 'ready', asset: event.asset }) };
+    case 'ShotFailed':
+      return { ...job, shots: withShot(job.shots, event.shot, { state: 'failed', message: event.message }) };
     case 'JobFinished': {
       const { status, error, warnings, attempt, progress } = event.job;
       return { ...job, status, error, warnings, attempt, etaMs: null, tokensDone: progress.tokensDone, totalMs: sinceAccepted, connection: 'open' };
@@ -137,6 +155,14 @@ function withFrames(views: readonly CandidateView[], candidate: number, frames: 
 function withCandidate(views: readonly CandidateView[], index: number, change: Partial<CandidateView>): CandidateView[] {
   const next = Array.from({ length: Math.max(views.length, index + 1) }, (_, at) => views[at] ?? EMPTY);
   next[index] = { ...(next[index] ?? EMPTY), ...change };
+  return next;
+}
+
+const WAITING: ShotView = { state: 'waiting', prompt: null, asset: null, message: null };
+
+function withShot(shots: readonly ShotView[], index: number, change: Partial<ShotView>, count = 0): ShotView[] {
+  const next = Array.from({ length: Math.max(shots.length, index + 1, count) }, (_, at) => shots[at] ?? WAITING);
+  next[index] = { ...(next[index] ?? WAITING), ...change };
   return next;
 }
 

@@ -64,5 +64,7 @@ export function Stage({ job, limits }: StageProps) {
 
 function expectedFrames(job: LiveJob, limits: Model['limits'], clip: VideoAsset | null): number {
   if (job.task === 'TEXT_TO_IMAGE') return 1;
+  // How long a film or an extended clip becomes shows as it grows.
+  if (job.task === 'FILM' || job.task === 'EXTEND_VIDEO') return clip?.frameCount ?? 0;
   return clip?.frameCount ?? limits?.frameCount ?? 0;
 }

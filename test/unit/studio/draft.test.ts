@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { draftOf, EMPTY_DRAFT, toInput } from '../../../studio/src/create/draft.ts';
+import { TASKS } from '../../../studio/src/create/tasks.ts';
 
 describe('a draft', () => {
   it('sends only what was filled in', () => {
@@ -12,7 +13,19 @@ describe('a draft', () => {
   });
 
   it('has no camera for a picture', () => {
-    expect(toInput({ ...EMPTY_DRAFT, prompt: 'a fox', output: 'image', camera: 'pan left' })).toEqual({ textToImage: { prompt: 'a fox', candidates: 1 } });
+    expect(toInput({ ...EMPTY_DRAFT, prompt: 'a fox', task: 'textToImage', camera: 'pan left' })).toEqual({ textToImage: { prompt: 'a fox', candidates: 1 } });
+  });
+
+  it.each([
+    ['imageToVideo', { imageToVideo: { prompt: 'a fox', candidates: 1, image: 'a1' } }],
+    ['extendVideo', { extendVideo: { prompt: 'a fox', candidates: 1, video: 'a1' } }],
+    ['editVideo', { editVideo: { prompt: 'a fox', candidates: 1, video: 'a1', fromFrame: 8 } }],
+    ['inpaintVideo', { inpaintVideo: { prompt: 'a fox', candidates: 1, video: 'a1', mask: { rectangle: EMPTY_DRAFT.rectangle } } }],
+    ['outpaintVideo', { outpaintVideo: { prompt: 'a fox', candidates: 1, video: 'a1', padding: EMPTY_DRAFT.padding } }],
+  ] as const)('sends %s with what is attached, and comes back', (task, input) => {
+    const draft = { ...EMPTY_DRAFT, task, prompt: 'a fox', source: 'a1' };
+    expect(toInput(draft)).toEqual(input);
+    expect(draftOf({ input: Object.values(input)[0], seed: 3, task: TASKS[task].task })).toEqual({ ...draft, seed: '3', seedLocked: true });
   });
 
   it('comes back from a job as it was', () => {

@@ -71,6 +71,13 @@ describe('a job on the stage', () => {
     expect(after(started, finished('CANCELED'))).toMatchObject({ status: 'CANCELED', totalMs: 2000, etaMs: null });
   });
 
+  it('fills in the shots of a film as they come', () => {
+    const film = liveJob(job({ task: 'FILM' }));
+    const shot = (__typename: string, index: number, rest: object) => ({ __typename, jobId: 'j1', seq: 2, at: at(1), shot: index, ...rest }) as JobEvent;
+    const live = [shot('ShotStarted', 0, { shots: 3, prompt: 'a fox' }), shot('ShotReady', 0, { asset: { id: 'a1' } }), shot('ShotStarted', 1, { shots: 3, prompt: 'it spins' }), shot('ShotFailed', 1, { code: 'INTERNAL', message: 'No.' })].reduce(applyEvent, film);
+    expect(live.shots).toMatchObject([{ state: 'ready', prompt: 'a fox', asset: { id: 'a1' } }, { state: 'failed', message: 'No.' }, { state: 'waiting' }]);
+  });
+
   it('leaves alone what it does not know', () => {
     const live = after(started);
     expect(applyEvent(live, { __typename: 'SomethingNew', jobId: 'j1', seq: 3, at: at(1) } as unknown as JobEvent)).toBe(live);

@@ -1,0 +1,79 @@
+import { useId } from 'react';
+import type { Asset } from '../../../src/client/index.ts';
+import { ErrorNote } from '../ui/error-note.tsx';
+import type { Draft } from './draft.ts';
+import { ExtendTool } from './tools/extend-tool.tsx';
+import { FrameTool } from './tools/frame-tool.tsx';
+import { MaskTool } from './tools/mask-tool.tsx';
+import { PaddingTool } from './tools/padding-tool.tsx';
+import { TASKS } from './tasks.ts';
+import './tools/tools.css';
+import type { Upload } from './use-upload.ts';
+
+interface SourcePanelProps {
+  readonly draft: Draft;
+  readonly change: (change: Partial<Draft>) => void;
+  readonly source: Asset | null;
+  readonly upload: Upload;
+  readonly onFile: (file: File) => void;
+  readonly onRemove: () => void;
+  readonly clipMs: number | undefined;
+}
+
+/** What the new thing is made from, and the tool of the task. */
+export function SourcePanel({ draft, change, source, upload, onFile, onRemove, clipMs }: SourcePanelProps) {
+  const input = useId();
+  return (
+    <div className="source">
+      {source === null ? (
+        <div className="source-pick">
+          <label htmlFor={input} className="button quiet small">
+            Add a picture or clip
+          </label>
+          <input id={input} type="file" accept="image/*,video/*" className="visually-hidden" onChange={(event) => [...(event.target.files ?? [])].slice(0, 1).forEach(onFile)} />
+          <span className="dim">or drop or paste one here</span>
+        </div>
+      ) : (
+        <div className="source-head">
+          <p className="dim">{TASKS[draft.task].help}</p>
+          <button type="button" className="quiet small" onClick={onRemove}>
+            Remove
+          </button>
+        </div>
+      )}
+      {upload.share === null ? null : (
+        <div className="upload" role="status">
+          <progress aria-label={`Uploading ${upload.name}`} max={1} value={upload.share} />
+          <span className="figures">{Math.round(upload.share * 100)} %</span>
+          <button type="button" className="quiet small" onClick={upload.cancel}>
+            Stop
+          </button>
+        </div>
+      )}
+      {upload.error === null ? null : <ErrorNote error={upload.error} onDismiss={upload.dismiss} />}
+      {source === null ? null : <Tool key={source.id} draft={draft} change={change} source={source} clipMs={clipMs} />}
+    </div>
+  );
+}
+
+interface ToolProps {
+  readonly draft: Draft;
+  readonly change: (change: Partial<Draft>) => void;
+  readonly source: Asset;
+  readonly clipMs: number | undefined;
+}
+
+function Tool({ draft, change, source, clipMs }: ToolProps) {
+  if (source.__typename === 'ImageAsset') return <img className="source-picture" src={source.url} width={source.width} height={source.height} alt="The first frame" />;
+  if (source.__typename !== 'VideoAsset') return null;
+  switch (draft.task) {
+    case 'editVideo':
+      return <FrameTool clip={source} fromFrame={draft.fromFrame} onChange={(fromFrame) => change({ fromFrame })} />;
+    case 'inpaintVideo':
+      return <MaskTool clip={source} draft={draft} change={change} />;
+    case 'outpaintVideo':
+      return <PaddingTool clip={source} padding={draft.padding} onChange={(padding) => change({ padding })} />;
+    default:
+      return <ExtendTool clip={source} extraMs={draft.extraMs} clipMs={clipMs} onChange={(extraMs) => change({ extraMs })} />;
+  }
+}

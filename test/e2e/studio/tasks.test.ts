@@ -1,0 +1,136 @@
+import type { Browser, Page } from '@playwright/test';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createCinegraphClient, type Job } from '../../../src/client/index.ts';
+import { axeViolations, hasChromium, launchBrowser, until, visit } from '../../support/browser.ts';
+import { startProgram, temporaryFolder, type Program } from '../../support/server.ts';
+
+describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let program: Program;
+  let browser: Browser;
+  let clip: string;
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    program = await startProgram({ DATA_DIR: folder.path });
+    browser = await launchBrowser();
+    const client = createCinegraphClient({ url: program.url });
+    const job = await (await client.textToVideo({ prompt: 'a fox bounces' })).result();
+    clip = job.outputs[0]?.id ?? '';
+    client.close();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await program?.stop();
+    await folder?.remove();
+  });
+
+  const done = (page: Page) => page.getByRole('status').getByText('Done in').waitFor();
+  /** The job on the stage, as the server tells it. */
+  const jobOf = async (page: Page): Promise<Job> => {
+    const client = createCinegraphClient({ url: program.url });
+    const job = await client.job(new URL(page.url()).searchParams.get('job') ?? '');
+    client.close();
+    if (job === null) throw new Error(`no job at ${page.url()}`);
+    return job;
+  };
+  const generate = async (page: Page, prompt: string) => {
+    await page.getByLabel('Prompt').fill(prompt);
+    await page.getByLabel('Prompt').press('Enter');
+    await done(page);
+    return jobOf(page);
+  };
+  /** Drops bytes as a file of that name and type. */
+  const drop = async (page: Page, bytes: Buffer, name: string, type: string) => {
+    const transfer = await page.evaluateHandle(
+      ([base64, fileName, fileType]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))], fileName, { type: fileType }));
+        return data;
+      },
+      [bytes.toString('base64'), name, type] as const,
+    );
+    await page.locator('form.composer').dispatchEvent('drop', { dataTransfer: transfer });
+  };
+  const attach = (page: Page, task: string) => page.goto(`${program.url}/?source=${encodeURIComponent(clip)}&task=${task}`);
+
+  it('animates a picture that is dropped', async () => {
+    const { page, faults } = await visit(browser, `${program.url}/`);
+    const picture = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#c33' } }).png().toBuffer();
+    await drop(page, picture, 'red.png', 'image/png');
+    await page.getByRole('img', { name: 'The first frame' }).waitFor();
+    await page.getByRole('radio', { name: 'Animate' }).waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    expect(await generate(page, 'it bounces')).toMatchObject({ task: 'IMAGE_TO_VIDEO', status: 'SUCCEEDED' });
+    await page.locator('.screen video').waitFor();
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('says in words what was wrong with a file', async () => {
+    const { page } = await visit(browser, `${program.url}/`, {}, /./);
+    await drop(page, Buffer.from('no picture at all'), 'broken.png', 'image/png');
+    await page.getByRole('alert').waitFor();
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await page.close();
+  });
+
+  it('edits from a frame on, two candidates side by side, and takes one', async () => {
+    const { page, faults } = await visit(browser, `${program.url}/`);
+    await attach(page, 'editVideo');
+    const slider = page.getByRole('slider', { name: 'Goes on from frame' });
+    await slider.fill('12');
+    await page.getByRole('group', { name: 'Candidates' }).getByRole('radio', { name: '2' }).check();
+    expect(await axeViolations(page)).toEqual([]);
+    const job = await generate(page, 'a fox spins');
+    expect(job).toMatchObject({ task: 'EDIT_VIDEO', input: { fromFrame: 12 }, outputs: [{}, {}] });
+    await until(page, '[...document.querySelectorAll(".screen video")].filter((video) => video.readyState >= 2).length === 2');
+    await page.getByLabel('Candidate 2', { exact: true }).check();
+    await page.getByRole('button', { name: 'Take this one' }).click();
+    await page.getByRole('button', { name: 'This is the one' }).waitFor();
+    await page.getByRole('link', { name: 'Extend' }).click();
+    await page.getByRole('radio', { name: 'Extend' }).waitFor();
+    const extended = await generate(page, 'it goes on');
+    expect(extended).toMatchObject({ task: 'EXTEND_VIDEO', input: { video: job.outputs[1]?.id } });
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('inpaints what the brush has marked', async () => {
+    const { page, faults } = await visit(browser, `${program.url}/`);
+    await attach(page, 'inpaintVideo');
+    await page.getByRole('spinbutton', { name: 'width' }).waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    await page.getByRole('radio', { name: 'Brush' }).check();
+    const box = await page.getByTestId('brush').boundingBox();
+    if (box === null) throw new Error('no canvas to paint on');
+    await page.mouse.move(box.x + box.width * 0.3, box.y + box.height * 0.3);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.7, box.y + box.height * 0.7, { steps: 5 });
+    await page.mouse.up();
+    await page.getByText('The mask is stored').waitFor();
+    const job = await generate(page, 'a fox in a hat');
+    expect(job).toMatchObject({ task: 'INPAINT_VIDEO', status: 'SUCCEEDED', input: { mask: { asset: expect.any(String) } } });
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('outpaints as far as the handle was pulled', async () => {
+    const { page, faults } = await visit(browser, `${program.url}/`);
+    await attach(page, 'outpaintVideo');
+    const box = await page.getByTestId('handle-left').boundingBox();
+    if (box === null) throw new Error('no handle to pull');
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x - 40, box.y + box.height / 2, { steps: 4 });
+    await page.mouse.up();
+    expect(Number(await page.getByRole('spinbutton', { name: 'left' }).inputValue())).toBeGreaterThan(25);
+    await page.getByRole('spinbutton', { name: 'left' }).fill('50');
+    expect(await axeViolations(page)).toEqual([]);
+    const job = await generate(page, 'a fox in a meadow');
+    expect(job).toMatchObject({ task: 'OUTPAINT_VIDEO', status: 'SUCCEEDED', input: { padding: { left: 0.5, right: 0.25 } } });
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+});
