@@ -8,12 +8,14 @@ import { Page } from './page.tsx';
 import { useStudio } from './studio-context.ts';
 import { ThemeSwitch } from './theme-switch.tsx';
 
+const FilmPage = lazy(() => import('../film/film-page.tsx'));
 const LibraryPage = lazy(() => import('../library/library-page.tsx'));
 const SystemPage = lazy(() => import('../system/system-page.tsx'));
 
 const VIEWS = [
   { href: '/', label: 'Create' },
   { href: '/library', label: 'Library' },
+  { href: '/film', label: 'Film' },
   { href: '/system', label: 'System' },
 ];
 
@@ -34,6 +36,7 @@ export function App() {
             <Switch>
               <Route path="/" component={CreatePage} />
               <Route path="/library/:id?" component={LibraryPage} />
+              <Route path="/film/:id?" component={FilmPage} />
               <Route path="/system" component={SystemPage} />
               <Route component={NothingHere} />
             </Switch>

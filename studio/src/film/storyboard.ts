@@ -1,0 +1,55 @@
+/** A film as it is planned. Pure. */
+import type { GenerateInput } from '../../../src/client/index.ts';
+
+export interface ShotDraft {
+  /** Stays with the shot when shots are moved. */
+  readonly key: string;
+  readonly prompt: string;
+  readonly camera: string;
+  readonly style: string;
+  readonly continuePrevious: boolean;
+}
+
+export interface Storyboard {
+  readonly title: string;
+  readonly shots: readonly ShotDraft[];
+}
+
+export const MAX_SHOTS = 24;
+
+export function emptyShot(key: string): ShotDraft {
+  return { key, prompt: '', camera: '', style: '', continuePrevious: false };
+}
+
+/** A shot for each sentence, at most {@link MAX_SHOTS}. */
+export function shotsOf(story: string, keyOf: () => string): ShotDraft[] {
+  return story
+    .split(/(?<=[.!?])\s+|\n+/)
+    .map((sentence) => sentence.trim().replace(/[.!?]+$/, ''))
+    .filter((sentence) => sentence !== '')
+    .slice(0, MAX_SHOTS)
+    .map((prompt) => ({ ...emptyShot(keyOf()), prompt }));
+}
+
+/** The shots with one moved by so many places; the same when it would leave the board. */
+export function moved(shots: readonly ShotDraft[], from: number, by: number): readonly ShotDraft[] {
+  const shot = shots[from];
+  const to = from + by;
+  if (shot === undefined || to < 0 || to >= shots.length) return shots;
+  return shots.toSpliced(from, 1).toSpliced(to, 0, shot);
+}
+
+export function toFilmInput({ title, shots }: Storyboard): GenerateInput {
+  return {
+    createFilm: {
+      ...(title.trim() === '' ? {} : { title: title.trim() }),
+      shots: shots.map(({ prompt, camera, style, continuePrevious }, index) => ({
+        prompt,
+        ...(camera.trim() === '' ? {} : { camera: camera.trim() }),
+        ...(style.trim() === '' ? {} : { style: style.trim() }),
+        // Nothing comes before the first.
+        continuePrevious: index > 0 && continuePrevious,
+      })),
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { Browser } from '@playwright/test';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { axeViolations, hasChromium, launchBrowser, until, visit } from '../../support/browser.ts';
+import { startProgram, temporaryFolder, type Program } from '../../support/server.ts';
+
+describe.skipIf(!hasChromium)('the Studio makes a film', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let program: Program;
+  let browser: Browser;
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    program = await startProgram({ DATA_DIR: folder.path });
+    browser = await launchBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await program?.stop();
+    await folder?.remove();
+  });
+
+  it.each(['light', 'dark'] as const)('of a story: shots are moved, rendered, played and made again, in %s', async (colorScheme) => {
+    const { page, faults } = await visit(browser, `${program.url}/film`, { colorScheme });
+    await page.getByLabel('Story').fill('A fox bounces. A rocket moves up. A ghost goes right.');
+    await page.getByRole('button', { name: 'Make shots of it' }).click();
+    await page.getByRole('button', { name: 'Move shot 3 up' }).click();
+    expect(await page.getByLabel('What it shows').nth(1).inputValue()).toBe('A ghost goes right');
+    await page.getByLabel('Begins where').nth(1).check();
+    await page.reload();
+    expect(await page.getByLabel('What it shows').nth(1).inputValue(), 'the plan outlives a reload').toBe('A ghost goes right');
+    expect(await axeViolations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Render 3 shots' }).click();
+    await page.getByRole('status').getByText('Done in').waitFor();
+    expect(await page.locator('.shot-result').getByText('Ready').count()).toBe(3);
+    await page.locator('.screen video').waitFor();
+    await until(page, 'document.querySelector(".screen video").currentTime > 0');
+    expect(await axeViolations(page)).toEqual([]);
+    const before = page.url();
+    await page.getByRole('button', { name: 'Make shot 2 again' }).click();
+    await page.waitForURL((url) => url.href !== before);
+    await page.getByRole('status').getByText('Done in').waitFor();
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('says which shot is at fault', async () => {
+    const { page, faults } = await visit(browser, `${program.url}/film`);
+    await page.getByRole('button', { name: 'Render 1 shot' }).click();
+    await page.getByRole('alert').waitFor();
+    expect(await page.getByLabel('What it shows').getAttribute('aria-invalid')).toBe('true');
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+});
