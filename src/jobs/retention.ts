@@ -50,7 +50,7 @@ export async function sweep({ database, previewRetentionMs, eventRetentionMs }: 
   await untilDone(client => sweepJobs(client, 1, previewRetentionMs, 'DELETE FROM preview_frame WHERE job_id = ANY($1::uuid[])'));
   // Their pictures go with them. State events stay: a stream that is replayed later still ends with JobFinished.
   await untilDone(client => sweepJobs(client, 2, eventRetentionMs,
-    'DELETE FROM job_event e WHERE job_id = ANY($1::uuid[]) AND NOT EXISTS (SELECT FROM activity_event a WHERE a.job_id = e.job_id AND a.seq = e.seq)'));
+    `DELETE FROM job_event WHERE job_id = ANY($1::uuid[]) AND type IN ('TokensGenerated', 'FramesDecoded', 'AudioDecoded', 'TextDecoded')`));
   await untilDone(client => sweepDeliveries(client, eventRetentionMs));
   return jobs;
 }
