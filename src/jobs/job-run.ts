@@ -21,12 +21,23 @@ export async function runJob(run: Attempt, deps: JobRunDeps, signal: AbortSignal
   const info = await untilAborted(deps.inference.ready(), signal);
   const reader = new AssetReader({ ...deps, bundle: info.bundle, ownerId: run.ownerId, requestId: `${run.jobId}:${run.attempt}`, signal });
   const context = { ...deps, info, reader, recorder: new RunRecorder(run, deps.store, deps.media, signal), signal };
-  return run.task === 'FILM' ? runFilm(run, context) : runClip(run, run.task, context);
+  if (run.task === 'FILM') return runFilm(run, context);
+  const plan = await planned(run, run.task, context);
+  return plan === undefined ? untilDatabase(() => deps.store.cancel(run, []), { deadlineMs: DATABASE_DEADLINE_MS }) : runClip(run, run.task, plan, context);
 }
 
-async function runClip(run: Attempt, task: ModelTask, context: RunContext): Promise<void> {
-  const { store, info: { bundle }, media, reader, signal } = context;
-  const plan = await planClip(task, run.input, reader, bundle);
+/** Undefined when the job was canceled while its sources were read. */
+async function planned(run: Attempt, task: ModelTask, { reader, info, signal }: RunContext): Promise<ClipPlan | undefined> {
+  try {
+    return await untilAborted(planClip(task, run.input, reader, info.bundle), signal);
+  } catch (error) {
+    if (isCancel(signal.aborted ? signal.reason : error)) return undefined;
+    throw error;
+  }
+}
+
+async function runClip(run: Attempt, task: ModelTask, plan: ClipPlan, context: RunContext): Promise<void> {
+  const { store, info: { bundle }, media, signal } = context;
   const frameCount = framesOf(plan.source.latents, bundle) - plan.skip;
   const clips = new ClipCollector(run.candidates, { media, still: task === 'TEXT_TO_IMAGE', frameCount, fps: bundle.fps });
   const request = {

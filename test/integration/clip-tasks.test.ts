@@ -20,6 +20,8 @@ describe('clip tasks', () => {
   let encoded = 0;
   const requests: GenerationRequest[] = [];
   let before: (event: GenerationEvent) => void = () => {};
+  /** What encoding waits for. */
+  let gate: Promise<void> | undefined;
 
   beforeAll(async () => {
     client = createInferenceClient({ bundleDir: TINY_BUNDLE, provider: 'cpu', threads: 1, restart: { backoffMs: 10, maxCrashes: 50 } });
@@ -28,7 +30,12 @@ describe('clip tasks', () => {
       if (event.type === 'started') requests.push(request);
       before(event);
     });
-    stack = await openDataStack({ inference: { ...watched, get info() { return client.info; }, encode: (frames, signal) => ((encoded += frames.length), client.encode(frames, signal)) } });
+    const encode = async (frames: readonly RawFrame[], signal: AbortSignal): Promise<Int32Array> => {
+      encoded += frames.length;
+      await gate;
+      return client.encode(frames, signal);
+    };
+    stack = await openDataStack({ inference: { ...watched, get info() { return client.info; }, encode } });
     await stack.startRunner();
   });
   afterAll(async () => {
@@ -224,6 +231,19 @@ describe('clip tasks', () => {
     const job = await stack.services.generation.generate(ADA, { prompt: PROMPT, task: 'INPAINT_VIDEO', video: clip.id, mask: { asset: black } });
     await collectEvents(stack.services, job.id);
     expect((await stack.services.jobs.byIds(ADA, [job.id]))[0]).toMatchObject({ status: 'FAILED', errorCode: 'INVALID_INPUT', errorMessage: expect.stringContaining('black') as string });
+  });
+
+  it('a job that is canceled while its source is read ends at once, with nothing', async () => {
+    const source = await upload('IMAGE', await picture(40, 40, '#00aa33'), 40, 40);
+    const opened = Promise.withResolvers<void>();
+    gate = opened.promise;
+    const before = encoded;
+    const job = await stack.services.generation.generate(ADA, { prompt: PROMPT, task: 'IMAGE_TO_VIDEO', image: source });
+    await expect.poll(() => encoded, { timeout: 60_000 }).toBeGreaterThan(before);
+    expect(await stack.services.jobs.cancel(ADA, job.id)).toMatchObject({ status: 'CANCELED' });
+    gate = undefined;
+    opened.resolve();
+    expect((await collectEvents(stack.services, job.id)).map(({ type }) => type)).toEqual(['JobQueued', 'JobFinished']);
   });
 
   it('the inference process dies in the middle of a long extension: one asset, and the clip that its seed stands for', async () => {
