@@ -1,9 +1,12 @@
 import { CinegraphClientError, graphqlError, InputError, type UserErrorShape } from './errors.ts';
 import {
   CancelJobDocument,
+  ChooseCandidateDocument,
   CreateApiKeyDocument,
   CreateUploadDocument,
+  CreateWebhookDocument,
   DeleteAssetDocument,
+  DeleteWebhookDocument,
   EstimateJobDocument,
   FinalizeUploadDocument,
   GenerateDocument,
@@ -15,10 +18,15 @@ import {
   ListAssetsDocument,
   ListJobsDocument,
   ListModelsDocument,
+  ListWebhookDeliveriesDocument,
+  ListWebhooksDocument,
   RestoreAssetDocument,
   RetryJobDocument,
+  RetryShotDocument,
   RevokeApiKeyDocument,
+  TestWebhookDocument,
   UpdateAssetDocument,
+  UpdateWebhookDocument,
   TASK_NAMES,
 } from './generated/operations.ts';
 import { request, send, transferError, type HttpOptions, type Token, type TypedDocument } from './http.ts';
@@ -27,7 +35,32 @@ import { createJobHandle, type JobHandle, type JobMethods } from './job-handle.t
 import { createPages, type PageOptions, type Pages } from './pages.ts';
 import { openSocket } from './socket.ts';
 import { announcement, sendBytes, type UploadOptions } from './upload.ts';
-import type { ActivityEvent, ApiKey, ApiKeyFilter, Asset, AssetFilter, AssetOrder, CreateApiKeyInput, Estimate, GenerateInput, Job, JobEvent, JobFilter, Model, System, TaskInput, TaskName, UpdateAssetInput, Viewer } from './types.ts';
+import type {
+  ActivityEvent,
+  ApiKey,
+  ApiKeyFilter,
+  Asset,
+  AssetFilter,
+  AssetOrder,
+  ChooseCandidateInput,
+  CreateApiKeyInput,
+  CreateWebhookInput,
+  Estimate,
+  GenerateInput,
+  Job,
+  JobEvent,
+  JobFilter,
+  Model,
+  RetryShotInput,
+  System,
+  TaskInput,
+  TaskName,
+  UpdateAssetInput,
+  UpdateWebhookInput,
+  Viewer,
+  Webhook,
+  WebhookDelivery,
+} from './types.ts';
 
 export interface ClientOptions {
   /** Where the server is, for example `http://127.0.0.1:4000`. */
@@ -75,6 +108,10 @@ export interface CinegraphClient extends TaskMethods, JobMethods {
   attach(jobId: string, options?: RequestOptions): Promise<JobHandle>;
   cancel(jobId: string): Promise<Job>;
   retry(jobId: string): Promise<JobHandle>;
+  /** Makes one shot of a film new. */
+  retryShot(input: RetryShotInput): Promise<JobHandle>;
+  /** Marks one of a job's candidates; `job` goes on from it when `prompt` or `extraMs` is given. */
+  chooseCandidate(input: ChooseCandidateInput): Promise<{ readonly asset: Asset; readonly job: JobHandle | null }>;
   /** Every event in order, none twice, over lost connections; ends after JobFinished. */
   watchJob(jobId: string, options?: WatchOptions): AsyncGenerator<JobEvent, void, void>;
   /** State events of all your jobs from now on, over lost connections, for a page that lists them. Ends with its signal. */
@@ -105,6 +142,16 @@ export interface CinegraphClient extends TaskMethods, JobMethods {
   createApiKey(input: CreateApiKeyInput): Promise<{ readonly apiKey: ApiKey; readonly secret: string }>;
   /** Ends a key for good. */
   revokeApiKey(apiKeyId: string): Promise<ApiKey>;
+  /** Your webhooks, the newest first. */
+  webhooks(options?: PageOptions): Pages<Webhook>;
+  /** What was sent to a webhook, the newest first. Throws RequestError with NOT_FOUND. */
+  webhookDeliveries(webhookId: string, options?: Omit<PageOptions, 'withTotal'>): Pages<WebhookDelivery>;
+  /** `secret` verifies the signatures. It is told here and never again. */
+  createWebhook(input: CreateWebhookInput): Promise<{ readonly webhook: Webhook; readonly secret: string }>;
+  updateWebhook(webhookId: string, change: Omit<UpdateWebhookInput, 'webhookId'>): Promise<Webhook>;
+  deleteWebhook(webhookId: string): Promise<void>;
+  /** Sends a message of type `webhook.test`. */
+  testWebhook(webhookId: string): Promise<WebhookDelivery>;
   /** A query or mutation of your own, as graphql-codegen types it with `documentMode: 'string'`. */
   request<Result, Variables>(document: TypedDocument<Result, Variables>, variables: Variables, options?: RequestOptions): Promise<Result>;
   /** A subscription of your own. Does not resume: a lost connection is thrown as UnreachableError. */
@@ -134,7 +181,7 @@ export function createCinegraphClient(options: ClientOptions): CinegraphClient {
     },
     async attach(jobId, { signal } = {}) {
       const job = await methods.job(jobId, signal === undefined ? {} : { signal });
-      if (job === null) throw graphqlError({ message: 'Nothing with this id exists, or it is not yours.', extensions: { code: 'NOT_FOUND' } });
+      if (job === null) throw notFound();
       return createJobHandle(methods, url, job);
     },
     async cancel(jobId) {
@@ -144,6 +191,14 @@ export function createCinegraphClient(options: ClientOptions): CinegraphClient {
     async retry(jobId) {
       const { payload } = await ask(RetryJobDocument, { input: { jobId } });
       return createJobHandle(methods, url, present(payload.job, payload.userErrors));
+    },
+    async retryShot(input) {
+      const { payload } = await ask(RetryShotDocument, { input });
+      return createJobHandle(methods, url, present(payload.job, payload.userErrors));
+    },
+    async chooseCandidate(input) {
+      const { payload } = await ask(ChooseCandidateDocument, { input });
+      return { asset: present(payload.asset, payload.userErrors), job: payload.job === null ? null : createJobHandle(methods, url, payload.job) };
     },
     watchJob: (jobId, watchOptions) => watchJob(url, socket, jobId, watchOptions),
     activity: (activityOptions) => watchActivity(url, socket, activityOptions),
@@ -196,6 +251,30 @@ export function createCinegraphClient(options: ClientOptions): CinegraphClient {
       const { payload } = await ask(RevokeApiKeyDocument, { input: { apiKeyId } });
       return present(payload.apiKey, payload.userErrors);
     },
+    webhooks: (page = {}) => createPages(async (args, signal) => withTotal((await ask(ListWebhooksDocument, args, signal)).page), page),
+    webhookDeliveries(id, page = {}) {
+      return createPages(async ({ withTotal: _withTotal, ...args }, signal) => {
+        const { node } = await ask(ListWebhookDeliveriesDocument, { id, ...args }, signal);
+        if (node?.__typename !== 'Webhook') throw notFound();
+        return { ...node.page, totalCount: null };
+      }, page);
+    },
+    async createWebhook(input) {
+      const { payload } = await ask(CreateWebhookDocument, { input });
+      return { webhook: present(payload.webhook, payload.userErrors), secret: present(payload.secret, payload.userErrors) };
+    },
+    async updateWebhook(webhookId, change) {
+      const { payload } = await ask(UpdateWebhookDocument, { input: { webhookId, ...change } });
+      return present(payload.webhook, payload.userErrors);
+    },
+    async deleteWebhook(webhookId) {
+      const { payload } = await ask(DeleteWebhookDocument, { input: { webhookId } });
+      present(payload.deletedWebhookId, payload.userErrors);
+    },
+    async testWebhook(webhookId) {
+      const { payload } = await ask(TestWebhookDocument, { input: { webhookId } });
+      return present(payload.delivery, payload.userErrors);
+    },
     request: (document, variables, { signal } = {}) => ask(document, variables, signal),
     subscribe: (document, variables, { signal } = {}) => socket.stream(document, variables, { signal }),
     close: () => socket.close(),
@@ -204,6 +283,10 @@ export function createCinegraphClient(options: ClientOptions): CinegraphClient {
     TASK_NAMES.map((name) => [name, (input: object, requestOptions?: RequestOptions) => methods.generate({ [name]: input } as GenerateInput, requestOptions)]),
   ) as unknown as TaskMethods;
   return { ...methods, ...tasks };
+}
+
+function notFound(): Error {
+  return graphqlError({ message: 'Nothing with this id exists, or it is not yours.', extensions: { code: 'NOT_FOUND' } });
 }
 
 function isAsset(node: object | null): node is Asset {

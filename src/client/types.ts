@@ -11,6 +11,8 @@ import type {
   GetSystemQuery,
   GetViewerQuery,
   PageFieldsFragment,
+  WebhookDeliveryFieldsFragment,
+  WebhookFieldsFragment,
   TASK_NAMES,
 } from './generated/operations.ts';
 
@@ -22,14 +24,19 @@ export type {
   AssetOrder,
   AssetOrigin,
   CreateApiKeyInput,
+  ChooseCandidateInput,
   CreateUploadInput,
+  CreateWebhookInput,
   ErrorCode,
   GenerateInput,
   JobFilter,
   JobStatus,
+  RetryShotInput,
   SamplingInput,
   Task,
   UpdateAssetInput,
+  UpdateWebhookInput,
+  WebhookEvent,
 } from './generated/operations.ts';
 
 export type Asset = AssetFieldsFragment;
@@ -43,6 +50,8 @@ export type JobProgress = Job['progress'];
 export type JobWarning = Job['warnings'][number];
 export type ApiKey = ApiKeyFieldsFragment;
 export type Viewer = GetViewerQuery['viewer'];
+export type Webhook = WebhookFieldsFragment;
+export type WebhookDelivery = WebhookDeliveryFieldsFragment;
 export type Estimate = EstimateJobQuery['estimate'];
 export type Model = ModelFieldsFragment;
 export type System = GetSystemQuery['system'];

@@ -23,6 +23,8 @@ export interface Loaders {
   /** Pages of one form are read together. */
   relatives(relation: Relation, page: PageInput): DataLoader<string, Page<AssetRecord>>;
   readonly webhook: DataLoader<string, WebhookRecord | null>;
+  /** Pages of one form are read together. */
+  deliveriesOf(page: PageInput): DataLoader<string, Page<WebhookDeliveryRecord>>;
   readonly webhookDelivery: DataLoader<string, WebhookDeliveryRecord | null>;
   system(): Promise<SystemStatus>;
   loadedModels(): Promise<ModelSource[]>;
@@ -32,7 +34,8 @@ export interface Loaders {
 
 export function createLoaders(services: Services, viewer: Caller): Loaders {
   let status: Promise<SystemStatus> | undefined;
-  const relatives = new Map<string, DataLoader<string, Page<AssetRecord>>>();
+  const relatives: PageLoaders<AssetRecord> = new Map();
+  const deliveries: PageLoaders<WebhookDeliveryRecord> = new Map();
   const system = () => (status ??= services.system.status());
   const loadedModels = async () => {
     const { inference } = await system();
@@ -47,14 +50,8 @@ export function createLoaders(services: Services, viewer: Caller): Loaders {
     queueOutlook: new DataLoader((ids: readonly string[]) => services.jobs.queueOutlook(viewer, ids)),
     upload: new DataLoader((ids: readonly string[]) => services.uploads.byIds(viewer, ids)),
     assetOfEvent: new DataLoader((ids: readonly string[]) => services.assets.byIds(viewer, ids, { deleted: true })),
-    relatives(relation, page) {
-      const form = JSON.stringify([relation, page.first, page.after, page.last, page.before]);
-      const known = relatives.get(form);
-      if (known !== undefined) return known;
-      const loader = new DataLoader((ids: readonly string[]) => services.assets.relatives(viewer, relation, ids, page));
-      relatives.set(form, loader);
-      return loader;
-    },
+    relatives: (relation, page) => byForm(relatives, [relation, page], (ids) => services.assets.relatives(viewer, relation, ids, page)),
+    deliveriesOf: (page) => byForm(deliveries, [page], (ids) => services.webhooks.deliveriesOf(viewer, ids, page)),
     webhook: new DataLoader((ids: readonly string[]) => services.webhooks.byIds(viewer, ids)),
     webhookDelivery: new DataLoader((ids: readonly string[]) => services.webhooks.deliveriesByIds(viewer, ids)),
     system,
@@ -64,4 +61,14 @@ export function createLoaders(services: Services, viewer: Caller): Loaders {
       return models.find((model) => model.name === name && model.bundle?.digest === digest) ?? { name, bundle: null };
     },
   };
+}
+
+type PageLoaders<T> = Map<string, DataLoader<string, Page<T>>>;
+
+/** One loader for each form of page that an operation asks for. */
+function byForm<T>(loaders: PageLoaders<T>, form: readonly (string | PageInput)[], read: (ids: readonly string[]) => Promise<Page<T>[]>): DataLoader<string, Page<T>> {
+  const key = JSON.stringify(form.map((part) => (typeof part === 'string' ? part : [part.first, part.after, part.last, part.before])));
+  const loader = loaders.get(key) ?? new DataLoader(read);
+  loaders.set(key, loader);
+  return loader;
 }

@@ -15,7 +15,7 @@ const EVENTS = Object.keys(EVENT_TYPES) as WebhookEvent[];
 export const Webhook: WebhookResolvers = {
   id: (webhook) => toGlobalId('Webhook', webhook.id),
   events: (webhook) => EVENTS.filter((event) => webhook.events.includes(EVENT_TYPES[event])),
-  deliveries: async (webhook, page, { services, viewer }) => listing(await services.webhooks.deliveries(viewer, webhook.id, page), null),
+  deliveries: async (webhook, page, { loaders }) => listing(await loaders.deliveriesOf(page).load(webhook.id), null),
 };
 
 export const WebhookDelivery: WebhookDeliveryResolvers = {

@@ -471,6 +471,8 @@ export interface WebhookService {
   list(viewer: Viewer, page: PageInput): Promise<Page<WebhookRecord>>;
   count(viewer: Viewer): Promise<number>;
   deliveries(viewer: Viewer, id: string, page: PageInput): Promise<Page<WebhookDeliveryRecord>>;
+  /** The same page of several logs; empty where the webhook is not the viewer's. */
+  deliveriesOf(viewer: Viewer, ids: readonly string[], page: PageInput): Promise<Page<WebhookDeliveryRecord>[]>;
 }
 
 export interface Services {

@@ -221,6 +221,7 @@ export function createFakeServices(): FakeServices {
       test: () => notInMemory(),
       byIds: async (_viewer, ids) => ids.map(() => null),
       deliveriesByIds: async (_viewer, ids) => ids.map(() => null),
+      deliveriesOf: async () => [],
       list: async (_viewer, input) => page([], input),
       count: async () => 0,
       deliveries: () => notInMemory(),

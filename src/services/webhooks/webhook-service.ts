@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Database } from '../../db/database.ts';
 import { transaction } from '../../db/transaction.ts';
 import { CinegraphError } from '../../errors.ts';
+import { Prisma } from '../../generated/prisma/client.ts';
 import type { JobQueue } from '../../jobs/job-queue.ts';
 import { addDelivery } from '../../jobs/webhooks/dispatcher.ts';
 import { encodeNodeId } from '../../node-id.ts';
@@ -85,10 +86,24 @@ export class Webhooks implements WebhookService {
 
   async deliveries(viewer: Viewer, id: string, page: PageInput): Promise<Page<WebhookDeliveryRecord>> {
     await this.#own(viewer, id);
+    const [log] = await this.deliveriesOf(viewer, [id], page);
+    return log ?? toPage<WebhookDeliveryRecord>([], parsePage(page));
+  }
+
+  /** SQL finds the ids of all logs at once, Prisma reads the rows. */
+  async deliveriesOf({ ownerId }: Viewer, ids: readonly string[], page: PageInput): Promise<Page<WebhookDeliveryRecord>[]> {
     const request = parsePage(page);
-    const order = request.forward ? 'desc' : 'asc';
-    const where = { AND: [{ webhookId: id }, behind(request)] };
-    return toPage(await this.#prisma.webhookDelivery.findMany({ where, orderBy: [{ createdAt: order }, { id: order }], take: request.count + 1 }), request);
+    const { forward, from, count } = request;
+    const [direction, side] = forward ? [Prisma.sql`DESC`, Prisma.sql`<`] : [Prisma.sql`ASC`, Prisma.sql`>`];
+    const start = from === undefined ? Prisma.sql`true` : Prisma.sql`(l.created_at, l.id) ${side} (${from.createdAt}::timestamptz, ${from.id}::uuid)`;
+    const found = await this.#prisma.$queryRaw<{ id: string }[]>`
+      SELECT d.id FROM webhook w, LATERAL (
+        SELECT l.id FROM webhook_delivery l WHERE l.webhook_id = w.id AND ${start} ORDER BY l.created_at ${direction}, l.id ${direction} LIMIT ${count + 1}
+      ) d WHERE w.id = ANY(${ids.filter(isUuid)}::uuid[]) AND w.owner_id = ${ownerId}`;
+    const order = forward ? 'desc' : 'asc';
+    const rows = await this.#prisma.webhookDelivery.findMany({ where: { id: { in: found.map(({ id }) => id) } }, orderBy: [{ createdAt: order }, { id: order }] });
+    const byWebhook = Map.groupBy(rows, ({ webhookId }) => webhookId);
+    return ids.map(id => toPage(byWebhook.get(id) ?? [], request));
   }
 
   async #own(viewer: Viewer, id: string): Promise<WebhookRecord> {
