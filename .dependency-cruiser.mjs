@@ -67,6 +67,13 @@ export default {
     outer('resolvers', ['server', 'jobs', 'db', 'media', 'cli', 'client', 'main']),
     outer('observability', ['server', 'resolvers', 'loaders', 'services', 'jobs', 'cli', 'client', 'main']),
     outer('client', ['server', 'resolvers', 'loaders', 'services', 'jobs', 'db', 'media', 'inference', 'cli', 'main']),
+    {
+      name: 'studio-on-client-only',
+      severity: 'error',
+      comment: 'The page uses what any other page could use.',
+      from: { path: '^studio/src/' },
+      to: { path: '^(src|test|bench|scripts|training)/', pathNot: '^src/client/(index|react)\\.ts$' },
+    },
     { name: 'prisma-only-in-data-layers', severity: 'error', from: { path: '^src/', pathNot: '^src/(db|services|jobs|generated)/' }, to: { path: 'node_modules/@prisma|^src/generated/prisma' } },
   ],
   options: {

@@ -17,7 +17,7 @@ async function cruise(): Promise<CruiseReport['summary']> {
   const folder = await mkdtemp(path.join(tmpdir(), 'cinegraph-layers-'));
   try {
     const file = path.join(folder, 'report.json');
-    const args = [cli, 'src', '--config', '.dependency-cruiser.mjs', '--output-type', 'json', '--output-to', file];
+    const args = [cli, 'src', 'studio/src', '--config', '.dependency-cruiser.mjs', '--output-type', 'json', '--output-to', file];
     // The exit code counts violations; the report is written all the same.
     await run(process.execPath, args, { cwd: root }).catch(() => undefined);
     return (JSON.parse(await readFile(file, 'utf8')) as CruiseReport).summary;
@@ -44,5 +44,13 @@ describe('the layers', () => {
     await writeFile(path.join(folder, 'reaches-out.ts'), "import { GraphQLError } from 'graphql';\nexport const planted = GraphQLError;\n");
     const summary = await cruise();
     expect(summary.violations.map((violation) => violation.rule.name)).toContain('inference-sees-no-graphql-no-prisma');
+  });
+
+  it('notices a page that reaches past the client', async () => {
+    const folder = await mkdtemp(path.join(root, 'studio/src/ui/planted-'));
+    planted.push(folder);
+    await writeFile(path.join(folder, 'reaches-out.tsx'), "import { ERRORS } from '../../../../src/errors.ts';\nexport const planted = ERRORS;\n");
+    const summary = await cruise();
+    expect(summary.violations.map((violation) => violation.rule.name)).toContain('studio-on-client-only');
   });
 });

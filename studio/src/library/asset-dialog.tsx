@@ -11,8 +11,6 @@ import { Downloads } from './downloads.tsx';
 import { LineageGraph } from './lineage-graph.tsx';
 import { MediaView } from './media-view.tsx';
 
-export type AssetDetails = DetailsFragment;
-
 interface AssetDialogProps {
   readonly id: string;
   readonly hrefOf: (tile: Pick<TileFragment, 'id'>) => string;
@@ -78,6 +76,6 @@ export function AssetDialog({ id, hrefOf, onClose }: AssetDialogProps) {
   );
 }
 
-function asDetails(node: AssetDetailsQuery['node']): AssetDetails | null {
+function asDetails(node: AssetDetailsQuery['node']): DetailsFragment | null {
   return node !== null && 'sha256' in node ? node : null;
 }

@@ -2,16 +2,16 @@ import type { ReactNode } from 'react';
 import { inputField, inputText } from '../live/live-job.ts';
 import { bytes, seconds, when, words } from '../ui/format.ts';
 import { Facts } from '../ui/facts.tsx';
-import type { AssetDetails } from './asset-dialog.tsx';
+import type { DetailsFragment } from '../generated/operations.ts';
 
 type Fact = readonly [name: string, value: ReactNode];
 
 /** What it is, and all that is needed to make it again. */
-export function DetailFacts({ asset }: { readonly asset: AssetDetails }) {
+export function DetailFacts({ asset }: { readonly asset: DetailsFragment }) {
   return <Facts facts={[...madeFrom(asset), ...mediaFacts(asset), ['Stored', when(asset.createdAt)], ['Tags', asset.tags.length === 0 ? 'none' : asset.tags.join(', ')], ['SHA-256', <code key="sha">{asset.sha256}</code>]]} />;
 }
 
-function madeFrom({ job, origin }: AssetDetails): readonly Fact[] {
+function madeFrom({ job, origin }: DetailsFragment): readonly Fact[] {
   if (job === null) return [['Origin', words(origin)]];
   const { sampling } = job;
   const word = (name: string, label: string): readonly Fact[] => {
@@ -31,7 +31,7 @@ function madeFrom({ job, origin }: AssetDetails): readonly Fact[] {
   ];
 }
 
-function mediaFacts(asset: AssetDetails): readonly Fact[] {
+function mediaFacts(asset: DetailsFragment): readonly Fact[] {
   const size: Fact = ['File', `${asset.contentType}, ${bytes(asset.byteSize)}`];
   switch (asset.__typename) {
     case 'VideoAsset':

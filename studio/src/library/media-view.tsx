@@ -1,11 +1,11 @@
 import { PlayerControls } from '../live/player-controls.tsx';
 import { useSyncedPlayback } from '../live/use-synced-playback.ts';
-import type { AssetDetails } from './asset-dialog.tsx';
+import type { DetailsFragment } from '../generated/operations.ts';
 import { captionOf } from './caption.ts';
 import { averageColour } from './thumbhash.ts';
 
 /** The asset itself, large. */
-export function MediaView({ asset }: { readonly asset: AssetDetails }) {
+export function MediaView({ asset }: { readonly asset: DetailsFragment }) {
   const alt = captionOf(asset);
   switch (asset.__typename) {
     case 'VideoAsset':
@@ -19,7 +19,7 @@ export function MediaView({ asset }: { readonly asset: AssetDetails }) {
   }
 }
 
-function ClipView({ asset, alt }: { readonly asset: Extract<AssetDetails, { readonly __typename: 'VideoAsset' }>; readonly alt: string }) {
+function ClipView({ asset, alt }: { readonly asset: Extract<DetailsFragment, { readonly __typename: 'VideoAsset' }>; readonly alt: string }) {
   const playback = useSyncedPlayback(1);
   return (
     <div className="clip-view">

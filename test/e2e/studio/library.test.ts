@@ -64,6 +64,9 @@ describe.skipIf(!hasChromium)('the library of the Studio', () => {
     const download = page.waitForEvent('download');
     await dialog.getByRole('link', { name: 'Download MP4' }).click();
     expect((await download).suggestedFilename()).toMatch(/\.mp4$/);
+    const gif = page.waitForEvent('download');
+    await dialog.getByRole('link', { name: 'GIF' }).click();
+    expect((await gif).suggestedFilename()).toMatch(/\.gif$/);
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
     expect(new URL(page.url()).pathname).toBe('/library');
