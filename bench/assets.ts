@@ -22,7 +22,7 @@ const REQUESTS = 100;
 const FIELDS = `nodes { id title tags createdAt url job { id status seed input } parents(first: 3) { nodes { id url } }
   ... on VideoAsset { thumbnailUrl durationMs } } pageInfo { hasNextPage endCursor }`;
 const CASES: Readonly<Record<string, string>> = {
-  'filtered and searched: kind, tag, time, words': `{ assets(first: 50, filter: { kind: [VIDEO], tags: ["red"], search: "fox", createdAfter: "2001-01-01T00:00:00Z" }) { ${FIELDS} } }`,
+  'filtered and searched: kind, tag, time, words': `{ assets(first: 50, filter: { kind: [VIDEO], tags: ["red"], search: "fox", createdAfter: "2000-01-02T00:00:00Z" }) { ${FIELDS} } }`,
   'a rare word': `{ assets(first: 50, filter: { search: "unicorn" }) { ${FIELDS} } }`,
   'no filter': `{ assets(first: 50) { ${FIELDS} } }`,
   'filtered and searched, with totalCount': `{ assets(first: 50, filter: { kind: [VIDEO], tags: ["red"], search: "fox" }) { totalCount ${FIELDS} } }`,
@@ -47,7 +47,7 @@ const FILL = `
   INSERT INTO asset_parent (child_id, parent_id) SELECT a.id, b.id FROM asset a JOIN asset b ON b.owner_id = a.owner_id AND b.id = ('10000000-0000-4000-8000-' || lpad((right(a.id::text, 12)::bigint - 20)::text, 12, '0'))::uuid
     WHERE right(a.id::text, 12)::bigint > 22;
   CREATE FUNCTION bench_assets(words text) RETURNS SETOF asset LANGUAGE sql STABLE AS $f$
-    SELECT * FROM asset a WHERE a.owner_id = 'local' AND a.kind = 'VIDEO' AND a.tags @> ARRAY['red'] AND a.search @@ asset_search_query(words) AND a.created_at >= '2001-01-01'
+    SELECT * FROM asset a WHERE a.owner_id = 'local' AND a.kind = 'VIDEO' AND a.tags @> ARRAY['red'] AND a.search @@ asset_search_query(words) AND a.created_at >= '2000-01-02'
       AND a.deleted_at IS NULL ORDER BY a.created_at DESC, a.id DESC
   $f$;`;
 
