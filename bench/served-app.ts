@@ -17,6 +17,10 @@ process.on('message', (message) => {
   } else if (message === 'read') {
     // The histogram counts the timer's own period too.
     process.send?.({ type: 'delay', p99Ms: Math.max(0, delay.percentile(99) / 1e6 - 1), maxMs: Math.max(0, delay.max / 1e6 - 1) });
+  } else if (message === 'memory') {
+    globalThis.gc?.();
+    const { heapUsed, external } = process.memoryUsage();
+    process.send?.({ type: 'memory', bytes: heapUsed + external });
   } else if (message === 'close') {
     void app.close().then(() => process.exit(0));
   }
