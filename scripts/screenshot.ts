@@ -13,7 +13,7 @@ import { createCinegraphClient, type CinegraphClient } from '../src/client/index
 import { loadConfig } from '../src/config.ts';
 
 const THEMES = ['light', 'dark'] as const;
-const PROMPT = 'a fox bounces on a red background';
+const PROMPT = 'a rocket moves up at night';
 /** Frames that must be there before the picture of Create is taken. */
 const FRAMES = 9;
 const SIZE = { width: 1180, height: 820 };

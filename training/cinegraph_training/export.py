@@ -30,12 +30,10 @@ DESCRIPTION = (
     "128 x 128 px, 17 frames at 8 fps."
 )
 EXAMPLES = (
-    "a fox bounces on a red background",
     "a rocket moves up at night",
-    "a large penguin sways on the left on a yellow background",
-    "a butterfly moves right in front of tulips, the camera pans right",
     "an octopus grows on a purple background",
-    "a robot spins in a meadow, the camera pans left",
+    "a ghost moves right on a green background",
+    "a large penguin sways on the left on a yellow background",
 )
 MAXIMUM_BYTES = 40_000_000
 
@@ -165,8 +163,8 @@ def main() -> None:
     parser.add_argument("--text-tokenizer", type=Path, default=paths.CHECKPOINTS / "text-tokenizer.json")
     parser.add_argument("--evaluation", type=Path, help="JSON of evaluate_language_model")
     parser.add_argument("--out", type=Path, default=paths.TRAINING.parent / "models" / "cinegraph-small")
-    parser.add_argument("--temperature", type=float, default=0.8)
-    parser.add_argument("--top-p", type=float, default=0.9)
+    parser.add_argument("--temperature", type=float, default=0.2)
+    parser.add_argument("--top-p", type=float, default=0.95)
     parser.add_argument("--guidance", type=float, default=2.0)
     options = parser.parse_args()
     torch.set_num_threads(1)
