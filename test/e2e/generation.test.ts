@@ -103,13 +103,15 @@ describe('text to video', () => {
   });
 
   it('stops when it is canceled, and can be tried again', async () => {
-    const job = await client.textToVideo({ prompt: PROMPT, seed: 8, candidates: 4 });
+    const job = await client.textToVideo({ prompt: PROMPT, seed: 8, candidates: 2, durationMs: 10_000 });
     const events: JobEvent[] = [];
     for await (const event of client.watchJob(job.id)) {
       events.push(event);
       if (event.__typename === 'JobStarted') await client.cancel(job.id);
     }
-    expect(finished(events)).toMatchObject({ status: 'CANCELED', outputs: [] });
+    const canceled = finished(events);
+    expect(canceled.status).toBe('CANCELED');
+    expect(canceled.outputs.every((asset) => asset.partial)).toBe(true);
     await expect(client.cancel(job.id)).rejects.toMatchObject({ code: 'JOB_NOT_CANCELABLE' });
     const again = await client.retry(job.id);
     expect(finished(await allEvents(program.url, again.id))).toMatchObject({ status: 'SUCCEEDED', seed: 8 });
@@ -174,6 +176,7 @@ describe('the library', () => {
 
   it('says what runs where', async () => {
     const { data } = await graphql(program.url, '{ system { ready executionProvider queueDepth } models { name tasks limits { width frameCount } loaded } }');
-    expect(data).toMatchObject({ system: { ready: true, executionProvider: 'cpu' }, models: [{ loaded: true, tasks: ['TEXT_TO_IMAGE', 'TEXT_TO_VIDEO'] }] });
+    expect(data).toMatchObject({ system: { ready: true, executionProvider: 'cpu' }, models: [{ loaded: true }] });
+    expect(data?.models[0].tasks).toEqual(expect.arrayContaining(['TEXT_TO_IMAGE', 'TEXT_TO_VIDEO']));
   });
 });

@@ -143,10 +143,10 @@ describe('a server that requires a credential', () => {
     const viewer = { ownerId: 'ada', role: 'USER', authentication: 'API_KEY', scopes: ['READ', 'WRITE'], apiKey: { prefix: key.prefix, usable: true } };
     expect((await graphql(server.url, WHO, {}, secret)).data).toEqual({ viewer });
     const ws = createWsClient({ url: `${server.url.replace('http', 'ws')}/graphql`, connectionParams: { authorization: `Bearer ${secret}` }, retryAttempts: 0 });
-    expect((await ws.iterate({ query: WHO }).next()).value).toEqual({ data: { viewer } });
+    expect((await ws.iterate({ query: WHO }).next()).value).toMatchObject({ data: { viewer } });
     await ws.dispose();
     const sse = createSseClient({ url: `${server.url}/graphql/stream`, headers: { authorization: `Bearer ${secret}` }, retryAttempts: 0 });
-    expect((await sse.iterate({ query: WHO }).next()).value).toEqual({ data: { viewer } });
+    expect((await sse.iterate({ query: WHO }).next()).value).toMatchObject({ data: { viewer } });
     sse.dispose();
   });
 });
