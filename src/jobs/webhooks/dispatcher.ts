@@ -157,7 +157,12 @@ async function deliver(client: pg.PoolClient, queue: JobQueue, event: StateEvent
 /** Stores a message and its place in the queue, in the caller's transaction. */
 export async function addDelivery(client: pg.PoolClient, queue: JobQueue, { webhookId, type, jobId, body }: { readonly webhookId: string; readonly type: string; readonly jobId: string | null; readonly body: string }): Promise<string> {
   const id = randomUUID();
-  await client.query('INSERT INTO webhook_delivery (id, webhook_id, type, job_id, body, next_attempt_at) VALUES ($1, $2, $3, $4, $5, now())', [id, webhookId, type, jobId, body]);
+  // Events of one batch are stored in one transaction: the log of a webhook keeps their order all the same.
+  await client.query(
+    `INSERT INTO webhook_delivery (id, webhook_id, type, job_id, body, next_attempt_at, created_at) VALUES ($1, $2, $3, $4, $5, now(),
+       greatest(clock_timestamp(), (SELECT max(created_at) + interval '1 millisecond' FROM webhook_delivery WHERE webhook_id = $2)))`,
+    [id, webhookId, type, jobId, body],
+  );
   await queue.enqueueDelivery(client, id, 0);
   return id;
 }
