@@ -1,13 +1,17 @@
-import { ApolloServer, HeaderMap, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServer, HeaderMap, type ApolloServerOptions, type ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { expressMiddleware } from '@as-integrations/express5';
 import type { Request, RequestHandler } from 'express';
-import { GraphQLError } from 'graphql';
+import { GraphQLError, type DocumentNode } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import { CinegraphError } from '../../errors.ts';
 import type { Context } from '../../resolvers/context.ts';
 import type { Admission } from './admission.ts';
 import { maskError } from './mask.ts';
 import type { PipelineParts } from './pipeline.ts';
+
+const DOCUMENTS_KEPT = 500;
+type DocumentStore = NonNullable<ApolloServerOptions<Context>['documentStore']>;
 
 export interface HttpEndpoint {
   readonly handler: RequestHandler;
@@ -25,6 +29,7 @@ export async function createHttpEndpoint({ schema, rules, maxTokens, admission, 
     allowBatchedHttpRequests: false,
     includeStacktraceInErrorResponses: false,
     persistedQueries: false,
+    documentStore: parsedDocuments(),
     stopOnTerminationSignals: false,
     formatError(formatted, error) {
       const masked = maskError(error, log);
@@ -37,6 +42,19 @@ export async function createHttpEndpoint({ schema, rules, maxTokens, admission, 
   return {
     handler: expressMiddleware(apollo, { context: ({ req }) => Promise.resolve(contextOf(req)) }),
     stop: () => apollo.stop(),
+  };
+}
+
+/** Apollo's own store counts the bytes of a document as JSON; what a parsed one holds in memory is many times that. */
+function parsedDocuments(): DocumentStore {
+  const documents = new LRUCache<string, DocumentNode>({ max: DOCUMENTS_KEPT });
+  return {
+    get: (key) => Promise.resolve(documents.get(key)),
+    set(key, document) {
+      documents.set(key, document);
+      return Promise.resolve();
+    },
+    delete: (key) => Promise.resolve(documents.delete(key)),
   };
 }
 
