@@ -2,6 +2,7 @@ import type { Browser, Page } from '@playwright/test';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gzipSync } from 'node:zlib';
 import { axeViolations, hasChromium, launchBrowser, until, visit } from '../../support/browser.ts';
+import { graphql } from '../../support/graphql-client.ts';
 import { holdInference } from '../../support/inference-hold.ts';
 import { startProgram, temporaryFolder, type Program } from '../../support/server.ts';
 
@@ -99,6 +100,9 @@ describe.skipIf(!hasChromium)('the Studio makes a clip', () => {
     try {
       await send(page, 'a rocket moves up at night');
       await page.locator('.tray-item').getByText('a rocket moves up at night').waitFor();
+      // A place in the queue is what it was when the job came: the first one must have left it by then.
+      const running = '{ jobs(first: 1, filter: { status: [RUNNING] }) { nodes { id } } }';
+      await expect.poll(async () => (await graphql(program.url, running)).data?.jobs.nodes.length, { timeout: 60_000 }).toBe(1);
       await send(page, 'a penguin spins');
       await page.locator('.tray-item').getByText('number 1 in the queue').waitFor();
       await page.getByRole('status').getByText('Next in the queue').waitFor();
