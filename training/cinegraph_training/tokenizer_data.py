@@ -79,32 +79,6 @@ def load_sources(split: str, cache: Path = CACHE) -> Sources:
     return Sources(World(cache), photos, clips, split)
 
 
-def crop_batch(
-    sources: Sources, rng: np.random.Generator, count: int, size: int
-) -> tuple[list[np.ndarray], list[list[tuple[int, int]]]]:
-    """Clips `[17, 128, 128, 3]` and the corners x, y of the crops to take from each, `count` crops in all, two of each
-    clip (one, if they are whole). Most lie around what moves, all on the 16 px grid of the codes."""
-    clips, corners = [], []
-    each = 1 if size == VIEW else 2
-    for _ in range(count // each):
-        clip, boxes = sources.sample(rng, str(rng.choice(KINDS, p=SHARES)))
-        clips.append(clip)
-        corners.append([_corner(boxes[int(rng.integers(FRAMES))], rng, size) for _ in range(each)])
-    return clips, corners
-
-
-def _corner(box: np.ndarray, rng: np.random.Generator, size: int) -> tuple[int, int]:
-    """x, y of a crop that contains a random point of `box` near its middle; one in five lies anywhere."""
-    room = VIEW - size
-    if rng.random() < 0.2:
-        corner = rng.uniform(0, room, 2)
-    else:
-        point = box[:2] + (box[2:] - box[:2]) * rng.uniform(0.1, 0.9, 2)
-        corner = point - rng.uniform(0.3, 0.7, 2) * size
-    x, y = np.clip(np.round(corner / 16) * 16, 0, room).astype(int)
-    return int(x), int(y)
-
-
 def fixed_clips(sources: Sources, kind: str, count: int, seed: int = 1234) -> tuple[np.ndarray, np.ndarray]:
     """The same clips every time: `[count, 17, 128, 128, 3]` uint8 and their boxes `[count, 17, 4]`."""
     rng = np.random.default_rng(seed)
