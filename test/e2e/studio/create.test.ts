@@ -2,6 +2,7 @@ import type { Browser, Page } from '@playwright/test';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gzipSync } from 'node:zlib';
 import { axeViolations, hasChromium, launchBrowser, until, visit } from '../../support/browser.ts';
+import { graphql } from '../../support/graphql-client.ts';
 import { holdInference } from '../../support/inference-hold.ts';
 import { startProgram, temporaryFolder, type Program } from '../../support/server.ts';
 
@@ -88,6 +89,36 @@ describe.skipIf(!hasChromium)('the Studio makes a clip', () => {
     await page.goto(`${program.url}/?job=nonsense`);
     await page.getByRole('alert').getByRole('button', { name: 'Start anew' }).click();
     await page.getByText('Write what you want to see').waitFor();
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('shows several jobs at once, the place in the queue, and cancels', async () => {
+    const { page, faults } = await visit(browser, `${program.url}/`);
+    const held = await holdInference(program);
+    try {
+      await send(page, 'a rocket moves up at night');
+      await page.locator('.tray-item').getByText('a rocket moves up at night').waitFor();
+      await page.waitForURL((url) => url.href !== `${program.url}/`);
+      const first = page.url();
+      // A place in the queue is what it was when the job came: the first one must have left it by then.
+      const running = '{ jobs(first: 1, filter: { status: [RUNNING] }) { nodes { id } } }';
+      await expect.poll(async () => (await graphql(program.url, running)).data?.jobs.nodes.length, { timeout: 60_000 }).toBe(1);
+      await send(page, 'a penguin spins');
+      await page.locator('.tray-item').getByText('number 1 in the queue').waitFor();
+      // A job that waits for the held model is told of in the same words: the stage must be the second one's.
+      await page.waitForURL((url) => url.href !== first);
+      await page.getByRole('status').getByText('Next in the queue').waitFor();
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.getByRole('status').getByText('Canceled').waitFor();
+      await page.getByRole('button', { name: 'Try again' }).waitFor();
+      // The address names the job on the stage; the other one goes on.
+      await page.locator('.tray-item').getByText('a rocket moves up at night').click();
+      await page.getByRole('button', { name: 'Cancel' }).waitFor();
+    } finally {
+      held.release();
+    }
+    await done(page);
     expect(faults).toEqual([]);
     await page.close();
   });
