@@ -10,7 +10,7 @@
 import { readFileSync } from 'node:fs';
 import { bundleFile, openBundle, type Bundle } from '../src/inference/core/bundle.ts';
 import type { GenerationRequest } from '../src/inference/core/generation.ts';
-import { isBatchInvariant } from '../src/inference/engine/batch-invariance.ts';
+import { findInvariance } from '../src/inference/engine/batch-invariance.ts';
 import { Engine } from '../src/inference/engine/engine.ts';
 import { KvCache } from '../src/inference/kv-cache/kv-cache.ts';
 import { openModels, type Models } from '../src/inference/open-models.ts';
@@ -29,8 +29,8 @@ const bundle = await openBundle(dir);
 const models = await openModels(bundle, { provider: 'cpu', threads });
 console.log(`${bundle.manifest.name}, ${deviceName('cpu', threads)}, ${new Date().toISOString().slice(0, 10)}`);
 const provedAt = performance.now();
-const invariant = await isBatchInvariant(bundle.manifest, models.language, MAX_ROWS);
-console.log(`batch invariant: ${invariant} (proof: ${(performance.now() - provedAt).toFixed(0)} ms, self-check: ${models.check.totalMs.toFixed(0)} ms)`);
+const { batchInvariant: invariant, headInvariant } = await findInvariance(bundle.manifest, models.language, MAX_ROWS);
+console.log(`batch invariant: ${invariant}, head: ${headInvariant} (proof: ${(performance.now() - provedAt).toFixed(0)} ms, self-check: ${models.check.totalMs.toFixed(0)} ms)`);
 console.table(await benchSteps(bundle, models));
 console.table(await benchGraphs(bundle, models));
 console.table(await benchClips(bundle, models));
@@ -132,7 +132,7 @@ async function benchClips(bundle: Bundle, models: Models): Promise<Record<string
 
 /** Runs guided clips side by side; the times are those of the slowest. */
 async function runClips(bundle: Bundle, models: Models, clips: number, deterministic: boolean, batchInvariant: boolean): Promise<ClipTimes> {
-  const engine = new Engine(models.language, bundle.manifest, { maxRows: MAX_ROWS, maxWaiting: 64, batchInvariant });
+  const engine = new Engine(models.language, bundle.manifest, { maxRows: MAX_ROWS, maxWaiting: 64, batchInvariant, headInvariant });
   const tokenizer = TextTokenizer.parse(readFileSync(bundleFile(bundle, bundle.manifest.text.file), 'utf8'));
   const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, executionProvider: 'cpu' });
   const startedAt = performance.now();

@@ -33,10 +33,11 @@ export interface EngineSettings {
   readonly maxRows?: number;
   readonly maxWaiting?: number;
   readonly batchInvariant?: boolean;
+  readonly headInvariant?: boolean;
 }
 
-export function openEngine({ bundle, models }: TinyInference, { maxRows = 8, maxWaiting = 64, batchInvariant = true }: EngineSettings = {}): Engine {
-  return new Engine(models.language, bundle.manifest, { maxRows, maxWaiting, batchInvariant });
+export function openEngine({ bundle, models }: TinyInference, { maxRows = 8, maxWaiting = 64, batchInvariant = true, headInvariant = true }: EngineSettings = {}): Engine {
+  return new Engine(models.language, bundle.manifest, { maxRows, maxWaiting, batchInvariant, headInvariant });
 }
 
 export function openGenerator({ bundle, models, tokenizer }: TinyInference, engine: Engine): Generator {

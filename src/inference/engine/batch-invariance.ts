@@ -4,7 +4,8 @@
  * Which kernel computes a row, and in which order it adds, is fixed by the shape of the step, the row's place in it and the row's length,
  * never by the values. So random values show a dependence almost surely, and each batch size at two placements covers the shapes that
  * the engine runs. Where this holds, deterministic sequences join the shared batch at no cost; where it does not (another library,
- * processor or provider), they step alone.
+ * processor or provider), they step alone. The head is a graph of its own and far cheaper: where only it depends on its batch (a reduction
+ * that begins where memory is aligned is enough), it runs for each deterministic sequence by itself.
  */
 import { KvCache } from '../kv-cache/kv-cache.ts';
 import type { Manifest } from '../core/manifest.ts';
@@ -19,11 +20,23 @@ interface Probe {
   readonly length: number;
 }
 
-/** What one row got: logits, hidden and the logits of sub-token b. */
-type RowResult = readonly Float32Array[];
+/** What one row got. */
+interface RowResult {
+  /** Logits and hidden. */
+  readonly step: readonly Float32Array[];
+  /** Logits of sub-token b. */
+  readonly head: readonly Float32Array[];
+}
 
-/** True when every batch of 2 to `maxRows` rows gives each row the bits that it gets in a pair. Takes `4 * maxRows` steps or less. */
-export async function isBatchInvariant(manifest: Manifest, model: LanguageModel, maxRows: number): Promise<boolean> {
+export interface Invariance {
+  /** Of the decode graph: deterministic sequences may share a step with others. */
+  readonly batchInvariant: boolean;
+  /** Of the head. */
+  readonly headInvariant: boolean;
+}
+
+/** Whether every batch of 2 to `maxRows` rows gives each row the bits that it gets in a pair. Takes `4 * maxRows` steps or less. */
+export async function findInvariance(manifest: Manifest, model: LanguageModel, maxRows: number): Promise<Invariance> {
   const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
   const cache = new KvCache<string>({ slots: maxRows, layers, kvHeads, maxLength, headDim });
   const random = new CounterRandom(1, 0);
@@ -31,14 +44,17 @@ export async function isBatchInvariant(manifest: Manifest, model: LanguageModel,
   [...whole.keys, ...whole.values].forEach((layer, l) => fillRandom(layer, random, l));
   const probes = Array.from({ length: maxRows }, (_, row) => makeProbe(manifest, random, row));
   const reference = await rowsInPairs(model, cache, probes);
+  let headInvariant = true;
   for (let rows = MIN_SHARED_ROWS + 1; rows <= maxRows; rows += 1) {
     // Rows from the front and rows from the back stand at different places of the batch.
     for (const first of new Set([0, maxRows - rows])) {
       const found = await runRows(model, cache, probes, first, rows);
-      if (found.some((row, i) => !sameBits(row, reference[first + i] as RowResult))) return false;
+      const differs = (part: keyof RowResult): boolean => found.some((row, i) => !sameBits(row[part], (reference[first + i] as RowResult)[part]));
+      if (differs('step')) return { batchInvariant: false, headInvariant: false };
+      headInvariant &&= !differs('head');
     }
   }
-  return true;
+  return { batchInvariant: true, headInvariant };
 }
 
 /** The last pair reaches back when the number of rows is odd. */
@@ -57,7 +73,8 @@ async function runRows(model: LanguageModel, cache: KvCache<string>, probes: rea
   const input = { rowIds: joined(taken.map((probe) => probe.input.rowIds)), codeIds: joined(taken.map((probe) => probe.input.codeIds)) };
   const { logits, hidden } = await model.decode(input, Int32Array.from(taken, (probe) => probe.length), cache.view(first, rows));
   const second = await model.head(hidden, new BigInt64Array(rows));
-  return taken.map((_, row) => [logits, hidden, second].map((all) => all.slice((row * all.length) / rows, ((row + 1) * all.length) / rows)));
+  const cut = (all: Float32Array, row: number): Float32Array => all.slice((row * all.length) / rows, ((row + 1) * all.length) / rows);
+  return taken.map((_, row) => ({ step: [cut(logits, row), cut(hidden, row)], head: [cut(second, row)] }));
 }
 
 /** A row at a random position of the clip, with random codes around it. */
@@ -82,6 +99,6 @@ function fillRandom(values: Float32Array, random: CounterRandom, stream: number)
   for (let i = 0; i < values.length; i += 1) values[i] = table[(i + (i >> 10)) % 1021] as number;
 }
 
-function sameBits(left: RowResult, right: RowResult): boolean {
+function sameBits(left: readonly Float32Array[], right: readonly Float32Array[]): boolean {
   return left.every((values, i) => values.every((value, j) => Object.is(value, right[i]?.[j])));
 }

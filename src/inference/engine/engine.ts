@@ -8,16 +8,16 @@ import { KvCache } from '../kv-cache/kv-cache.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { VideoGrid } from '../tokenizers/video-grid.ts';
+import type { Invariance } from './batch-invariance.ts';
 import { StepRunner, type Drawn } from './step-runner.ts';
 import { Wake } from './wake.ts';
 
-export interface EngineOptions {
+/** With what `findInvariance` found. */
+export interface EngineOptions extends Invariance {
   /** Cache slots, and the most rows of one step. At least 2. */
   readonly maxRows: number;
   /** Sequences that may wait for slots. */
   readonly maxWaiting: number;
-  /** What `isBatchInvariant` found: whether deterministic sequences may share a step with others. */
-  readonly batchInvariant: boolean;
 }
 
 export class Engine {
@@ -32,13 +32,13 @@ export class Engine {
   #closed = false;
   readonly #loop: Promise<void>;
 
-  constructor(model: LanguageModel, manifest: Manifest, { maxRows, maxWaiting, batchInvariant }: EngineOptions) {
+  constructor(model: LanguageModel, manifest: Manifest, { maxRows, maxWaiting, batchInvariant, headInvariant }: EngineOptions) {
     const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
     const cache = new KvCache<Sequence>({ slots: maxRows, layers, kvHeads, maxLength, headDim });
     this.maxRows = maxRows;
     this.#cache = cache;
     this.#scheduler = new Scheduler(cache, { maxWaiting, batchInvariant });
-    this.#runner = new StepRunner(model, cache, new VideoGrid(manifest));
+    this.#runner = new StepRunner(model, cache, new VideoGrid(manifest), headInvariant);
     this.#loop = this.#run();
   }
 

@@ -21,12 +21,15 @@ export class StepRunner {
   readonly #model: LanguageModel;
   readonly #cache: KvCache<Sequence>;
   readonly #grid: VideoGrid;
+  readonly #headInvariant: boolean;
   readonly #sampler: Sampler;
 
-  constructor(model: LanguageModel, cache: KvCache<Sequence>, grid: VideoGrid) {
+  /** `headInvariant`: whether the head gives a row the same bits in every batch. */
+  constructor(model: LanguageModel, cache: KvCache<Sequence>, grid: VideoGrid, headInvariant: boolean) {
     this.#model = model;
     this.#cache = cache;
     this.#grid = grid;
+    this.#headInvariant = headInvariant;
     this.#sampler = new Sampler(model.config.outputSize);
   }
 
@@ -54,8 +57,29 @@ export class StepRunner {
     const a = new BigInt64Array(plan.rows);
     let row = 0;
     plan.sequences.forEach((sequence, i) => a.fill(BigInt(first[i] as number), row, (row += sequence.rows)));
-    const second = this.#draw(plan, await this.#model.head(hidden, a), 1);
+    const second = this.#draw(plan, await this.#head(plan, hidden, a), 1);
     return plan.sequences.map((sequence, i) => ({ sequence, a: first[i] as number, b: second[i] as number }));
+  }
+
+  /** Logits of sub-token b `[B, n]`. A head that depends on its batch runs for each sequence by itself once one of them is deterministic. */
+  async #head({ sequences, rows }: DecodePlan, hidden: Float32Array, a: BigInt64Array): Promise<Float32Array> {
+    if (this.#headInvariant || !sequences.some((sequence) => sequence.input.sampling.deterministic)) return await this.#model.head(hidden, a);
+    const width = hidden.length / rows;
+    const parts: Float32Array[] = [];
+    let row = 0;
+    for (const sequence of sequences) {
+      const end = row + sequence.rows;
+      parts.push(await this.#model.head(hidden.slice(row * width, end * width), a.slice(row, end)));
+      row = end;
+    }
+    const size = (parts[0] as Float32Array).length / (sequences[0] as Sequence).rows;
+    const logits = new Float32Array(rows * size);
+    let at = 0;
+    for (const part of parts) {
+      logits.set(part, at);
+      at += part.length;
+    }
+    return logits;
   }
 
   /** What the step is told, and `lengths` `[B]`; the rows of one sequence ask for the same position. Padding repeats the last row. */

@@ -3,7 +3,7 @@ import { openBundle, bundleFile, describeBundle, type Bundle } from '../core/bun
 import { readFile } from 'node:fs/promises';
 import { CinegraphError } from '../../errors.ts';
 import type { CacheUsage, GenerationRequest, InferenceInfo, RawFrame } from '../core/generation.ts';
-import { isBatchInvariant } from '../engine/batch-invariance.ts';
+import { findInvariance } from '../engine/batch-invariance.ts';
 import { Engine } from '../engine/engine.ts';
 import { openModels, type Models } from '../open-models.ts';
 import { Generator } from '../pipelines/generator.ts';
@@ -31,13 +31,13 @@ export async function openInferenceHost(options: StartOptions, send: (report: Re
   const choice = await chooseProvider(options.provider, async (provider) => await probeProvider(options.bundleDir, provider, threads));
   const models = await openCheckedModels(bundle, choice, threads);
   const tokenizer = TextTokenizer.parse(await readFile(bundleFile(bundle, bundle.manifest.text.file), 'utf8'), bundle.manifest.text.file);
-  const batchInvariant = await isBatchInvariant(bundle.manifest, models.language, options.maxRows);
-  await send({ type: 'log', level: 'info', message: 'batch invariance', details: { batchInvariant } });
-  const engine = new Engine(models.language, bundle.manifest, { ...options, batchInvariant });
+  const invariance = await findInvariance(bundle.manifest, models.language, options.maxRows);
+  await send({ type: 'log', level: 'info', message: 'batch invariance', details: { ...invariance } });
+  const engine = new Engine(models.language, bundle.manifest, { ...options, ...invariance });
   const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, executionProvider: choice.provider });
   const info: InferenceInfo = {
     // The default where it costs nothing (bench/determinism.md).
-    bundle: describeBundle(bundle, batchInvariant),
+    bundle: describeBundle(bundle, invariance.batchInvariant),
     executionProvider: choice.provider,
     device: `${choice.provider}: ${deviceName(choice.provider, threads)}`,
     providerNotes: choice.notes,
