@@ -33,6 +33,20 @@ MOTIONS = (
 CAMERAS = ("still", "pan left", "pan right", "pan up", "pan down", "zoom in", "zoom out")
 SPLITS = ("train", "heldout")
 
+# Objects with a sound of their own, and the class of sounds (ESC-10, DOI 10.1145/2733373.2806390).
+VOICES = {
+    "dog": "dog_bark",
+    "rooster": "rooster",
+    "helicopter": "helicopter",
+    "fire": "fire_crackling",
+    "alarm clock": "clock_tick",
+    "water wave": "sea_waves",
+    "cloud with rain": "rain",
+    "baby": "baby_cry",
+    "sneezing face": "person_sneeze",
+    "carpentry saw": "chainsaw",
+}
+
 CONCEPTS_FILE = Path(__file__).with_name("concepts.json")
 
 

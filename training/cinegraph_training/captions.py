@@ -97,6 +97,16 @@ def canonical_caption(scene: Scene) -> str:
     return text if scene.camera == "still" else f"{text}, {CAMERA_WORDS[scene.camera][0]}"
 
 
+def sound_caption(scene: Scene, natural: bool) -> str:
+    """What can be heard of a scene: "the sound of a dog", or of a thing without a voice what it does. `natural`:
+    whether the object has a sound of its own."""
+    verb = MOTION_WORDS[scene.motion][0][0]
+    if natural:
+        heard = f"the sound of {_article(concept_words()[scene.object][0])}"
+        return f"{heard} that {verb}" if scene.motion == "bounces" else heard
+    return f"something {verb}"
+
+
 def caption(scene: Scene, rng: np.random.Generator) -> str:
     """A random phrasing, lower case, at most about 25 words. The canonical phrasing comes up often."""
     if rng.random() < 0.2:

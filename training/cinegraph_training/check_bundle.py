@@ -13,7 +13,16 @@ import numpy as np
 import onnxruntime as ort
 import torch
 
-from .language_model import Inputs, KeyValueCache, LanguageModel, output_inputs, prefix_rows
+from .language_model import (
+    Inputs,
+    KeyValueCache,
+    LanguageModel,
+    audio_inputs,
+    output_inputs,
+    prefix_inputs,
+    text_inputs,
+)
+from .sample import pad_prefixes
 
 
 def open_session(path: Path, threads: int = 1) -> ort.InferenceSession:
@@ -24,13 +33,14 @@ def open_session(path: Path, threads: int = 1) -> ort.InferenceSession:
 
 
 class OnnxLanguageModel:
-    """The engine's use of the three graphs: slots of one cache, prefill row by row, steps in place."""
+    """The engine's use of the graphs: slots of one cache, prefill row by row, steps in place."""
 
     def __init__(self, folder: Path, config, batch: int, threads: int = 1):
         self.config = config
         started = time.perf_counter()
-        self.prefill_session, self.decode_session, self.head_session = (
-            open_session(folder / f"lm-{name}.onnx", threads) for name in ("prefill", "decode", "head")
+        self.prefill_session, self.decode_session, self.head_session, self.audio_session, self.text_session = (
+            open_session(folder / f"lm-{name}.onnx", threads)
+            for name in ("prefill", "decode", "head", "audio-head", "text-head")
         )
         self.load_seconds = time.perf_counter() - started
         shape = (batch, config.kv_heads, config.max_length, config.head_dim)
@@ -38,23 +48,24 @@ class OnnxLanguageModel:
         self.cache = {name: ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32)) for name in names}
         self.lengths = np.zeros(batch, np.int32)
 
-    def prefill(self, row: int, prefix: list[int]) -> dict[str, np.ndarray]:
-        """Fills the slot of `row`; returns the graph's outputs by name."""
+    def prefill(self, row: int, prefix: Inputs) -> dict[str, np.ndarray]:
+        """Fills the slot of `row` with `[P, ...]`; returns the graph's outputs by name."""
         names = [output.name for output in self.prefill_session.get_outputs()]
-        results = self.prefill_session.run(names, {"row_ids": np.array([prefix], np.int64)})
+        results = self.prefill_session.run(names, feeds(prefix.map(lambda part: part[None])))
         outputs = dict(zip(names, results, strict=True))
+        length = len(prefix.rows)
         for name, value in outputs.items():
             slot = self.cache[name].numpy().copy()
-            slot[row, :, : len(prefix)] = value[0]
+            slot[row, :, :length] = value[0]
             self.cache[name] = ort.OrtValue.ortvalue_from_numpy(slot)
-        self.lengths[row] = len(prefix)
+        self.lengths[row] = length
         return outputs
 
-    def step(self, rows: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """int64 `[B, K]` and `[B, C]` -> logits `[B, V]`, hidden `[B, d]`; the cache grows by one entry in place."""
+    def step(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs `[B, ...]` -> logits `[B, V]`, hidden `[B, d]`; the cache grows by one entry in place."""
         binding = self.decode_session.io_binding()
-        binding.bind_cpu_input("row_ids", rows)
-        binding.bind_cpu_input("code_ids", codes)
+        for name, values in feeds(inputs).items():
+            binding.bind_cpu_input(name, values)
         binding.bind_cpu_input("seqlens_k", self.lengths.copy())
         binding.bind_cpu_input("total_sequence_length", np.array(self.lengths.max() + 1, np.int32))
         for name, value in self.cache.items():
@@ -71,6 +82,12 @@ class OnnxLanguageModel:
         return self.head_session.run(["logits_b"], {"hidden": hidden, "a": a})[0]
 
 
+def feeds(inputs: Inputs) -> dict[str, np.ndarray]:
+    """Inputs as the graphs name them."""
+    names = {"row_ids": inputs.rows, "code_ids": inputs.codes, "audio_ids": inputs.sounds}
+    return {name: np.ascontiguousarray(part.numpy()) for name, part in names.items()}
+
+
 def difference(found: np.ndarray, expected: np.ndarray) -> float:
     """Largest absolute difference over the largest magnitude."""
     return float(np.abs(found - expected).max() / (np.abs(expected).max() + 1e-12))
@@ -78,44 +95,70 @@ def difference(found: np.ndarray, expected: np.ndarray) -> float:
 
 @torch.no_grad()
 def compare_language_model(folder: Path, model: LanguageModel, steps: int | None = None) -> dict[str, float]:
-    """Relative differences between the graphs and PyTorch over a clip of random tokens; two rows of unequal length."""
+    """Relative differences between the graphs and PyTorch over tasks of every kind, fed with random tokens; two rows of
+    unequal length."""
     config = model.config
-    steps = steps or config.positions
     generator = torch.Generator().manual_seed(1)
-    prefixes = [prefix_rows(config, "TEXT_TO_VIDEO", text) for text in (list(range(30, 42)), None)]
-    codes = torch.stack([torch.randint(size, (2, steps), generator=generator) for size in config.sub_codebooks], dim=-1)
-    condition = torch.randint(config.null_code + 1, (2, steps), generator=generator)
+    clip = torch.randint(config.null_code, (config.positions,), generator=generator)
+    sound = torch.randint(config.audio_size, (config.audio_frames, config.audio_levels), generator=generator)
+    text = torch.randint(min(256, config.text_size), (2, config.max_text), generator=generator)
+    condition = torch.randint(config.null_code + 1, (2, config.positions), generator=generator)
     condition[:, ::3] = config.null_code
-    joined = codes[..., 0] * config.sub_codebooks[1] + codes[..., 1]
-    inputs = output_inputs(config, joined, condition=condition)
+    shown = clip[None].expand(2, -1)
+    outputs = {
+        "TEXT_TO_VIDEO": output_inputs(config, shown, condition=condition),
+        "AUDIO_TO_VIDEO": output_inputs(config, shown),
+        "VIDEO_TO_AUDIO": audio_inputs(config, sound[None].expand(2, -1, -1)),
+        "VIDEO_TO_TEXT": text_inputs(config, text),
+    }
+    worst: dict[str, float] = {}
+    milliseconds = 0.0
+    for task, inputs in outputs.items():
+        source = {
+            "video": clip if task.startswith("VIDEO") else None,
+            "sound": sound if task.startswith("AUDIO") else None,
+        }
+        prefixes = [prefix_inputs(config, task, list(range(30, 42)), **source), prefix_inputs(config, task, None)]
+        found, milliseconds = _compare_task(folder, model, prefixes, inputs, steps or config.positions)
+        for name, value in found.items():
+            worst[name] = max(worst.get(name, 0.0), value)
+    return {**worst, "millisecondsPerStep": milliseconds}
+
+
+def _compare_task(
+    folder: Path, model: LanguageModel, prefixes: list[Inputs], inputs: Inputs, steps: int
+) -> tuple[dict[str, float], float]:
+    """Two rows through the graphs and through PyTorch: relative differences, and the last task's milliseconds a
+    step."""
+    config = model.config
+    steps = min(steps, inputs.rows.shape[1])
     session = OnnxLanguageModel(folder, config, batch=2)
-    expected = []
-    worst = {"keys": 0.0, "logits": 0.0, "hidden": 0.0, "logits_b": 0.0}
+    worst = dict.fromkeys(("keys", "logits", "hidden", "logits_b", "logits_audio", "logits_text"), 0.0)
     for row, prefix in enumerate(prefixes):
         cache = KeyValueCache(config, 1)
-        model.prefill(torch.tensor([prefix]), torch.ones(1, len(prefix), dtype=torch.bool), cache)
+        model.prefill(*pad_prefixes(config, [prefix]), cache)
         for name, value in session.prefill(row, prefix).items():
             kind, layer = name.split("_")
             kept = (cache.keys if kind == "key" else cache.values)[int(layer), :, :, : cache.length]
             worst["keys"] = max(worst["keys"], difference(value, kept.numpy()))
-        valid = torch.ones(1, len(prefix), dtype=torch.bool)
-        own = Inputs(inputs.rows[row : row + 1], inputs.codes[row : row + 1])
-        expected.append(model(torch.tensor([prefix]), valid, own)[1][0])
+    expected = model(*pad_prefixes(config, prefixes), inputs)[1]
     started = time.perf_counter()
     for index in range(steps):
-        logits, hidden = session.step(*(np.ascontiguousarray(part[:, index]) for part in (inputs.rows, inputs.codes)))
-        a = codes[:, index, 0]
-        logits_b = session.head(hidden, a.numpy())
-        reference = torch.stack([expected[0][index], expected[1][index]])
+        logits, hidden = session.step(inputs.map(lambda part, index=index: part[:, index]))
+        reference = expected[:, index]
+        a = torch.tensor([index % config.sub_codebooks[0], (index * 7) % config.sub_codebooks[0]])
+        levels = torch.tensor([index % config.audio_levels, 0])
+        audio = torch.stack([model.logits_audio(reference[row], int(level)) for row, level in enumerate(levels)])
         pairs = {
             "logits": (logits, model.logits_a(reference)),
             "hidden": (hidden, reference),
-            "logits_b": (logits_b, model.logits_b(reference, a)),
+            "logits_b": (session.head(hidden, a.numpy()), model.logits_b(reference, a)),
+            "logits_audio": (session.audio_session.run(None, {"hidden": hidden, "level": levels.numpy()})[0], audio),
+            "logits_text": (session.text_session.run(None, {"hidden": hidden})[0], model.logits_text(reference)),
         }
         for name, (found, wanted) in pairs.items():
             worst[name] = max(worst[name], difference(found, wanted.numpy()))
-    seconds = time.perf_counter() - started
-    return {**worst, "loadSeconds": session.load_seconds, "millisecondsPerStep": seconds / steps * 1e3}
+    return worst, (time.perf_counter() - started) / steps * 1e3
 
 
 @torch.no_grad()

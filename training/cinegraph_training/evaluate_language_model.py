@@ -21,7 +21,7 @@ from . import attributes, captions, paths
 from .attributes import COLUMNS, Scene
 from .export import load_language_model, load_video_tokenizer
 from .reader import AttributeReader, load_reader, read_classes
-from .sample import generate, strip, write_png
+from .sample import Prompt, Sampling, generate, strip, write_png
 from .stage import sample_stage_scene
 from .text_tokenizer import TextTokenizer
 from .video_tokenizer import VideoTokenizer
@@ -105,12 +105,14 @@ class Evaluator:
             yield "reconstructed", torch.cat(parts)
         codes = generate(
             self.model,
-            [self.text_tokenizer.encode(prompt) for prompt in prompts],
+            [Prompt(self.text_tokenizer.encode(prompt)) for prompt in prompts],
             TASKS[kind],
-            guidance=self.options.guidance,
-            temperature=self.options.temperature,
-            top_p=self.options.top_p,
-            seed=self.options.seed * 100_003 + seed,
+            Sampling(
+                self.options.guidance,
+                self.options.temperature,
+                self.options.top_p,
+                seed=self.options.seed * 100_003 + seed,
+            ),
         )
         yield "generated", torch.cat([self.video_tokenizer.decode(clip[None]) for clip in codes])
 

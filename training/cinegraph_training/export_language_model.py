@@ -1,4 +1,5 @@
-"""The language model's three ONNX graphs (docs/BUNDLE.md): prefill, decode, head. Shapes as in language_model.py."""
+"""The language model's ONNX graphs (docs/BUNDLE.md): prefill, decode, and one head for each kind of token. Shapes as in
+language_model.py."""
 
 from pathlib import Path
 
@@ -18,7 +19,7 @@ INT8 = (".qkv", ".out", ".gate_up", ".down", ".gate", ".far")
 
 def is_int8(name: str) -> bool:
     """Whether the matrix of this name is stored as int8."""
-    return name.startswith(("blocks.", "looks.")) and name.endswith(INT8)
+    return name in ("audio_head", "text_head") or (name.startswith(("blocks.", "looks.")) and name.endswith(INT8))
 
 
 def codebook_table(model: LanguageModel) -> CodebookTable:
@@ -31,15 +32,19 @@ def codebook_table(model: LanguageModel) -> CodebookTable:
 
 
 def export_language_model(model: LanguageModel, folder: Path, codebook: WeightFile) -> None:
-    """Writes `lm-prefill.onnx`, `lm-decode.onnx`, `lm-head.onnx` and their shared `lm-weights.bin`; the table of what
-    codes look like goes to `codebook`."""
+    """Writes `lm-prefill.onnx`, `lm-decode.onnx`, `lm-head.onnx`, `lm-audio-head.onnx`, `lm-text-head.onnx` and their
+    shared `lm-weights.bin`; the table of what codes look like goes to `codebook`."""
     weights = WeightFile(folder / "lm-weights.bin")
     parameters = {name: value.detach().float().numpy() for name, value in model.named_parameters()}
     buffers = {name: value.numpy() for name, value in model.named_buffers()}
     table = codebook_table(model)
     for file, write in (("lm-decode", _decode), ("lm-prefill", _prefill), ("lm-head", _head)):
         graph = Graph(file, weights)
-        write(graph, model.config, parameters, buffers, table.add(graph, codebook) if write is not _prefill else "")
+        write(graph, model.config, parameters, buffers, table.add(graph, codebook))
+        graph.save(folder / f"{file}.onnx")
+    for file, write in (("lm-audio-head", _audio_head), ("lm-text-head", _text_head)):
+        graph = Graph(file, weights)
+        write(graph, model.config, parameters)
         graph.save(folder / f"{file}.onnx")
     weights.write()
 
@@ -66,6 +71,7 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers
     cache_shape = ["B", config.kv_heads, "M", config.head_dim]
     rows = graph.input("row_ids", "int64", ["B", config.rows_per_position])
     codes = graph.input("code_ids", "int64", ["B", len(config.contexts)])
+    sounds = graph.input("audio_ids", "int64", ["B", len(config.audio_contexts)])
     for layer in range(config.layers):
         graph.input(f"past_key_{layer}", "float", cache_shape)
         graph.input(f"past_value_{layer}", "float", cache_shape)
@@ -84,6 +90,7 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers
     summed = graph.node("ReduceSum", [gathered, graph.constant([1])], keepdims=1)  # [B, 1, d]
     seen = graph.node("Cast", [graph.node("Gather", [content, codes])], to=TensorProto.FLOAT)  # [B, C, D + 1]
     residual = graph.node("Add", [summed, _first_look(graph, config, parameters, seen)])
+    residual = graph.node("Add", [residual, _heard(graph, config, parameters, buffers, sounds, [-1, 1])])
     far = _far(graph, config, seen)
     cos, sin = (graph.constant(buffers[name], np.float32) for name in ("cos", "sin"))
     update = None
@@ -115,6 +122,21 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers
     for layer in range(config.layers):
         graph.output(f"present_key_{layer}", "float", cache_shape)
         graph.output(f"present_value_{layer}", "float", cache_shape)
+
+
+def _silu(graph: Graph, value: str) -> str:
+    return graph.node("Mul", [value, graph.node("Sigmoid", [value])])
+
+
+def _heard(
+    graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, sounds: str, leading: list[int]
+) -> str:
+    """What the audio contexts `[..., A]` say, `[*leading, d]`."""
+    table = graph.weight("sounds", buffers["sounds"], widen=False)
+    found = graph.node("Cast", [graph.node("Gather", [table, sounds])], to=TensorProto.FLOAT)
+    width = len(config.audio_contexts) * config.audio_dimensions
+    flat = graph.node("Reshape", [found, graph.constant([*leading, width])])
+    return _linear(graph, parameters, "audio_out", _silu(graph, _linear(graph, parameters, "audio_in", flat)))
 
 
 def _first_look(graph: Graph, config: LanguageModelConfig, parameters: dict, seen: str) -> str:
@@ -176,9 +198,14 @@ def _rotate(graph: Graph, value: str, half: int, cos: str, sin: str) -> str:
 
 def _prefill(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str) -> None:
     """The prefix in both directions: rotated keys, and values, of every layer. The last layer stops there."""
-    rows = graph.input("row_ids", "int64", [1, "P"])
+    rows = graph.input("row_ids", "int64", [1, "P", config.rows_per_position])
+    codes = graph.input("code_ids", "int64", [1, "P", len(config.contexts)])
+    sounds = graph.input("audio_ids", "int64", [1, "P", len(config.audio_contexts)])
     table = graph.weight("table", parameters["table"], widen=False)
-    x = graph.node("Cast", [graph.node("Gather", [table, rows])], to=TensorProto.FLOAT)  # [1, P, d]
+    gathered = graph.node("Cast", [graph.node("Gather", [table, rows])], to=TensorProto.FLOAT)  # [1, P, 3 + C, d]
+    x = graph.node("ReduceSum", [gathered, graph.constant([2])], keepdims=0)  # [1, P, d]
+    x = graph.node("Add", [x, _shown(graph, config, parameters, content, codes)])
+    x = graph.node("Add", [x, _heard(graph, config, parameters, buffers, sounds, [1, -1])])
     length = graph.node("Shape", [rows], start=1, end=2)
     zero = graph.constant([0])
     cos, sin = (
@@ -200,6 +227,18 @@ def _prefill(graph: Graph, config: LanguageModelConfig, parameters: dict, buffer
     for kind in ("key", "value"):
         for layer in range(config.layers):
             graph.output(f"{kind}_{layer}", "float", [1, config.kv_heads, "P", config.head_dim])
+
+
+def _shown(graph: Graph, config: LanguageModelConfig, parameters: dict, content: str, codes: str) -> str:
+    """What the contexts `[1, P, C]` of tokens of a video source look like, `[1, P, d]`; zeros for tokens without
+    any."""
+    seen = graph.node("Cast", [graph.node("Gather", [content, codes])], to=TensorProto.FLOAT)
+    width = len(config.contexts) * (config.content_dimensions + 1)
+    flat = graph.node("Reshape", [seen, graph.constant([1, -1, width])])
+    looked = _linear(graph, parameters, "look_out", _silu(graph, _linear(graph, parameters, "look_in", flat)))
+    first = graph.node("ReduceMin", [codes, graph.constant([2])], keepdims=1)
+    known = graph.node("Cast", [graph.node("Less", [first, graph.constant(config.null_code)])], to=TensorProto.FLOAT)
+    return graph.node("Mul", [looked, known])
 
 
 def _prefill_heads(graph: Graph, config: LanguageModelConfig, qkv: str, cos: str, sin: str, layer: int):
@@ -265,3 +304,23 @@ def _cell(graph: Graph, config: LanguageModelConfig, buffers: dict, content: str
     middle, scale = (graph.node("Gather", [table, chosen]) for table in (center, spread))
     apart = graph.node("Sub", [found, graph.node("Unsqueeze", [middle, graph.constant([1])])])
     return graph.node("Mul", [apart, graph.node("Unsqueeze", [scale, graph.constant([1, 2])])])
+
+
+def _audio_head(graph: Graph, config: LanguageModelConfig, parameters: dict) -> None:
+    """Audio codes of each row's own level."""
+    hidden = graph.input("hidden", "float", ["B", config.width])
+    level = graph.input("level", "int64", ["B"])
+    every = graph.node(
+        "MatMul", [hidden, graph.matrix("audio_head", parameters["audio_head"].reshape(-1, config.width).T)]
+    )
+    every = graph.node("Reshape", [every, graph.constant([-1, config.audio_levels, config.audio_size])])
+    chosen = graph.node("Unsqueeze", [level, graph.constant([1])])
+    graph.node("GatherND", [every, chosen], ["logits"], batch_dims=1)
+    graph.output("logits", "float", ["B", config.audio_size])
+
+
+def _text_head(graph: Graph, config: LanguageModelConfig, parameters: dict) -> None:
+    """Pieces of text; the last entry is the end."""
+    hidden = graph.input("hidden", "float", ["B", config.width])
+    graph.node("MatMul", [hidden, graph.matrix("text_head", parameters["text_head.weight"].T)], ["logits"])
+    graph.output("logits", "float", ["B", config.text_size + 1])

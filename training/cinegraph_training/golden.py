@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .language_model import Inputs, KeyValueCache, LanguageModel, output_inputs, prefix_rows
-from .sample import generate
+from .language_model import Inputs, KeyValueCache, LanguageModel, output_inputs, prefix_inputs
+from .sample import Prompt, Sampling, generate, generate_sounds, generate_texts, pad_prefixes
 from .text_tokenizer import TextTokenizer, normalise
 
 PROMPTS = (
@@ -42,6 +42,8 @@ STRINGS = (
 )
 STEPS = 24  # steps whose logits are kept
 GUIDANCE = 3.0
+GREEDY = Sampling(temperature=0)
+GUIDED = Sampling(temperature=0, guidance=GUIDANCE)
 
 
 class TensorFile:
@@ -65,6 +67,9 @@ def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTok
     folder.mkdir(parents=True, exist_ok=True)
     tensors = TensorFile("tiny-bundle.bin")
     texts = [tokenizer.encode(prompt) for _, prompt in PROMPTS]
+    for index, ((task, _), text) in enumerate(zip(PROMPTS, texts, strict=True)):
+        _add_inputs(tensors, f"prompt.{index}", prefix_inputs(model.config, task, text))
+        _add_inputs(tensors, f"unconditional.{index}", prefix_inputs(model.config, task, None))
     fixtures = {
         "about": "Written by cinegraph_training.golden; PyTorch float32 on the tiny bundle's float16 weights.",
         "tensorFile": tensors.name,
@@ -73,8 +78,6 @@ def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTok
                 "task": task,
                 "prompt": prompt,
                 "textIds": text,
-                "prefixRows": prefix_rows(model.config, task, text),
-                "unconditionalRows": prefix_rows(model.config, task, None),
             }
             for (task, prompt), text in zip(PROMPTS, texts, strict=True)
         ],
@@ -83,11 +86,12 @@ def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTok
     }
     _forced_steps(tensors, model, texts[0])
     clips = {
-        "greedy.video": generate(model, [texts[0]], temperature=0),
-        "greedy.guided": generate(model, [texts[0]], temperature=0, guidance=GUIDANCE),
-        "greedy.guided.second": generate(model, [texts[1]], temperature=0, guidance=GUIDANCE),
-        "greedy.image": generate(model, [texts[2]], "TEXT_TO_IMAGE", temperature=0),
+        "greedy.video": generate(model, [Prompt(texts[0])], sampling=GREEDY),
+        "greedy.guided": generate(model, [Prompt(texts[0])], sampling=GUIDED),
+        "greedy.guided.second": generate(model, [Prompt(texts[1])], sampling=GUIDED),
+        "greedy.image": generate(model, [Prompt(texts[2])], "TEXT_TO_IMAGE", GREEDY),
     }
+    _hear_and_tell(tensors, model, texts[0], clips["greedy.video"])
     clips["greedy.inpainted"] = _inpainted(tensors, model, texts[0], clips["greedy.video"])
     for name, codes in clips.items():
         tensors.add(f"{name}.codes", codes[0], "int32")  # [T, H, W, 2]
@@ -112,16 +116,36 @@ def _inpainted(tensors: TensorFile, model: LanguageModel, text: list[int], clip:
     codes[:-1, :, config.grid[2] // 2 :] = config.null_code
     known = codes.flatten()
     tensors.add("inpainted.known", known, "int32")
-    return generate(model, [text], "INPAINT_VIDEO", temperature=0, guidance=GUIDANCE, given=known, condition=known)
+    return generate(model, [Prompt(text)], "INPAINT_VIDEO", GUIDED, given=known, condition=known)
+
+
+def _hear_and_tell(tensors: TensorFile, model: LanguageModel, text: list[int], clip: torch.Tensor) -> None:
+    """Sound of a text and of a clip, a clip of that sound, and captions of both: greedy and guided; and the
+    prefixes."""
+    config = model.config
+    video = (clip[0, ..., 0] * config.sub_codebooks[1] + clip[0, ..., 1]).flatten()
+    sound = generate_sounds(model, [Prompt(video=video)], "VIDEO_TO_AUDIO", GUIDED)[0]
+    tensors.add("sound.of_video", sound, "int32")  # [F, levels]
+    tensors.add("sound.of_text", generate_sounds(model, [Prompt(text)], "TEXT_TO_AUDIO", GUIDED)[0], "int32")
+    of_sound = generate(model, [Prompt(sound=sound)], "AUDIO_TO_VIDEO", GUIDED)[0]
+    tensors.add("video.of_sound", of_sound, "int32")  # [T, H, W, 2]
+    tensors.add("text.of_video", generate_texts(model, [Prompt(video=video)], "VIDEO_TO_TEXT", GUIDED)[0], "int32")
+    tensors.add("text.of_sound", generate_texts(model, [Prompt(sound=sound)], "AUDIO_TO_TEXT", GUIDED)[0], "int32")
+    _add_inputs(tensors, "prefix.of_video", prefix_inputs(config, "VIDEO_TO_AUDIO", None, video))
+    _add_inputs(tensors, "prefix.of_sound", prefix_inputs(config, "AUDIO_TO_VIDEO", text, sound=sound))
+
+
+def _add_inputs(tensors: TensorFile, name: str, inputs: Inputs) -> None:
+    """Inputs `[P, ...]` as three tensors."""
+    for part, values in (("row_ids", inputs.rows), ("code_ids", inputs.codes), ("audio_ids", inputs.sounds)):
+        tensors.add(f"{name}.{part}", values, "int32")
 
 
 def _forced_steps(tensors: TensorFile, model: LanguageModel, text: list[int]) -> None:
     """Prefill caches of the first prompt, then logits of steps fed with arbitrary but fixed tokens."""
     config = model.config
-    prefix = torch.tensor([prefix_rows(config, "TEXT_TO_VIDEO", text)])
-    valid = torch.ones_like(prefix, dtype=torch.bool)
     cache = KeyValueCache(config, 1)
-    model.prefill(prefix, valid, cache)
+    model.prefill(*pad_prefixes(config, [prefix_inputs(config, "TEXT_TO_VIDEO", text)]), cache)
     for layer in range(config.layers):
         tensors.add(f"prefill.key_{layer}", cache.keys[layer][:, :, : cache.length], "float32")
         tensors.add(f"prefill.value_{layer}", cache.values[layer][:, :, : cache.length], "float32")
@@ -133,7 +157,7 @@ def _forced_steps(tensors: TensorFile, model: LanguageModel, text: list[int]) ->
     kept: dict[str, list[torch.Tensor]] = {"logits": [], "hidden": [], "logits_b": []}
     for index in range(STEPS):
         valid = torch.ones(1, cache.length + 1, dtype=torch.bool)
-        hidden = model.step(Inputs(inputs.rows[:, index], inputs.codes[:, index]), valid, cache)
+        hidden = model.step(inputs.map(lambda part, index=index: part[:, index]), valid, cache)
         kept["hidden"].append(hidden[0])
         kept["logits"].append(model.logits_a(hidden)[0])
         kept["logits_b"].append(model.logits_b(hidden, codes[:, index, 0])[0])

@@ -17,7 +17,21 @@ from torch import Tensor, nn
 
 ROTARY_BASE = 10_000.0
 NORM_EPSILON = 1e-6
-SPECIAL_ROWS = {"bos": 0, "eos": 1, "bot": 2, "eot": 3, "bov": 4}
+SPECIAL_ROWS = {
+    "bos": 0,
+    "eos": 1,
+    "bot": 2,
+    "eot": 3,
+    "bov": 4,
+    "none": 5,  # zeros: fills the columns that a token does not use
+    "bov_i": 6,
+    "eov_i": 7,
+    "boa_i": 8,
+    "eoa_i": 9,
+    "boa": 10,
+    "bot_o": 11,
+}
+NONE = SPECIAL_ROWS["none"]
 # A continued picture is a clip whose first latent frame is given. A window of a longer clip is told apart, since its
 # first latent frame covers four frames; so is a clip of which parts are given by the condition grid.
 TASK_ROWS = {
@@ -28,7 +42,14 @@ TASK_ROWS = {
     "OUTPAINT_VIDEO": 18,
     "EXTEND_VIDEO": 20,
     "EDIT_VIDEO": 20,
+    "TEXT_TO_AUDIO": 21,
+    "VIDEO_TO_AUDIO": 22,
+    "AUDIO_TO_VIDEO": 23,
+    "VIDEO_TO_TEXT": 24,
+    "AUDIO_TO_TEXT": 25,
 }
+# The last token of the prefix says what comes out: video (`bov`) where nothing else is named.
+OPENERS = {"TEXT_TO_AUDIO": "boa", "VIDEO_TO_AUDIO": "boa", "VIDEO_TO_TEXT": "bot_o", "AUDIO_TO_TEXT": "bot_o"}
 TEXT_START = 64
 # Offsets (dt, dy, dx) whose codes are part of a position's input: backwards into the clip so far ...
 OUTPUT_CONTEXTS = (
@@ -49,6 +70,15 @@ OUTPUT_CONTEXTS = (
 )
 # ... and anywhere in the condition grid.
 CONDITION_CONTEXTS = ((0, 0, 0), (0, 0, 1), (0, 1, -1), (0, 1, 0), (0, 1, 1), (1, 0, 0))
+# The sound so far, as (frames back, level): the present frame's coarser levels, and the frames before.
+AUDIO_CONTEXTS = (
+    *((0, level) for level in range(4)),
+    *((-1, level) for level in range(4)),
+    (-2, 0),
+    (-3, 0),
+    (-4, 0),
+    (-5, 0),
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +102,12 @@ class LanguageModelConfig:
     max_text: int = 48
     output_contexts: tuple[tuple[int, int, int], ...] = field(default=OUTPUT_CONTEXTS)
     condition_contexts: tuple[tuple[int, int, int], ...] = field(default=CONDITION_CONTEXTS)
+    audio_frames: int = 53
+    audio_levels: int = 4
+    audio_size: int = 1024
+    audio_dimensions: int = 32
+    audio_width: int = 256
+    audio_contexts: tuple[tuple[int, int], ...] = field(default=AUDIO_CONTEXTS)
 
     @property
     def positions(self) -> int:
@@ -80,8 +116,19 @@ class LanguageModelConfig:
 
     @property
     def max_length(self) -> int:
-        """Cache length: `<bos> <task> <bot> text <eot> <bov>` and the clip, rounded up to 64."""
-        return -(-(5 + self.max_text + self.positions) // 64) * 64
+        """Cache length of the longest task, rounded up to 64: `<bos> <task> <bot> text <eot> <bov_i> clip <eov_i>
+        <boa>` and its sound."""
+        return -(-(7 + self.max_text + self.positions + self.audio_positions) // 64) * 64
+
+    @property
+    def audio_positions(self) -> int:
+        """Output positions of the sound of a full clip."""
+        return self.audio_frames * self.audio_levels
+
+    @property
+    def null_sound(self) -> int:
+        """The id of an audio code that is not there; the others are `level * audio_size + code`."""
+        return self.audio_levels * self.audio_size
 
     @property
     def output_size(self) -> int:
@@ -118,8 +165,14 @@ class LanguageModelConfig:
         return [start + index * (self.sub_codebooks[0] + 1) for index in range(len(self.contexts))]
 
     @property
+    def audio_starts(self) -> tuple[int, int]:
+        """First row of the audio frames, and of the levels."""
+        start = self.context_starts[-1] + self.sub_codebooks[0] + 1
+        return start, start + self.audio_frames
+
+    @property
     def rows(self) -> int:
-        return self.context_starts[-1] + self.sub_codebooks[0] + 1
+        return self.audio_starts[1] + self.audio_levels
 
     @property
     def rows_per_position(self) -> int:
@@ -133,8 +186,9 @@ class LanguageModelConfig:
         values = dict(values)
         for name in ("grid", "sub_codebooks", "look_layers"):
             values[name] = tuple(values[name])
-        for name in ("output_contexts", "condition_contexts"):
-            values[name] = tuple(tuple(offset) for offset in values[name])
+        for name in ("output_contexts", "condition_contexts", "audio_contexts"):
+            if name in values:
+                values[name] = tuple(tuple(offset) for offset in values[name])
         return cls(**values)
 
 
@@ -157,6 +211,11 @@ PRESETS = {
         content_dimensions=6,
         output_contexts=((0, 0, -1), (0, -1, 1), (-1, 0, 0), (-1, 1, 0)),
         condition_contexts=((0, 0, 0), (0, 0, 1), (1, 0, 0)),
+        audio_levels=2,
+        audio_size=16,
+        audio_dimensions=4,
+        audio_width=32,
+        audio_contexts=((0, 0), (0, 1), (-1, 0), (-1, 1)),
     ),
     "small": LanguageModelConfig(),
     "base": LanguageModelConfig(
@@ -173,17 +232,90 @@ PRESETS = {
 }
 
 
-def prefix_rows(config: LanguageModelConfig, task: str, text_ids: list[int] | None) -> list[int]:
-    """Row ids `<bos> <task> <bot> text... <eot> <bov>`; `None` or empty text is the unconditional prefix."""
+@dataclass(frozen=True)
+class Inputs:
+    """What positions read: table rows int64 `[..., 3 + C]`, codes int64 `[..., C]`, audio codes int64 `[..., A]`."""
+
+    rows: Tensor
+    codes: Tensor
+    sounds: Tensor
+
+    def map(self, change) -> "Inputs":
+        """The same change made to all three."""
+        return Inputs(change(self.rows), change(self.codes), change(self.sounds))
+
+
+def plain_inputs(config: LanguageModelConfig, *columns: Tensor) -> Inputs:
+    """Positions that read table rows alone: `columns` are int64 `[...]`."""
+    shape = columns[0].shape
+    rows = columns[0].new_full((*shape, config.rows_per_position), NONE)
+    for index, column in enumerate(columns):
+        rows[..., index] = column
+    codes = rows.new_full((*shape, len(config.contexts)), config.null_code)
+    return Inputs(rows, codes, rows.new_full((*shape, len(config.audio_contexts)), config.null_sound))
+
+
+def join(*parts: Inputs) -> Inputs:
+    """One after the other, along the first axis."""
+    return Inputs(*(torch.cat([getattr(part, name) for part in parts]) for name in ("rows", "codes", "sounds")))
+
+
+def prefix_inputs(
+    config: LanguageModelConfig,
+    task: str,
+    text_ids: list[int] | None,
+    video: Tensor | None = None,
+    sound: Tensor | None = None,
+) -> Inputs:
+    """`<bos> <task> <bot> text... <eot>`, the sources `<bov_i> codes <eov_i>` and `<boa_i> frames <eoa_i>`, and what
+    opens the output, `[P, ...]`. `video` int64 `[N]` codes in raster order, `sound` int64 `[F, levels]`. Without text
+    and sources it is the unconditional prefix."""
+
+    def special(*names: str) -> Inputs:
+        return plain_inputs(config, torch.tensor([SPECIAL_ROWS[name] for name in names]))
+
     text = [TEXT_START + index for index in (text_ids or [])[: config.max_text]]
-    return [
-        SPECIAL_ROWS["bos"],
-        TASK_ROWS[task],
-        SPECIAL_ROWS["bot"],
-        *text,
-        SPECIAL_ROWS["eot"],
-        SPECIAL_ROWS["bov"],
-    ]
+    head = [SPECIAL_ROWS["bos"], TASK_ROWS[task], SPECIAL_ROWS["bot"], *text, SPECIAL_ROWS["eot"]]
+    parts = [plain_inputs(config, torch.tensor(head))]
+    if video is not None:
+        nothing = torch.full((1, len(video)), config.null_code)
+        shown = output_inputs(config, nothing, condition=video[None]).map(lambda part: part[0])
+        parts += [special("bov_i"), shown, special("eov_i")]
+    if sound is not None:
+        parts += [special("boa_i"), sound_source(config, sound), special("eoa_i")]
+    return join(*parts, special(OPENERS.get(task, "bov")))
+
+
+def sound_source(config: LanguageModelConfig, sound: Tensor) -> Inputs:
+    """A sound as part of the prefix, int64 `[F, levels]` -> one token per frame `[F, ...]`."""
+    inputs = plain_inputs(config, config.audio_starts[0] + torch.arange(len(sound)))
+    for slot, (frames, level) in enumerate(config.audio_contexts):
+        if frames == 0:
+            inputs.sounds[:, slot] = level * config.audio_size + sound[:, level]
+    return inputs
+
+
+def audio_inputs(config: LanguageModelConfig, sounds: Tensor) -> Inputs:
+    """Inputs of all output positions of sounds int64 `[B, F, levels]`, frame by frame and level by level within a
+    frame: `[B, F levels, ...]`. A position reads only codes before its own."""
+    batch, frames, levels = sounds.shape
+    frame, level = (
+        axis.reshape(-1) for axis in torch.meshgrid(torch.arange(frames), torch.arange(levels), indexing="ij")
+    )
+    first_frame, first_level = config.audio_starts
+    inputs = plain_inputs(config, (first_frame + frame).expand(batch, -1), (first_level + level).expand(batch, -1))
+    null = sounds.new_full((batch, 1), config.null_sound)
+    known = torch.cat([(sounds + torch.arange(levels) * config.audio_size).flatten(1), null], dim=1)
+    for slot, (back, other) in enumerate(config.audio_contexts):
+        there = (frame + back >= 0) & ((other < level) if back == 0 else torch.ones_like(level, dtype=torch.bool))
+        inputs.sounds[..., slot] = known[:, torch.where(there, (frame + back) * levels + other, -1)]
+    return inputs
+
+
+def text_inputs(config: LanguageModelConfig, texts: Tensor) -> Inputs:
+    """Inputs of the output positions of texts int64 `[B, N]`: each reads the piece before it, the first one nothing."""
+    before = torch.cat([torch.full_like(texts[:, :1], NONE), TEXT_START + texts[:, :-1]], dim=1)
+    return plain_inputs(config, before)
 
 
 @cache
@@ -203,14 +335,6 @@ def neighbours(config: LanguageModelConfig) -> tuple[Tensor, Tensor]:
         inside = (ts >= 0) & (ys >= 0) & (ys < height) & (xs >= 0) & (xs < width)
         columns.append(torch.where(inside, (ts * height + ys) * width + xs, -1))
     return rows, torch.stack(columns, dim=1)
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What output positions read: table rows int64 `[..., 3 + C]` and codes int64 `[..., C]`."""
-
-    rows: Tensor
-    codes: Tensor
 
 
 def output_inputs(
@@ -246,7 +370,8 @@ def output_inputs(
         columns.append(source[:, torch.where(places < length, places, -1)])
     codes = torch.stack(columns, dim=-1)  # [B, n, C]
     rows = codes // config.sub_codebooks[1] + torch.tensor(config.context_starts)
-    return Inputs(torch.cat((position.expand(batch, -1, -1), rows), dim=-1), codes)
+    sounds = codes.new_full((*codes.shape[:2], len(config.audio_contexts)), config.null_sound)
+    return Inputs(torch.cat((position.expand(batch, -1, -1), rows), dim=-1), codes, sounds)
 
 
 def rotary_tables(length: int, head_dim: int) -> tuple[Tensor, Tensor]:
@@ -392,10 +517,13 @@ class Contents(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """Predicts sub-token `a` of each output position from `hidden`, then `b` from `hidden` and `a`."""
+    """Predicts sub-token `a` of each video position from `hidden`, then `b` from `hidden` and `a`; audio codes and
+    pieces of text by heads of their own. `sounds` `[levels * size + 1, Da]`, fixed, is what each audio code stands for;
+    the last row, zeros, is that of no code."""
 
     cos: Tensor
     sin: Tensor
+    sounds: Tensor
 
     def __init__(self, config: LanguageModelConfig):
         super().__init__()
@@ -413,6 +541,11 @@ class LanguageModel(nn.Module):
         self.head_b_in = nn.Linear(config.width, config.head_width, bias=False)
         self.head_b_out = nn.Linear(config.head_width, size, bias=False)
         self.bias_b = nn.Parameter(torch.zeros(config.sub_codebooks))
+        self.audio_in = nn.Linear(len(config.audio_contexts) * config.audio_dimensions, config.audio_width, bias=False)
+        self.audio_out = nn.Linear(config.audio_width, config.width, bias=False)
+        self.audio_head = nn.Parameter(torch.zeros(config.audio_levels, config.audio_size, config.width))
+        self.text_head = nn.Linear(config.width, config.text_size + 1, bias=False)
+        self.register_buffer("sounds", torch.zeros(config.null_sound + 1, config.audio_dimensions))
         cos, sin = rotary_tables(config.max_length, config.head_dim)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
@@ -430,32 +563,62 @@ class LanguageModel(nn.Module):
                     parameter.data *= (2 * config.layers) ** -0.5
         for look in self.looks.values():
             nn.init.zeros_(look.out.weight)
-        nn.init.zeros_(self.head_a.weight)
+        with torch.no_grad():
+            self.table[NONE] = 0
+        for head in (self.head_a, self.text_head, self.audio_out):
+            nn.init.zeros_(head.weight)
         nn.init.zeros_(self.head_b_out.weight)
 
+    def describe_sounds(self, contents: Tensor) -> None:
+        """Takes what audio codes stand for, `[levels * size, Da]`, each dimension scaled to a spread of one over
+        all."""
+        spread = contents.std(0).mean().clamp_min(1e-6)
+        self.sounds[:-1] = (contents / spread).half().float()
+
+    def _summed(self, rows: Tensor) -> Tensor:
+        """The sum of the table's rows `[..., K]` -> `[..., d]`."""
+        flat = rows.reshape(-1, rows.shape[-1])
+        return F.embedding_bag(flat, self.table, mode="sum", padding_idx=NONE).view(*rows.shape[:-1], -1)
+
+    def _heard(self, sounds: Tensor) -> Tensor:
+        """What the audio contexts `[..., A]` say, `[..., d]`; nothing where there are none."""
+        return self.audio_out(F.silu(self.audio_in(F.embedding(sounds, self.sounds).flatten(-2))))
+
     def embed(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """The input of output positions, `[..., d]`: the sum of their table rows, and what their contexts look like.
-        Also the contents of the far contexts `[..., contexts (D + 1)]`, for the looks."""
-        rows = inputs.rows
-        summed = F.embedding_bag(rows.reshape(-1, rows.shape[-1]), self.table, mode="sum").view(*rows.shape[:-1], -1)
+        """The input of output positions, `[..., d]`: the sum of their table rows, and what their contexts look and
+        sound like. Also the contents of the far contexts `[..., contexts (D + 1)]`, for the looks."""
         seen = F.embedding(inputs.codes, self.contents.table)
         far = seen[..., self.config.far_contexts, :].flatten(-2)
-        return summed + self.look_out(F.silu(self.look_in(seen.flatten(-2)))), far
+        x = self._summed(inputs.rows) + self.look_out(F.silu(self.look_in(seen.flatten(-2))))
+        if (inputs.sounds != self.config.null_sound).any():
+            x = x + self._heard(inputs.sounds)
+        return x, far
+
+    def embed_prefix(self, prefix: Inputs) -> Tensor:
+        """The input of prefix tokens, `[..., d]`; what is looked at counts for tokens of a video source only."""
+        x = self._summed(prefix.rows)
+        shown = (prefix.codes != self.config.null_code).any(-1)
+        if shown.any():
+            seen = F.embedding(prefix.codes, self.contents.table)
+            x = x + self.look_out(F.silu(self.look_in(seen.flatten(-2)))) * shown[..., None]
+        if (prefix.sounds != self.config.null_sound).any():
+            x = x + self._heard(prefix.sounds)
+        return x
 
     def look(self, layer: int, outputs: Tensor, far: Tensor) -> Tensor:
         """What comes before block `layer` on output positions: a look, or nothing."""
         key = str(layer)
         return self.looks[key](outputs, far) if key in self.looks else outputs
 
-    def forward(self, prefix: Tensor, prefix_valid: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Teacher forcing: `prefix` int64 `[B, P]` (padding on the left, where `prefix_valid` is False; rotary
+    def forward(self, prefix: Inputs, prefix_valid: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """Teacher forcing: `prefix` `[B, P, ...]` (padding on the left, where `prefix_valid` is False; rotary
         attention only sees differences of positions) -> hidden states of the prefix `[B, P, d]` and of the outputs
         `[B, N, d]`."""
         outputs, far = self.embed(inputs)
-        x = torch.cat((F.embedding(prefix, self.table).to(outputs.dtype), outputs), dim=1)
-        start, length = prefix.shape[1], x.shape[1]
+        x = torch.cat((self.embed_prefix(prefix).to(outputs.dtype), outputs), dim=1)
+        start, length = prefix_valid.shape[1], x.shape[1]
         cos, sin = self.cos[:length], self.sin[:length]
-        mask = torch.zeros(prefix.shape[0], 1, length, length, dtype=torch.float32)
+        mask = torch.zeros(len(prefix_valid), 1, length, length, dtype=torch.float32)
         mask.masked_fill_(~prefix_causal_mask(prefix_valid, outputs.shape[1]), float("-inf"))
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
@@ -467,10 +630,10 @@ class LanguageModel(nn.Module):
         x = self.norm(x)
         return x[:, :start], x[:, start:]
 
-    def prefill(self, prefix: Tensor, prefix_valid: Tensor, cache: KeyValueCache) -> None:
-        """Fills the cache with the prefix `[B, P]` (left-padded); nothing is predicted from it."""
-        x = F.embedding(prefix, self.table)
-        length = prefix.shape[1]
+    def prefill(self, prefix: Inputs, prefix_valid: Tensor, cache: KeyValueCache) -> None:
+        """Fills the cache with the prefix `[B, P, ...]` (left-padded); nothing is predicted from it."""
+        x = self.embed_prefix(prefix)
+        length = x.shape[1]
         mask = prefix_causal_mask(prefix_valid, 0)
         for layer, block in enumerate(self.blocks):
             x = block(x, self.cos[:length], self.sin[:length], mask, layer, cache)
@@ -504,3 +667,11 @@ class LanguageModel(nn.Module):
         wanted = self.head_b_out(F.silu(self.head_b_in(hidden + F.embedding(a, self.embedding_of_a))))
         features = F.embedding(a, self.features().flatten(1)).view(len(a), -1, wanted.shape[-1])
         return torch.bmm(features.to(wanted.dtype), wanted[:, :, None])[:, :, 0] + F.embedding(a, self.bias_b)
+
+    def logits_audio(self, hidden: Tensor, level: int) -> Tensor:
+        """`[..., d]` -> `[..., audio_size]` for codes of one level."""
+        return hidden @ self.audio_head[level].T
+
+    def logits_text(self, hidden: Tensor) -> Tensor:
+        """`[..., d]` -> `[..., text_size + 1]`; the last is the end."""
+        return self.text_head(hidden)

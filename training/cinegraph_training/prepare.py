@@ -68,17 +68,20 @@ def code_points() -> dict[str, list[str]]:
     return stems
 
 
-def decode_sprite(webp: bytes) -> np.ndarray | None:
-    """`[17, 96, 96, 4]` uint8, premultiplied RGBA, the loop resampled to 8 fps by nearest time; None for a still."""
+def is_still(webp: bytes) -> bool:
+    """Whether the picture has one frame."""
+    return getattr(Image.open(BytesIO(webp)), "n_frames", 1) < 2
+
+
+def decode_sprite(webp: bytes) -> np.ndarray:
+    """`[17, 96, 96, 4]` uint8, premultiplied RGBA, the loop resampled to 8 fps by nearest time."""
     picture = Image.open(BytesIO(webp))
-    if getattr(picture, "n_frames", 1) < 2:
-        return None
     frames, ends, clock = [], [], 0
     for frame in ImageSequence.Iterator(picture):
         rgba = np.asarray(frame.convert("RGBA"), np.float32)
         rgba[..., :3] *= rgba[..., 3:] / 255
         frames.append(rgba)
-        clock += frame.info.get("duration", 42)
+        clock += frame.info.get("duration") or 42  # a still has none
         ends.append(clock)
     times = np.arange(FRAMES) * (1000 / FPS) % clock
     picked = [frames[int(np.searchsorted(ends, time, side="right"))] for time in times]
@@ -88,8 +91,10 @@ def decode_sprite(webp: bytes) -> np.ndarray | None:
 
 
 def prepare_sprites(everything: bool) -> None:
-    """Decode the chosen concepts, or with `everything` all animated ones (the held-out ones for evaluation too)."""
+    """Decode the chosen concepts (one of them does not move by itself), or with `everything` all animated ones too (the
+    held-out ones for evaluation)."""
     stems = code_points()
+    chosen = set(concepts())
     names = list(stems) if everything else list(concepts())
     wanted = {stem: name for name in names for stem in stems[name]}
     sprites: dict[str, np.ndarray] = {}
@@ -101,21 +106,30 @@ def prepare_sprites(everything: bool) -> None:
                     source = archive.extractfile(member) if name and name not in sprites else None
                     if name is None or source is None:
                         continue
-                    sprite = decode_sprite(source.read())
-                    if sprite is not None:
-                        sprites[name] = sprite
+                    webp = source.read()
+                    if name in chosen or not is_still(webp):
+                        sprites[name] = decode_sprite(webp)
                     bar.update()
-    missing = set(concepts()) - set(sprites)
+    missing = chosen - set(sprites)
     if missing:
-        raise SystemExit(f"not animated in the packages: {sorted(missing)}")
-    ordered = [*concepts(), *(name for name in stems if name in sprites and name not in set(concepts()))]
+        raise SystemExit(f"not in the packages: {sorted(missing)}")
+    ordered = [*concepts(), *(name for name in stems if name in sprites and name not in chosen)]
     np.savez_compressed(
         CACHE / "sprites.npz",
         names=np.array(ordered),
         sprites=np.stack([sprites[name] for name in ordered]),
         heldout=np.array([is_heldout_concept(name) for name in ordered]),
     )
-    print(f"{len(ordered)} animated concepts")
+    print(f"{len(ordered)} concepts")
+
+
+def has_sprites() -> bool:
+    """Whether the cache holds every chosen concept."""
+    path = CACHE / "sprites.npz"
+    if not path.exists():
+        return False
+    with np.load(path) as stored:
+        return set(concepts()) <= set(map(str, stored["names"]))
 
 
 def read_photo(path: Path) -> np.ndarray:
@@ -167,7 +181,7 @@ def main() -> None:
     options = parser.parse_args()
     os.makedirs(CACHE, exist_ok=True)
     cv2.setNumThreads(1)
-    if options.force or not (CACHE / "sprites.npz").exists():
+    if options.force or not has_sprites():
         prepare_sprites(options.all)
     if options.data is None:
         print("no --data folder: no photo backgrounds, no real clips")

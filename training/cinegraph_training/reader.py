@@ -61,7 +61,11 @@ def load_reader(path: Path = READER) -> AttributeReader:
     """The trained reader in evaluation mode."""
     reader = AttributeReader()
     weights = torch.load(path, weights_only=True)["weights"]
-    reader.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in weights.items()})
+    weights = {name: v.float() if v.is_floating_point() else v for name, v in weights.items()}
+    for name, fresh in reader.state_dict().items():  # concepts that were added since
+        if (missing := len(fresh) - len(weights[name]) if fresh.ndim else 0) > 0:
+            weights[name] = torch.cat([weights[name], fresh[-missing:]])
+    reader.load_state_dict(weights)
     return reader.eval().requires_grad_(False)
 
 

@@ -4,6 +4,7 @@ python -m cinegraph_training.sample --bundle ../models/cinegraph-small "a fox bo
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,17 +12,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .language_model import Inputs, KeyValueCache, LanguageModel, output_inputs, prefix_rows
+from .language_model import (
+    NONE,
+    Inputs,
+    KeyValueCache,
+    LanguageModel,
+    LanguageModelConfig,
+    audio_inputs,
+    join,
+    output_inputs,
+    plain_inputs,
+    prefix_inputs,
+    text_inputs,
+)
 
 FRAMES_OF_TASK = {"TEXT_TO_IMAGE": 1, "TEXT_TO_VIDEO": None}  # latent frames; None: the whole grid
 
 
-def pad_prefixes(prefixes: list[list[int]]) -> tuple[Tensor, Tensor]:
-    """Left-padded row ids int64 `[B, P]` and their validity bool `[B, P]`."""
-    longest = max(len(prefix) for prefix in prefixes)
-    rows = torch.tensor([[0] * (longest - len(prefix)) + prefix for prefix in prefixes])
-    valid = torch.tensor([[False] * (longest - len(prefix)) + [True] * len(prefix) for prefix in prefixes])
-    return rows, valid
+def pad_prefixes(config: LanguageModelConfig, prefixes: list[Inputs]) -> tuple[Inputs, Tensor]:
+    """Left-padded prefixes `[B, P, ...]` and their validity bool `[B, P]`."""
+    longest = max(len(prefix.rows) for prefix in prefixes)
+    padded, valid = [], torch.zeros(len(prefixes), longest, dtype=torch.bool)
+    for row, prefix in enumerate(prefixes):
+        missing = longest - len(prefix.rows)
+        padded.append(join(plain_inputs(config, torch.full((missing,), NONE)), prefix) if missing else prefix)
+        valid[row, missing:] = True
+    stacked = Inputs(*(torch.stack([getattr(part, name) for part in padded]) for name in ("rows", "codes", "sounds")))
+    return stacked, valid
 
 
 def guide(logits: Tensor, batch: int, guidance: float) -> Tensor:
@@ -46,50 +63,120 @@ def choose(logits: Tensor, temperature: float, top_p: float, top_k: int, generat
     return order.gather(1, picked)[:, 0]
 
 
+@dataclass(frozen=True)
+class Prompt:
+    """What a generation starts from: text pieces, and the source that its task has. `video` int64 `[N]`, `sound` int64
+    `[F, levels]`."""
+
+    text: list[int] | None = None
+    video: Tensor | None = None
+    sound: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn; guidance 1 skips the unconditional rows."""
+
+    guidance: float = 1.0
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int = 0
+
+
+class Decoding:
+    """A batch of prompts that grows token by token. Both rows of a guided pair go on with the same tokens."""
+
+    def __init__(self, model: LanguageModel, task: str, prompts: list[Prompt], sampling: Sampling):
+        config = model.config
+        self.model, self.sampling, self.batch = model, sampling, len(prompts)
+        prefixes = [prefix_inputs(config, task, prompt.text, prompt.video, prompt.sound) for prompt in prompts]
+        if sampling.guidance != 1.0:
+            prefixes += [prefix_inputs(config, task, None)] * self.batch
+        self.rows = len(prefixes)
+        prefix, self.valid = pad_prefixes(config, prefixes)
+        self.cache = KeyValueCache(config, self.rows)
+        model.prefill(prefix, self.valid, self.cache)
+        self.generator = torch.Generator().manual_seed(sampling.seed)
+
+    def step(self, inputs: Inputs) -> Tensor:
+        """Inputs `[rows, 1, ...]` of one position -> hidden `[rows, d]`."""
+        self.valid = torch.cat((self.valid, torch.ones(self.rows, 1, dtype=torch.bool)), dim=1)
+        return self.model.step(inputs.map(lambda part: part[:, 0]), self.valid, self.cache)
+
+    def draw(self, logits: Tensor) -> Tensor:
+        """Logits `[rows, V]` -> the drawn token of every row `[rows]`."""
+        sampling = self.sampling
+        guided = guide(logits, self.batch, sampling.guidance)
+        chosen = choose(guided, sampling.temperature, sampling.top_p, sampling.top_k, self.generator)
+        return chosen.repeat(self.rows // self.batch)
+
+
 @torch.no_grad()
 def generate(
     model: LanguageModel,
-    texts: list[list[int]],
+    prompts: list[Prompt],
     task: str = "TEXT_TO_VIDEO",
+    sampling: Sampling | None = None,
     *,
-    guidance: float = 1.0,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    seed: int = 0,
     given: Tensor | None = None,
     condition: Tensor | None = None,
 ) -> Tensor:
-    """Codes int64 `[B, T, H, W, 2]` for the tokenised prompts; guidance 1 skips the unconditional rows. `given` and
-    `condition` int64 `[N]` hold a code or the null code per position: what is not drawn, and what is seen beside it.
-
-    Both sub-tokens are drawn from guided logits; the two rows of a guided pair continue with the same tokens.
-    """
+    """Video codes int64 `[B, T, H, W, 2]`. `given` `[N]` or `[B, N]` and `condition` int64 `[N]` hold a code or the
+    null code per position: what is not drawn, and what is seen beside it."""
     config = model.config
-    batch = len(texts)
-    prefixes = [prefix_rows(config, task, text) for text in texts]
-    if guidance != 1.0:
-        prefixes += [prefix_rows(config, task, None)] * batch
-    rows, valid = pad_prefixes(prefixes)
-    cache = KeyValueCache(config, len(prefixes))
-    model.prefill(rows, valid, cache)
+    decoding = Decoding(model, task, prompts, sampling or Sampling())
     frames = FRAMES_OF_TASK.get(task) or config.grid[0]
     count = frames * config.grid[1] * config.grid[2]
-    codes = torch.zeros(len(prefixes), count, dtype=torch.int64)
-    seen = None if condition is None else condition.expand(len(prefixes), -1)
-    generator = torch.Generator().manual_seed(seed)
+    codes = torch.zeros(decoding.rows, count, dtype=torch.int64)
+    seen = None if condition is None else condition.expand(decoding.rows, -1)
+    known = None if given is None else given.expand(decoding.batch, -1).repeat(decoding.rows // decoding.batch, 1)
     for index in range(count):
-        valid = torch.cat((valid, torch.ones(len(prefixes), 1, dtype=torch.bool)), dim=1)
-        inputs = output_inputs(config, codes, index, index + 1, condition=seen)
-        hidden = model.step(Inputs(inputs.rows[:, 0], inputs.codes[:, 0]), valid, cache)
-        logits = guide(model.logits_a(hidden), batch, guidance)[:, : config.sub_codebooks[0]]
-        a = choose(logits, temperature, top_p, top_k, generator).repeat(len(prefixes) // batch)
-        logits = guide(model.logits_b(hidden, a), batch, guidance)
-        b = choose(logits, temperature, top_p, top_k, generator).repeat(len(prefixes) // batch)
+        hidden = decoding.step(output_inputs(config, codes, index, index + 1, condition=seen))
+        a = decoding.draw(model.logits_a(hidden)[:, : config.sub_codebooks[0]])
+        b = decoding.draw(model.logits_b(hidden, a))
         drawn = a * config.sub_codebooks[1] + b
-        codes[:, index] = drawn if given is None or given[index] == config.null_code else given[index]
-    codes = codes[:batch].view(batch, frames, *config.grid[1:])
+        codes[:, index] = (
+            drawn if known is None else torch.where(known[:, index] == config.null_code, drawn, known[:, index])
+        )
+    codes = codes[: decoding.batch].view(decoding.batch, frames, *config.grid[1:])
     return torch.stack((codes // config.sub_codebooks[1], codes % config.sub_codebooks[1]), dim=-1)
+
+
+@torch.no_grad()
+def generate_sounds(
+    model: LanguageModel, prompts: list[Prompt], task: str = "TEXT_TO_AUDIO", sampling: Sampling | None = None
+) -> Tensor:
+    """Audio codes int64 `[B, F, levels]`."""
+    config = model.config
+    decoding = Decoding(model, task, prompts, sampling or Sampling())
+    sounds = torch.zeros(decoding.rows, config.audio_frames, config.audio_levels, dtype=torch.int64)
+    for index in range(config.audio_positions):
+        frame, level = divmod(index, config.audio_levels)
+        inputs = audio_inputs(config, sounds).map(lambda part, index=index: part[:, index : index + 1])
+        sounds[:, frame, level] = decoding.draw(model.logits_audio(decoding.step(inputs), level))
+    return sounds[: decoding.batch]
+
+
+@torch.no_grad()
+def generate_texts(
+    model: LanguageModel, prompts: list[Prompt], task: str = "VIDEO_TO_TEXT", sampling: Sampling | None = None
+) -> list[list[int]]:
+    """Pieces of text, up to the end."""
+    config = model.config
+    decoding = Decoding(model, task, prompts, sampling or Sampling())
+    texts = torch.zeros(decoding.rows, config.max_text, dtype=torch.int64)
+    ended = torch.zeros(decoding.rows, dtype=torch.bool)
+    lengths = torch.full((decoding.rows,), config.max_text)
+    for index in range(config.max_text):
+        inputs = text_inputs(config, texts).map(lambda part, index=index: part[:, index : index + 1])
+        piece = decoding.draw(model.logits_text(decoding.step(inputs)))
+        lengths = torch.where((piece == config.text_size) & ~ended, index, lengths)
+        ended |= piece == config.text_size
+        texts[:, index] = piece.clamp_max(config.text_size - 1)
+        if ended.all():
+            break
+    return [text[:length].tolist() for text, length in zip(texts[: decoding.batch], lengths, strict=False)]
 
 
 def strip(clips: np.ndarray, every: int = 4) -> np.ndarray:
@@ -127,12 +214,9 @@ def main() -> None:
     text_tokenizer = TextTokenizer.load(options.text_tokenizer)
     codes = generate(
         model,
-        [text_tokenizer.encode(prompt) for prompt in options.prompts],
+        [Prompt(text_tokenizer.encode(prompt)) for prompt in options.prompts],
         options.task,
-        guidance=options.guidance,
-        temperature=options.temperature,
-        top_p=options.top_p,
-        seed=options.seed,
+        Sampling(options.guidance, options.temperature, options.top_p, seed=options.seed),
     )
     clips = video_tokenizer.decode(codes)
     write_png(options.out, strip((clips * 255).round().byte().numpy()))

@@ -23,6 +23,17 @@ OBJECTS = (
     "rocket",
     "automobile",
     "star",
+    # those with a sound of their own
+    "dog",
+    "rooster",
+    "helicopter",
+    "fire",
+    "alarm clock",
+    "water wave",
+    "cloud with rain",
+    "baby",
+    "sneezing face",
+    "carpentry saw",
 )
 CAMERAS = ("still", "pan left", "pan right", "pan up", "pan down")
 

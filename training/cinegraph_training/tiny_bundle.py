@@ -44,8 +44,9 @@ def round_as_stored(module: nn.Module) -> None:
     """Every parameter to what the bundle stores: int8 for the matrices of blocks and looks, else float16."""
     for name, parameter in module.named_parameters():
         if isinstance(module, LanguageModel) and is_int8(name.removesuffix(".weight")):
-            integers, scales = to_int8(parameter.detach().numpy().T)
-            parameter.data = torch.from_numpy((integers.astype(np.float32) * scales).T.copy())
+            integers, scales = to_int8(parameter.detach().flatten(0, -2).numpy().T)
+            stored = torch.from_numpy((integers.astype(np.float32) * scales).T.copy())
+            parameter.data = stored.view_as(parameter)
         else:
             parameter.data = parameter.data.half().float()
 
@@ -79,6 +80,9 @@ def tiny_models() -> tuple[LanguageModel, TinyDecoder, TextTokenizer]:
         model.head_a.weight.normal_(std=0.4)  # zero in a fresh model; these make clear argmaxes
         model.head_b_out.weight.normal_(std=0.2)
         model.bias_b.normal_(std=0.3)
+        model.audio_out.weight.normal_(std=0.3)
+        model.audio_head.normal_(std=0.4)
+        model.text_head.weight.normal_(std=0.4)
         for look in model.looks.values():
             look.out.weight.normal_(std=0.3)
         describe_codes(model, codebook.fine)

@@ -9,12 +9,20 @@ from torch import Tensor
 
 from . import attributes, captions
 from .attributes import Scene
-from .language_model import Inputs, LanguageModelConfig, output_inputs, prefix_rows
+from .language_model import (
+    Inputs,
+    LanguageModelConfig,
+    audio_inputs,
+    output_inputs,
+    prefix_inputs,
+    text_inputs,
+)
 from .sample import pad_prefixes
 from .stage import stage_mask
 from .text_tokenizer import TextTokenizer
 
 UNCONDITIONAL_SHARE = 0.1  # prompts removed, for classifier-free guidance (arXiv 2207.12598)
+AUDIO_NOISE = 0.05
 NOISE_SHARE = 0.03  # of the codes read, in half of the clips: another clip's, as if the model had chosen wrong
 # Motions whose first frame looks the same as that of a scene without motion (world.place).
 STARTS_LIKE_STILL = ("still", "spins", "sways")
@@ -87,13 +95,39 @@ class SyntheticClips:
         return clip
 
 
+class SoundShards:
+    """All shards `audio-<split>-*.npz` of tokenize_sounds.py: `sounds` uint16 `[N, F, levels]` and `scenes` uint8
+    `[N, 6]`. How a scene sounds depends on its object and motion alone, so a clip may have any sound that shares
+    both."""
+
+    def __init__(self, folder: Path, split: str):
+        self.by_content: dict[tuple[int, int], list[np.ndarray]] = {}
+        for path in sorted(folder.glob(f"audio-{split}-[0-9]*.npz")):
+            with np.load(path) as shard:
+                for sound, scene in zip(shard["sounds"], shard["scenes"], strict=True):
+                    self.by_content.setdefault((int(scene[0]), int(scene[2])), []).append(sound)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.by_content.values()))
+
+    def has(self, scene: np.ndarray) -> bool:
+        """Whether there is a sound of such a scene, `[6]` class numbers."""
+        return (int(scene[0]), int(scene[2])) in self.by_content
+
+    def draw(self, scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """One of its sounds, `[F, levels]`."""
+        sounds = self.by_content[int(scene[0]), int(scene[2])]
+        return sounds[int(rng.integers(len(sounds)))]
+
+
 @dataclass(frozen=True)
 class Batch:
-    """One step's input: prefixes `[B, P]` with validity, inputs of the outputs `[B, N, ...]`, target codes `[B, N, 2]`,
-    which of them count `[B, N]`, and the scenes' class numbers `[B, 6]` with which of them the prefix tells `[B]`."""
+    """One step's input: prefixes `[B, P, ...]` with validity, inputs of the outputs `[B, N, ...]`, target codes (video
+    `[B, N, 2]`, else `[B, N]`), which of them count `[B, N]`, and the scenes' class numbers `[B, 6]` with which of them
+    the prefix tells `[B]`."""
 
     task: str
-    prefix: Tensor
+    prefix: Inputs
     prefix_valid: Tensor
     inputs: Inputs
     codes: Tensor
@@ -153,8 +187,8 @@ def make_batch(
         else:
             text = None if rng.random() < UNCONDITIONAL_SHARE else captions.caption(scene, rng)
         told.append(text is not None)
-        prefixes.append(prefix_rows(config, task, tokenizer.encode(text) if text else None))
-    prefix, valid = pad_prefixes(prefixes)
+        prefixes.append(prefix_inputs(config, task, tokenizer.encode(text) if text else None))
+    prefix, valid = pad_prefixes(config, prefixes)
     part = slice(-frames, None) if task == "EXTEND_VIDEO" else slice(frames)
     pairs = torch.from_numpy(clips.codes[indices, part].astype(np.int64))
     codes = (pairs[..., 0] * config.sub_codebooks[1] + pairs[..., 1]).flatten(1)
@@ -184,3 +218,83 @@ def hidden_places(config: LanguageModelConfig, batch: int, frames: int, rng: np.
         if rng.random() < 0.25:
             clip.logical_not_()
     return places.flatten(1)
+
+
+def make_source_batch(
+    config: LanguageModelConfig,
+    tokenizer: TextTokenizer,
+    clips,
+    sounds: SoundShards,
+    indices: np.ndarray,
+    rng: np.random.Generator | None,
+    task: str,
+) -> Batch:
+    """The tasks that hear or tell: sound from a caption or from a clip, a clip from its sound, captions of both. Clips
+    without a sound are taken over by another one's. Without `rng`: nothing is left out."""
+    source, _, output = task.partition("_TO_")
+    draws = rng or np.random.default_rng(0)
+    if "AUDIO" in (source, output):
+        indices = np.array([index for index in indices if sounds.has(clips.scenes[index])])
+    scenes = [attributes.scene_from_ints(clips.scenes[index]) for index in indices]
+    pairs = torch.from_numpy(clips.codes[indices].astype(np.int64))
+    videos = (pairs[..., 0] * config.sub_codebooks[1] + pairs[..., 1]).flatten(1)
+    heard = None
+    if "AUDIO" in (source, output):
+        drawn = [sounds.draw(clips.scenes[index], draws) for index in indices]
+        heard = torch.from_numpy(np.stack(drawn).astype(np.int64))
+    prefixes, told = [], []
+    for row, scene in enumerate(scenes):
+        kept = rng is None or rng.random() >= UNCONDITIONAL_SHARE
+        text = None
+        if source == "TEXT":
+            text = captions.caption(scene, draws) if draws.random() < 0.7 else sound_words(scene)
+        elif output == "VIDEO" and draws.random() < 0.3:
+            text = captions.caption(scene, draws)
+        prefixes.append(
+            prefix_inputs(
+                config,
+                task,
+                tokenizer.encode(text) if text and kept else None,
+                videos[row] if source == "VIDEO" and kept else None,
+                heard[row] if source == "AUDIO" and heard is not None and kept else None,
+            )
+        )
+        told.append(kept and source == "VIDEO")
+    prefix, valid = pad_prefixes(config, prefixes)
+    if output == "VIDEO":
+        far, near = hide(videos, config.null_code, rng) if rng else (videos, None)
+        inputs, codes = output_inputs(config, far, near=near), pairs.flatten(1, 3)
+        counted = torch.ones(videos.shape, dtype=torch.bool)
+    elif output == "AUDIO":
+        assert heard is not None
+        inputs, codes = audio_inputs(config, noisy(config, heard, rng)), heard.flatten(1)
+        counted = torch.ones(codes.shape, dtype=torch.bool)
+    else:
+        texts = [captions.canonical_caption(s) if source == "VIDEO" else sound_words(s) for s in scenes]
+        codes, counted = _padded_texts(config, [tokenizer.encode(text) for text in texts])
+        inputs = text_inputs(config, codes.clamp_max(config.text_size - 1))
+    rows = torch.from_numpy(clips.scenes[indices].astype(np.int64))
+    return Batch(task, prefix, valid, inputs, codes, counted, rows, torch.tensor(told))
+
+
+def sound_words(scene: Scene) -> str:
+    """`captions.sound_caption`, knowing which objects have a sound of their own."""
+    return captions.sound_caption(scene, scene.object in attributes.VOICES)
+
+
+def noisy(config: LanguageModelConfig, sounds: Tensor, rng: np.random.Generator | None) -> Tensor:
+    """Sounds `[B, F, levels]` as they are read: in half of them a few codes are wrong, as if the model had erred."""
+    if rng is None:
+        return sounds
+    rate = np.where(rng.random(len(sounds)) < 0.5, AUDIO_NOISE, 0.0)[:, None, None]
+    wrong = torch.from_numpy(rng.random(sounds.shape) < rate)
+    return torch.where(wrong, torch.from_numpy(rng.integers(config.audio_size, size=sounds.shape)), sounds)
+
+
+def _padded_texts(config: LanguageModelConfig, texts: list[list[int]]) -> tuple[Tensor, Tensor]:
+    """Texts with their end, `[B, N]`, and which of their positions count."""
+    ended = [[*text[: config.max_text - 1], config.text_size] for text in texts]
+    longest = max(map(len, ended))
+    codes = torch.tensor([text + [config.text_size] * (longest - len(text)) for text in ended])
+    lengths = torch.tensor([len(text) for text in ended])
+    return codes, torch.arange(longest) < lengths[:, None]

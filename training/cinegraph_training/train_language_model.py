@@ -27,7 +27,7 @@ from .language_model import PRESETS, LanguageModel, LanguageModelConfig
 from .log import log_line, save_atomically
 from .muon import Muon
 from .text_tokenizer import TextTokenizer
-from .token_data import Batch, SyntheticClips, TokenShards, make_batch
+from .token_data import Batch, SoundShards, SyntheticClips, TokenShards, make_batch, make_source_batch
 from .train_video_tokenizer import load_shipped
 
 # Clips per step by latent frames: about 2,500 positions each, prefixes included.
@@ -39,8 +39,34 @@ VALIDATION_SECONDS = 300
 VALIDATION_CLIPS = {1: 96, 5: 24}
 ATTRIBUTE_WEIGHT = 0.1
 ENTRY_WEIGHT = 0.5  # of sub-token b's loss: which of some alike entries it is matters less than the cell
-LABELS = {"TEXT_TO_IMAGE": "i", "TEXT_TO_VIDEO": "v", "EXTEND_VIDEO": "e", "INPAINT_VIDEO": "p"}
+SOURCE_WEIGHT = 0.5  # of the loss of tasks that hear or tell, against those that draw
+LABELS = {
+    "TEXT_TO_IMAGE": "i",
+    "TEXT_TO_VIDEO": "v",
+    "EXTEND_VIDEO": "e",
+    "INPAINT_VIDEO": "p",
+    "VIDEO_TO_AUDIO": "va",
+    "TEXT_TO_AUDIO": "ta",
+    "AUDIO_TO_VIDEO": "av",
+    "VIDEO_TO_TEXT": "vt",
+    "AUDIO_TO_TEXT": "at",
+}
 TASK_SHARES = {"TEXT_TO_VIDEO": 0.88, "EXTEND_VIDEO": 0.06, "INPAINT_VIDEO": 0.06}  # of the clips
+# Tasks that hear or tell: their share of all steps, and clips per step.
+SOURCE_SHARES = {
+    "VIDEO_TO_AUDIO": 0.08,
+    "TEXT_TO_AUDIO": 0.04,
+    "AUDIO_TO_VIDEO": 0.05,
+    "VIDEO_TO_TEXT": 0.06,
+    "AUDIO_TO_TEXT": 0.02,
+}
+SOURCE_BATCH_SIZES = {
+    "VIDEO_TO_AUDIO": 5,
+    "TEXT_TO_AUDIO": 11,
+    "AUDIO_TO_VIDEO": 6,
+    "VIDEO_TO_TEXT": 8,
+    "AUDIO_TO_TEXT": 24,
+}
 RUN = paths.RUNS / "language-model"
 
 
@@ -54,12 +80,23 @@ class AttributeHead(nn.Module):
         self.out = nn.Linear(width, sum(self.sizes))
 
     def loss(self, hidden: Tensor, valid: Tensor, scenes: Tensor, told: Tensor, frames: int) -> Tensor:
-        """Mean cross-entropy over the attributes (of an image: without motion and camera) of clips with a caption."""
+        """Mean cross-entropy over the attributes (of an image: without motion and camera) of clips that the prefix
+        tells."""
+        if not told.any():
+            return hidden.new_zeros(())
         mean = (hidden * valid[..., None]).sum(1) / valid.sum(1, keepdim=True)
         logits = self.out(mean[told].float()).split(self.sizes, dim=1)
         names = list(attributes.vocabulary())
         chosen = [i for i, name in enumerate(names) if frames > 1 or name not in ("motion", "camera")]
         return torch.stack([F.cross_entropy(logits[i], scenes[told, i]) for i in chosen]).mean()
+
+
+@dataclass(frozen=True)
+class SoundPair:
+    """The sounds of both splits; None where none were tokenised."""
+
+    train: SoundShards | None = None
+    heldout: SoundShards | None = None
 
 
 @dataclass
@@ -92,13 +129,18 @@ class Trainer:
 
     def restore(self, state: dict) -> None:
         """Takes up a full checkpoint, or a compact one (weights and counters only: momentum starts afresh)."""
-        described = "contents.table" in state["model"]
-        self.model.load_state_dict({name: value.float() for name, value in state["model"].items()}, strict=described)
+        grown = load_grown(self.model, state["model"])
+        weights = state.get("average") or state["model"]
+        own = {name: value.detach() for name, value in self.model.named_parameters()}
+        self.average = {name: grow(weights[name].float(), own[name]) if name in weights else own[name].clone()
+                        for name in own}  # fmt: skip
         if "attributes" in state:
-            self.attributes.load_state_dict(state["attributes"])
-        weights = state.get("average") or {name: value.detach() for name, value in self.model.named_parameters()}
-        self.average = {name: value.float().clone() for name, value in weights.items()}
-        for optimizer, saved in zip(self.optimizers, state.get("optimizers", []), strict=False):
+            load_grown(self.attributes, state["attributes"])
+        optimizers = [] if grown else state.get("optimizers", [])
+        if grown:
+            print(f"new or larger since the checkpoint: {', '.join(grown)}")
+            state["fresh_from"] = state["step"]
+        for optimizer, saved in zip(self.optimizers, optimizers, strict=False):
             rates = [group["base_lr"] for group in optimizer.param_groups]
             optimizer.load_state_dict(saved)
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -109,12 +151,27 @@ class Trainer:
         self.fresh_from = state.get("fresh_from", state["step"])
 
 
+def grow(stored: Tensor, fresh: Tensor) -> Tensor:
+    """`stored` with the last rows of `fresh` that it does not have yet: tables grow at their end."""
+    missing = len(fresh) - len(stored) if fresh.ndim else 0
+    return torch.cat([stored, fresh[-missing:]]) if missing > 0 else stored.clone()
+
+
+def load_grown(module: nn.Module, stored: dict[str, Tensor]) -> list[str]:
+    """Loads what a checkpoint has, in a model that may have grown since; returns the names of new or larger
+    parameters."""
+    own = module.state_dict()
+    module.load_state_dict({name: grow(value.float(), own[name]) for name, value in stored.items()}, strict=False)
+    return [name for name, _ in module.named_parameters() if name not in stored or len(stored[name]) < len(own[name])]
+
+
 def new_trainer(config: LanguageModelConfig, seed: int, options: argparse.Namespace) -> Trainer:
     """Muon for the blocks' matrices, AdamW for tables, heads and norms."""
     torch.manual_seed(seed)
     model = LanguageModel(config)
     reader = AttributeHead(config.width)
-    inner = [*model.blocks.parameters(), *model.looks.parameters(), model.look_in.weight, model.look_out.weight]
+    inner = [*model.blocks.parameters(), *model.looks.parameters(), model.look_in.weight, model.look_out.weight,
+             model.audio_in.weight, model.audio_out.weight]  # fmt: skip
     matrices = [p for p in inner if p.ndim == 2]
     tables = [model.table, model.embedding_of_a]
     chosen = {id(p) for p in matrices + tables}
@@ -142,9 +199,17 @@ def image_share(step: int, curriculum: int) -> float:
     return 0.7 - 0.6 * min(1.0, step / curriculum)
 
 
-def draw_batch(trainer: Trainer, tokenizer: TextTokenizer, clips, options: argparse.Namespace) -> Batch:
+def draw_batch(
+    trainer: Trainer, tokenizer: TextTokenizer, clips, sounds: SoundShards | None, options: argparse.Namespace
+) -> Batch:
     """The next task, its clips and their length."""
     rng = trainer.rng
+    if rng.random() < options.source_share:
+        names = [name for name in SOURCE_SHARES if sounds or "AUDIO" not in name]
+        shares = np.array([SOURCE_SHARES[name] for name in names])
+        task = str(rng.choice(names, p=shares / shares.sum()))
+        indices = rng.integers(0, len(clips), SOURCE_BATCH_SIZES[task])
+        return make_source_batch(trainer.model.config, tokenizer, clips, sounds, indices, rng, task)
     if rng.random() < image_share(trainer.step, options.curriculum):
         task, frames = "TEXT_TO_IMAGE", 1
     else:
@@ -155,9 +220,20 @@ def draw_batch(trainer: Trainer, tokenizer: TextTokenizer, clips, options: argpa
 
 
 def losses(model: LanguageModel, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean cross-entropy in nats of sub-tokens a and b over the output positions that count; and the prefix's hidden
-    states."""
+    """Mean cross-entropy in nats of sub-tokens a and b over the output positions that count (of audio and text: of
+    their one token, and 0); and the prefix's hidden states."""
     prefix, hidden = model(batch.prefix, batch.prefix_valid, batch.inputs)
+    if batch.task.endswith("_TO_AUDIO"):
+        levels = model.config.audio_levels
+        parts = [
+            F.cross_entropy(model.logits_audio(hidden[:, level::levels], level).float().flatten(0, 1),
+                            batch.codes[:, level::levels].flatten())
+            for level in range(levels)
+        ]  # fmt: skip
+        return torch.stack(parts).mean(), hidden.new_zeros(()), prefix
+    if batch.task.endswith("_TO_TEXT"):
+        logits = model.logits_text(hidden[batch.counted]).float()
+        return F.cross_entropy(logits, batch.codes[batch.counted]), hidden.new_zeros(()), prefix
     a, b = batch.codes[batch.counted].unbind(1)
     hidden = hidden[batch.counted]
     loss_a = F.cross_entropy(model.logits_a(hidden).float(), a)
@@ -169,8 +245,10 @@ def train_step(trainer: Trainer, batch: Batch, rate: float, bf16: bool) -> tuple
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         a, b, prefix = losses(trainer.model, batch)
     frames = batch.codes.shape[1] // (trainer.model.config.grid[1] * trainer.model.config.grid[2])
+    frames = 5 if batch.task in SOURCE_SHARES else frames
     told = trainer.attributes.loss(prefix, batch.prefix_valid, batch.scenes, batch.told, frames)
-    (a + ENTRY_WEIGHT * b + ATTRIBUTE_WEIGHT * told).backward()
+    weight = SOURCE_WEIGHT if batch.task in SOURCE_SHARES and not batch.task.endswith("VIDEO") else 1.0
+    (weight * (a + ENTRY_WEIGHT * b) + ATTRIBUTE_WEIGHT * told).backward()
     torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), 1.0)
     for optimizer in trainer.optimizers:
         for group in optimizer.param_groups:
@@ -187,8 +265,9 @@ def train_step(trainer: Trainer, batch: Batch, rate: float, bf16: bool) -> tuple
 
 
 @torch.no_grad()
-def validate(trainer: Trainer, tokenizer: TextTokenizer, clips) -> dict[str, float]:
-    """Held-out loss in nats per sub-token, for images and whole clips, of the weights and of their average."""
+def validate(trainer: Trainer, tokenizer: TextTokenizer, clips, sounds: SoundShards | None) -> dict[str, float]:
+    """Held-out loss in nats per sub-token, for images and whole clips, of the weights and of their average; of the
+    tasks that hear or tell, of the average."""
     model, result = trainer.model, {}
     if len(clips) == 0:
         return result
@@ -207,6 +286,12 @@ def validate(trainer: Trainer, tokenizer: TextTokenizer, clips) -> dict[str, flo
                 seen += len(indices)
             name = "image" if frames == 1 else "video"
             result[f"{prefix}{name}.a"], result[f"{prefix}{name}.b"] = (round(float(x), 4) for x in sums / seen)
+    for task in SOURCE_SHARES:
+        if sounds is None and "AUDIO" in task:
+            continue
+        indices = np.arange(min(VALIDATION_CLIPS[5], len(clips)))
+        batch = make_source_batch(model.config, tokenizer, clips, sounds, indices, None, task)
+        result[f"average.{task.lower()}"] = round(losses(model, batch)[0].item(), 4)
     model.load_state_dict(weights, strict=False)
     return result
 
@@ -215,7 +300,9 @@ def load_checkpoint(path: Path) -> dict:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def train(trainer: Trainer, tokenizer: TextTokenizer, clips, heldout, options: argparse.Namespace) -> dict:
+def train(
+    trainer: Trainer, tokenizer: TextTokenizer, clips, heldout, sounds: SoundPair, options: argparse.Namespace
+) -> dict:
     """The loop; returns the last validation. Stops at the time limit or at SIGTERM/SIGINT, checkpointed."""
     stopping = []
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -228,7 +315,7 @@ def train(trainer: Trainer, tokenizer: TextTokenizer, clips, heldout, options: a
     recent: dict[str, list[float]] = {}
     bar = tqdm(total=round(budget), unit="s", mininterval=20, maxinterval=60, desc="decay" if decaying else "train")
     while not stopping and (elapsed := time.monotonic() - started) < budget:
-        batch = draw_batch(trainer, tokenizer, clips, options)
+        batch = draw_batch(trainer, tokenizer, clips, sounds.train, options)
         warm_up = min(1.0, (trainer.step - trainer.fresh_from + 1) / WARM_UP_STEPS)
         rate = warm_up * max(0.0, 1 - elapsed / budget) if decaying else warm_up
         values = train_step(trainer, batch, rate, options.bf16)
@@ -241,7 +328,7 @@ def train(trainer: Trainer, tokenizer: TextTokenizer, clips, heldout, options: a
         bar.set_postfix({"step": trainer.step, "clips": len(clips), **shown})
         if now - validated > VALIDATION_SECONDS:
             validated = now
-            record(trainer, tokenizer, heldout, recent, target.stem, options.run)
+            record(trainer, tokenizer, heldout, sounds.heldout, recent, target.stem, options.run)
             recent = {}
             clips.rescan()
             heldout.rescan()
@@ -250,10 +337,12 @@ def train(trainer: Trainer, tokenizer: TextTokenizer, clips, heldout, options: a
             save_atomically(trainer.state(), target)
     bar.close()
     save_atomically(trainer.state(), target)
-    return record(trainer, tokenizer, heldout, recent, target.stem, options.run)
+    return record(trainer, tokenizer, heldout, sounds.heldout, recent, target.stem, options.run)
 
 
-def record(trainer: Trainer, tokenizer: TextTokenizer, heldout, recent: dict, phase: str, run: Path) -> dict:
+def record(
+    trainer: Trainer, tokenizer: TextTokenizer, heldout, sounds: SoundShards | None, recent: dict, phase: str, run: Path
+) -> dict:
     """Validates and appends one line to the run's curve."""
     line = {
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -262,7 +351,7 @@ def record(trainer: Trainer, tokenizer: TextTokenizer, heldout, recent: dict, ph
         "seconds": round(trainer.seconds),
         "clips": trainer.clips,
         "train": {name: round(float(np.mean(values)), 4) for name, values in recent.items()},
-        "heldout": validate(trainer, tokenizer, heldout),
+        "heldout": validate(trainer, tokenizer, heldout, sounds),
     }
     with (run / "curve.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
@@ -275,7 +364,7 @@ def write_compact(source: Path, out: Path) -> None:
     its codes; a run resumes from it with fresh momentum."""
     state = load_checkpoint(source)
     compact = {name: state[name] for name in ("config", "step", "seconds", "clips")}
-    kept = {name: value for name, value in state["model"].items() if not name.startswith("contents.")}
+    kept = {name: value for name, value in state["model"].items() if not name.startswith(("contents.", "sounds"))}
     compact["model"] = {name: value.half() for name, value in kept.items()}
     save_atomically(compact, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, step {state['step']}")
@@ -298,6 +387,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--head-lr", type=float, default=4e-3)
     parser.add_argument("--curriculum", type=int, default=1200, help="steps until the final share of images")
     parser.add_argument("--whole-share", type=float, default=0.5, help="share of clips trained in full length")
+    parser.add_argument("--source-share", type=float, default=0.25, help="share of steps that hear or tell")
     parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32, for processors without bfloat16")
     parser.add_argument(
         "--compile", action="store_true", help="a fifth faster after half a minute; needs a C++ compiler"
@@ -328,12 +418,15 @@ def main() -> None:
     tokenizer = TextTokenizer.load(options.text_tokenizer)
     if options.synthetic:
         clips, heldout = SyntheticClips(2000, "train"), SyntheticClips(200, "heldout")
+        sounds = SoundPair()
     else:
+        pair = SoundPair(*(SoundShards(options.tokens, split) for split in ("train", "heldout")))
+        sounds = pair if pair.train and pair.heldout else SoundPair()
         clips, heldout = TokenShards(options.tokens, "train"), TokenShards(options.tokens, "heldout")
     print(f"{sum(p.numel() for p in trainer.model.parameters()) / 1e6:.2f} M parameters, step {trainer.step}, "
           f"{len(clips)} clips, {len(heldout)} held out")  # fmt: skip
     before, started = trainer.step, time.monotonic()
-    line = train(trainer, tokenizer, clips, heldout, options)
+    line = train(trainer, tokenizer, clips, heldout, sounds, options)
     if not options.synthetic:
         minutes = (time.monotonic() - started) / 60
         phase = "decay" if options.decay_minutes is not None else "constant"
