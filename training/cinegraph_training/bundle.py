@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import export_codebook
+from .audio_tokenizer import AudioTokenizer
+from .export_audio import export_audio_decoder, export_audio_encoder
 from .export_codebook import CodebookTable
 from .export_language_model import codebook_table, export_language_model
 from .language_model import SPECIAL_ROWS, TASK_ROWS, TEXT_START, LanguageModel
 from .onnx_graph import Graph, WeightFile
 from .text_tokenizer import TextTokenizer
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 FPS = 8
 # A clip longer than the grid: latent frames of a window, and how many of them are the end of what is there.
 WINDOWS = {"latents": 4, "overlap": 2}
@@ -34,6 +36,8 @@ class BundleFacts:
     evaluation: dict = field(default_factory=dict)
     licences: list[dict] = field(default_factory=list)
     sampling: dict = field(default_factory=lambda: {"temperature": 1.0, "topK": 0, "topP": 0.95, "guidance": 3.0})
+    audio_sampling: dict = field(default_factory=lambda: {"temperature": 1.0, "topK": 0, "topP": 0.95, "guidance": 2.0})
+    text_sampling: dict = field(default_factory=lambda: {"temperature": 0.2, "topK": 0, "topP": 0.95, "guidance": 1.0})
 
 
 def write_bundle(
@@ -43,9 +47,11 @@ def write_bundle(
     tokenizer: TextTokenizer,
     add_decoder: Callable[[Graph, CodebookTable, WeightFile], list[list[int]]],
     add_encoder: Callable[[Graph, CodebookTable, WeightFile], None],
+    audio: AudioTokenizer | None,
 ) -> dict:
     """Fills `folder` (emptied first) and returns the manifest. `add_decoder` adds the video decoder's nodes to a graph
-    and returns its state shapes, `add_encoder` the encoder's. The same arguments always give the same bytes."""
+    and returns its state shapes, `add_encoder` the encoder's. Without `audio` the bundle neither hears nor sounds. The
+    same arguments always give the same bytes."""
     if tokenizer.size > model.config.text_size:
         raise ValueError(f"the tokenizer has {tokenizer.size} pieces, the model room for {model.config.text_size}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,9 +67,17 @@ def write_bundle(
         graph.save(folder / f"{name}.onnx")
         weights.write()
     codebook.write()
+    audio_states: list[list[int]] = []
+    if audio is not None:
+        export_audio_encoder(audio, folder)
+        audio_states = export_audio_decoder(audio, folder)
     tokenizer.save(folder / "text-tokenizer.json")
     (folder / "MODEL_CARD.md").write_text(facts.model_card, encoding="utf-8")
     manifest = _manifest(facts, model, states)
+    if audio is not None:
+        manifest["audio"] = _audio(model, audio, audio_states)
+    else:
+        manifest["tasks"] = [task for task in manifest["tasks"] if "AUDIO" not in task]
     manifest["files"] = [_file_entry(path) for path in sorted(folder.iterdir())]
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
@@ -108,15 +122,32 @@ def _manifest(facts: BundleFacts, model: LanguageModel, states: list[list[int]])
             "prefill": "lm-prefill.onnx",
             "decode": "lm-decode.onnx",
             "head": "lm-head.onnx",
+            "audioHead": "lm-audio-head.onnx",
+            "textHead": "lm-text-head.onnx",
+            "audioContexts": [{"frames": frames, "level": level} for frames, level in config.audio_contexts],
             "outputRanges": {"video": {"start": 0, "size": config.sub_codebooks[0]}},
             "rows": _rows(model),
         },
         "text": {"file": "text-tokenizer.json", "maxTokens": config.max_text, "maxCharacters": 400},
         "sampling": facts.sampling,
+        "audioSampling": facts.audio_sampling,
+        "textSampling": facts.text_sampling,
         "knownWords": facts.known_words,
         "examples": facts.examples,
         "evaluation": facts.evaluation,
         "licences": facts.licences,
+    }
+
+
+def _audio(model: LanguageModel, audio: AudioTokenizer, states: list[list[int]]) -> dict:
+    return {
+        "sampleRate": audio.config.sample_rate,
+        "samplesPerFrame": audio.config.samples_per_frame,
+        "levels": audio.config.levels,
+        "codebookSize": audio.config.codebook_size,
+        "framesPerClip": model.config.audio_frames,
+        "encoder": {"file": "audio-encoder.onnx"},
+        "decoder": {"file": "audio-decoder.onnx", "states": [{"shape": shape} for shape in states]},
     }
 
 
@@ -127,6 +158,7 @@ def _rows(model: LanguageModel) -> dict:
         "tasks": TASK_ROWS,
         "text": {"start": TEXT_START, "size": config.text_size},
         "positions": dict(zip("tyx", config.position_starts, strict=True)),
+        "audio": dict(zip(("frame", "level"), config.audio_starts, strict=True)),
         "contexts": [
             {
                 "offset": list(offset),

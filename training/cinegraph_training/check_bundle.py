@@ -208,10 +208,10 @@ def main() -> None:
     from . import tiny_bundle
 
     torch.set_num_threads(1)
-    model, decoder, tokenizer = tiny_bundle.tiny_models()
+    model, decoder, tokenizer, audio = tiny_bundle.tiny_models()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tiny_bundle.write_tiny_bundle(folder, model, decoder, tokenizer)
+        tiny_bundle.write_tiny_bundle(folder, model, decoder, tokenizer, audio)
         print("language model:", compare_language_model(folder, model))
         shapes = [list(state.shape) for state in decoder.initial_states()]
         config = model.config

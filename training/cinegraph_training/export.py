@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from . import paths, stage
+from .audio_tokenizer import AUDIO_TOKENIZER, load_audio_tokenizer
 from .bundle import BundleFacts, write_bundle
 from .check_bundle import compare_decoder, compare_encoder, compare_language_model
 from .export_video_decoder import POSITION, export_video_decoder, projection_of
@@ -112,6 +113,7 @@ def export(options: argparse.Namespace, known_words: list[str]) -> dict:
         lambda graph, table, file: export_video_encoder(
             graph, projection_of(tokenizer.codebook), table, file, height, width
         ),
+        load_audio_tokenizer() if AUDIO_TOKENIZER.exists() else None,
     )
     size = sum(entry["byteSize"] for entry in manifest["files"])
     print(f"{options.out}: {size / 1e6:.1f} MB, language model step {counters['step']}")
@@ -134,7 +136,7 @@ def check(folder: Path, model: LanguageModel, streaming: StreamingDecoder, manif
     drawn = streaming(codes, zeros)[0]
     encoded = compare_encoder(folder, lambda clip: _codes(streaming, clip), drawn)
     print("video encoder:", {name: float(f"{value:.3g}") for name, value in encoded.items()})
-    worst = max(found[name] for name in ("keys", "logits", "hidden", "logits_b"))
+    worst = max(found[name] for name in ("keys", "logits", "hidden", "logits_b", "logits_audio", "logits_text"))
     if (
         worst > 1e-3
         or frames["frames"] > 1e-3

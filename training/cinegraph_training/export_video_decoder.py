@@ -88,8 +88,14 @@ def _norm(graph: Graph, norm: PositionNorm, name: str, x: str) -> str:
     return graph.node("Mul", [graph.node("Div", [x, root]), weight])
 
 
+def is_int8(name: str) -> bool:
+    """Whether the kernel of this name is stored as int8: those of the inner blocks."""
+    return name.startswith("decoder.blocks.") and name.endswith(("space.weight", "conv.weight"))
+
+
 def _conv(graph: Graph, conv: nn.Conv2d, name: str, x: str) -> str:
-    weight = graph.weight(f"{name}.weight", conv.weight.detach().numpy())
+    store = graph.kernel if name.startswith("blocks.") else graph.weight
+    weight = store(f"{name}.weight", conv.weight.detach().numpy())
     bias = graph.weight(f"{name}.bias", conv.bias.detach().numpy())
     rows, columns = conv.padding
     return graph.node("Conv", [x, weight, bias], pads=[rows, columns, rows, columns])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .audio_tokenizer import AudioTokenizer
 from .language_model import Inputs, KeyValueCache, LanguageModel, output_inputs, prefix_inputs
 from .sample import Prompt, Sampling, generate, generate_sounds, generate_texts, pad_prefixes
 from .text_tokenizer import TextTokenizer, normalise
@@ -62,7 +63,7 @@ class TensorFile:
 
 
 @torch.no_grad()
-def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTokenizer) -> None:
+def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTokenizer, audio: AudioTokenizer) -> None:
     """Writes the three fixture files into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = TensorFile("tiny-bundle.bin")
@@ -91,7 +92,10 @@ def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTok
         "greedy.guided.second": generate(model, [Prompt(texts[1])], sampling=GUIDED),
         "greedy.image": generate(model, [Prompt(texts[2])], "TEXT_TO_IMAGE", GREEDY),
     }
-    _hear_and_tell(tensors, model, texts[0], clips["greedy.video"])
+    sound = _hear_and_tell(tensors, model, texts[0], clips["greedy.video"])
+    samples = audio.decode(sound[None])[0][0]
+    tensors.add("sound.samples", samples, "float32")  # [F * samplesPerFrame]
+    tensors.add("sound.encoded", audio.encode(samples[None])[0], "int32")  # [F, levels]
     clips["greedy.inpainted"] = _inpainted(tensors, model, texts[0], clips["greedy.video"])
     for name, codes in clips.items():
         tensors.add(f"{name}.codes", codes[0], "int32")  # [T, H, W, 2]
@@ -119,9 +123,9 @@ def _inpainted(tensors: TensorFile, model: LanguageModel, text: list[int], clip:
     return generate(model, [Prompt(text)], "INPAINT_VIDEO", GUIDED, given=known, condition=known)
 
 
-def _hear_and_tell(tensors: TensorFile, model: LanguageModel, text: list[int], clip: torch.Tensor) -> None:
-    """Sound of a text and of a clip, a clip of that sound, and captions of both: greedy and guided; and the
-    prefixes."""
+def _hear_and_tell(tensors: TensorFile, model: LanguageModel, text: list[int], clip: torch.Tensor) -> torch.Tensor:
+    """Sound of a text and of a clip, a clip of that sound, and captions of both, greedy and guided; and the prefixes.
+    Returns the clip's sound `[F, levels]`."""
     config = model.config
     video = (clip[0, ..., 0] * config.sub_codebooks[1] + clip[0, ..., 1]).flatten()
     sound = generate_sounds(model, [Prompt(video=video)], "VIDEO_TO_AUDIO", GUIDED)[0]
@@ -133,6 +137,7 @@ def _hear_and_tell(tensors: TensorFile, model: LanguageModel, text: list[int], c
     tensors.add("text.of_sound", generate_texts(model, [Prompt(sound=sound)], "AUDIO_TO_TEXT", GUIDED)[0], "int32")
     _add_inputs(tensors, "prefix.of_video", prefix_inputs(config, "VIDEO_TO_AUDIO", None, video))
     _add_inputs(tensors, "prefix.of_sound", prefix_inputs(config, "AUDIO_TO_VIDEO", text, sound=sound))
+    return sound
 
 
 def _add_inputs(tensors: TensorFile, name: str, inputs: Inputs) -> None:

@@ -213,7 +213,7 @@ PRESETS = {
         condition_contexts=((0, 0, 0), (0, 0, 1), (1, 0, 0)),
         audio_levels=2,
         audio_size=16,
-        audio_dimensions=4,
+        audio_dimensions=8,
         audio_width=32,
         audio_contexts=((0, 0), (0, 1), (-1, 0), (-1, 1)),
     ),

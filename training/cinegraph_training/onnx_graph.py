@@ -121,6 +121,16 @@ class Graph:
             self.node("Mul", [wide, f"{name}.scales"], [name])
         return name
 
+    def kernel(self, name: str, values: np.ndarray) -> str:
+        """A convolution's weights `[out, in, h, w]` as int8 with one float32 scale per output channel; see `matrix`."""
+        if f"{name}.i8" not in self.initializers:
+            integers, scales = to_int8(values.reshape(len(values), -1).T)
+            self._external(f"{name}.i8", integers.T.reshape(values.shape))
+            self._external(f"{name}.scales", scales[:, None, None, None])
+            wide = self.node("Cast", [f"{name}.i8"], to=TensorProto.FLOAT)
+            self.node("Mul", [wide, f"{name}.scales"], [name])
+        return name
+
     def _external(self, name: str, values: np.ndarray, file: WeightFile | None = None) -> bool:
         """Adds an initializer kept in an external file; False when this graph has it already."""
         if name in self.initializers:

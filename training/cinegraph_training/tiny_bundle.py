@@ -10,14 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .audio_tokenizer import AudioTokenizer, random_tokenizer
 from .bundle import BundleFacts, write_bundle
 from .export_language_model import is_int8
+from .export_video_decoder import is_int8 as is_int8_kernel
 from .export_video_encoder import export_video_encoder
 from .golden import write_golden
 from .language_model import PRESETS, LanguageModel
 from .onnx_graph import to_int8
 from .text_tokenizer import TextTokenizer, train_text_tokenizer
 from .tiny_decoder import PATCH, TinyCodebook, TinyDecoder, export_tiny_decoder
+from .video_tokenizer import StreamingDecoder
 
 SEED = 2312_14125
 TEXTS = (
@@ -41,10 +44,12 @@ FACTS = BundleFacts(
 
 
 def round_as_stored(module: nn.Module) -> None:
-    """Every parameter to what the bundle stores: int8 for the matrices of blocks and looks, else float16."""
+    """Every parameter to what the bundle stores: int8 for the large matrices and kernels, else float16."""
     for name, parameter in module.named_parameters():
-        if isinstance(module, LanguageModel) and is_int8(name.removesuffix(".weight")):
-            integers, scales = to_int8(parameter.detach().flatten(0, -2).numpy().T)
+        in_language_model = isinstance(module, LanguageModel) and is_int8(name.removesuffix(".weight"))
+        if in_language_model or (isinstance(module, StreamingDecoder) and is_int8_kernel(name)):
+            rows = parameter.detach().flatten(0, -2) if in_language_model else parameter.detach().flatten(1)
+            integers, scales = to_int8(rows.numpy().T)
             stored = torch.from_numpy((integers.astype(np.float32) * scales).T.copy())
             parameter.data = stored.view_as(parameter)
         else:
@@ -70,8 +75,9 @@ def use_stored_entries(model: LanguageModel, fine: Tensor) -> None:
     fine.copy_((contents.table[:-1, :-1] * contents.scale + contents.mean).view_as(fine))
 
 
-def tiny_models() -> tuple[LanguageModel, TinyDecoder, TextTokenizer]:
+def tiny_models() -> tuple[LanguageModel, TinyDecoder, TextTokenizer, AudioTokenizer]:
     """The models of the tiny bundle: the same on every machine (seeded normal numbers, rounded to float16)."""
+    audio = random_tokenizer("tiny")
     torch.manual_seed(SEED)
     model = LanguageModel(PRESETS["tiny"])
     codebook = TinyCodebook(model.config.sub_codebooks, model.config.content_dimensions)
@@ -85,6 +91,7 @@ def tiny_models() -> tuple[LanguageModel, TinyDecoder, TextTokenizer]:
         model.text_head.weight.normal_(std=0.4)
         for look in model.looks.values():
             look.out.weight.normal_(std=0.3)
+        model.describe_sounds(audio.contents())
         describe_codes(model, codebook.fine)
         for name, parameter in model.named_parameters():
             if name.endswith("norm.weight"):
@@ -93,10 +100,12 @@ def tiny_models() -> tuple[LanguageModel, TinyDecoder, TextTokenizer]:
             parameter.normal_(std=0.25)
     round_as_stored(model)
     round_as_stored(decoder)
-    return model.eval(), decoder.eval(), train_text_tokenizer(TEXTS * 3, PRESETS["tiny"].text_size)
+    return model.eval(), decoder.eval(), train_text_tokenizer(TEXTS * 3, PRESETS["tiny"].text_size), audio
 
 
-def write_tiny_bundle(folder: Path, model: LanguageModel, decoder: TinyDecoder, tokenizer: TextTokenizer) -> dict:
+def write_tiny_bundle(
+    folder: Path, model: LanguageModel, decoder: TinyDecoder, tokenizer: TextTokenizer, audio: AudioTokenizer
+) -> dict:
     """Fills `folder`; returns the manifest."""
     height, width = (size * PATCH for size in model.config.grid[1:])
     projection = decoder.codebook.projection()
@@ -107,6 +116,7 @@ def write_tiny_bundle(folder: Path, model: LanguageModel, decoder: TinyDecoder, 
         tokenizer,
         lambda graph, table, file: export_tiny_decoder(graph, decoder, table, file),
         lambda graph, table, file: export_video_encoder(graph, projection, table, file, height, width),
+        audio,
     )
 
 
@@ -116,11 +126,11 @@ def main() -> None:
     parser.add_argument("--golden", type=Path, default=Path("../test/golden"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    model, decoder, tokenizer = tiny_models()
-    manifest = write_tiny_bundle(options.out, model, decoder, tokenizer)
+    model, decoder, tokenizer, audio = tiny_models()
+    manifest = write_tiny_bundle(options.out, model, decoder, tokenizer, audio)
     size = sum(entry["byteSize"] for entry in manifest["files"])
     print(f"{options.out}: {len(manifest['files'])} files, {size / 1e6:.2f} MB")
-    write_golden(options.golden, model, decoder, tokenizer)
+    write_golden(options.golden, model, decoder, tokenizer, audio)
 
 
 if __name__ == "__main__":
