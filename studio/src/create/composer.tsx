@@ -5,6 +5,7 @@ import { ErrorNote } from '../ui/error-note.tsx';
 import { seconds } from '../ui/format.ts';
 import { Advanced } from './advanced.tsx';
 import type { Draft } from './draft.ts';
+import { LengthChips } from './length-chips.tsx';
 import { SeedField } from './seed-field.tsx';
 import { SourcePanel } from './source-panel.tsx';
 import { choicesFor, TASKS } from './tasks.ts';
@@ -110,6 +111,7 @@ export function Composer({ draft, change, model, source, upload, onFile, onSubmi
         {source !== null && choices.length === 0 ? <p className="note note-warn">This model makes nothing from {source.kind === 'IMAGE' ? 'a picture' : 'such a file'}. The System page lists what it does.</p> : null}
         {draft.task !== 'textToImage' ? <Chips label="Camera" options={CAMERAS} value={draft.camera} onChange={(camera) => change({ camera })} /> : null}
         <Chips label="Style" options={STYLES} value={draft.style} onChange={(style) => change({ style })} />
+        {draft.task === 'textToVideo' || draft.task === 'imageToVideo' ? <LengthChips draft={draft} change={change} model={model} /> : null}
         <Chips label="Candidates" options={candidateOptions(model)} value={draft.candidates} onChange={(candidates) => change({ candidates })} />
         <SeedField draft={draft} change={change} invalid={field === 'seed'} />
       </div>
@@ -139,10 +141,10 @@ function candidateOptions(model: Model | undefined): { readonly value: number; r
   return Array.from({ length: model?.limits?.maxCandidates ?? 4 }, (_, index) => ({ value: index + 1, label: String(index + 1) }));
 }
 
-function limitsText({ task }: Draft, model: Model | undefined): string {
+function limitsText({ task, durationMs }: Draft, model: Model | undefined): string {
   if (model === undefined) return 'The model is starting.';
   const { limits } = model;
   if (limits === null) return '';
   const size = `${limits.width} × ${limits.height} px`;
-  return task === 'textToImage' ? `A picture of ${size}.` : `${seconds(limits.durationMs)}, ${limits.frameCount} frames of ${size}.`;
+  return task === 'textToImage' ? `A picture of ${size}.` : `${seconds(durationMs ?? limits.durationMs)}, ${durationMs === null ? limits.frameCount : Math.round((durationMs * limits.fps) / 1000)} frames of ${size}.`;
 }

@@ -25,6 +25,8 @@ export interface Draft {
   readonly source: string | null;
   readonly camera: string;
   readonly style: string;
+  /** Milliseconds; null: the model's own clip length. */
+  readonly durationMs: number | null;
   readonly candidates: number;
   /** As typed; empty: drawn by the server. */
   readonly seed: string;
@@ -56,6 +58,7 @@ export const EMPTY_DRAFT: Draft = {
   source: null,
   camera: '',
   style: '',
+  durationMs: null,
   candidates: 1,
   seed: '',
   seedLocked: false,
@@ -82,15 +85,16 @@ export function toInput(draft: Draft): GenerateInput {
     ...(tagsOf(draft.tags).length === 0 ? {} : { tags: tagsOf(draft.tags) }),
   };
   const moving = { ...common, ...given('camera', camera) };
+  const timed = { ...moving, ...(draft.durationMs === null ? {} : { durationMs: draft.durationMs }) };
   // Without its source the task would be refused anyway; the server says so in words.
   const source = draft.source ?? '';
   switch (task) {
     case 'textToImage':
       return { textToImage: common };
     case 'textToVideo':
-      return { textToVideo: moving };
+      return { textToVideo: timed };
     case 'imageToVideo':
-      return { imageToVideo: { ...moving, image: source } };
+      return { imageToVideo: { ...timed, image: source } };
     case 'extendVideo': {
       const { prompt: next, ...rest } = moving;
       return { extendVideo: { ...rest, ...given('prompt', next), video: source, ...(draft.extraMs === null ? {} : { extraMs: draft.extraMs }) } };
@@ -134,6 +138,7 @@ export function draftOf(job: Pick<Job, 'input' | 'seed' | 'task'>): Draft {
     source: TASKS[task].from === null ? null : inputText(input, TASKS[task].from === 'IMAGE' ? 'image' : 'video'),
     camera: inputText(input, 'camera') ?? '',
     style: inputText(input, 'style') ?? '',
+    durationMs: inputNumber(input, 'durationMs'),
     candidates: inputNumber(input, 'candidates') ?? 1,
     seed: String(seed),
     seedLocked: true,

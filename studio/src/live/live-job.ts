@@ -36,6 +36,8 @@ export interface LiveJob {
   readonly status: JobStatus;
   readonly prompt: string;
   readonly seed: number;
+  /** As asked for, ms; null: the model's own clip length. */
+  readonly durationMs: number | null;
   readonly queuePosition: number | null;
   readonly tokensDone: number;
   readonly tokensTotal: number;
@@ -71,6 +73,7 @@ export function liveJob(job: Job): LiveJob {
     status: job.status,
     prompt: inputText(job.input, 'prompt') ?? inputText(job.input, 'title') ?? '',
     seed: job.seed,
+    durationMs: inputNumber(job.input, 'durationMs'),
     queuePosition: progress.queuePosition,
     tokensDone: progress.tokensDone,
     tokensTotal: progress.tokensTotal,

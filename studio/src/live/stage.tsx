@@ -66,5 +66,6 @@ function expectedFrames(job: LiveJob, limits: Model['limits'], clip: VideoAsset 
   if (job.task === 'TEXT_TO_IMAGE') return 1;
   // How long a film or an extended clip becomes shows as it grows.
   if (job.task === 'FILM' || job.task === 'EXTEND_VIDEO') return clip?.frameCount ?? 0;
-  return clip?.frameCount ?? limits?.frameCount ?? 0;
+  const asked = job.durationMs === null || limits === null ? null : Math.round((job.durationMs * limits.fps) / 1000);
+  return clip?.frameCount ?? asked ?? limits?.frameCount ?? 0;
 }
