@@ -1,25 +1,12 @@
-import type { Browser } from '@playwright/test';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { axeViolations, hasChromium, launchBrowser, until, visit } from '../../support/browser.ts';
-import { startProgram, temporaryFolder, type Program } from '../../support/server.ts';
+import { describe, expect, it } from 'vitest';
+import { axeViolations, hasChromium, until } from '../../support/browser.ts';
+import { studioOf } from '../../support/studio.ts';
 
 describe.skipIf(!hasChromium)('the Studio makes a film', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-  let program: Program;
-  let browser: Browser;
-  beforeAll(async () => {
-    folder = await temporaryFolder();
-    program = await startProgram({ DATA_DIR: folder.path });
-    browser = await launchBrowser();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await program?.stop();
-    await folder?.remove();
-  });
+  const studio = studioOf();
 
   it.each(['light', 'dark'] as const)('of a story: shots are moved, rendered, played and made again, in %s', async (colorScheme) => {
-    const { page, faults } = await visit(browser, `${program.url}/film`, { colorScheme });
+    const { page, faults } = await studio.visit('/film', { colorScheme });
     await page.getByLabel('Story').fill('A fox bounces. A rocket moves up. A ghost goes right.');
     await page.getByRole('button', { name: 'Make shots of it' }).click();
     await page.getByRole('button', { name: 'Move shot 3 up' }).click();
@@ -43,7 +30,7 @@ describe.skipIf(!hasChromium)('the Studio makes a film', () => {
   });
 
   it('says which shot is at fault', async () => {
-    const { page, faults } = await visit(browser, `${program.url}/film`);
+    const { page, faults } = await studio.visit('/film');
     await page.getByRole('button', { name: 'Render 1 shot' }).click();
     await page.getByRole('alert').waitFor();
     expect(await page.getByLabel('What it shows').getAttribute('aria-invalid')).toBe('true');

@@ -1,34 +1,28 @@
-import type { Browser } from '@playwright/test';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCinegraphClient } from '../../../src/client/index.ts';
-import { axeViolations, hasChromium, launchBrowser, until, visit } from '../../support/browser.ts';
+import { axeViolations, hasChromium, until } from '../../support/browser.ts';
 import { copyAssets } from '../../support/many-assets.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts';
-import { startProgram, type Program } from '../../support/server.ts';
+import { studioOf } from '../../support/studio.ts';
 
 const COPIES = 400;
 
 describe.skipIf(!hasChromium)('the library of the Studio', () => {
   let database: TestDatabase;
-  let program: Program;
-  let browser: Browser;
   beforeAll(async () => {
     database = await createTestDatabase();
-    program = await startProgram({ DATABASE_URL: database.url });
-    browser = await launchBrowser();
-    const client = createCinegraphClient({ url: program.url });
+  });
+  afterAll(() => database?.close());
+  const studio = studioOf(() => ({ DATABASE_URL: database.url }));
+  beforeAll(async () => {
+    const client = createCinegraphClient({ url: studio.url });
     await (await client.textToImage({ prompt: 'a star on a blue background', tags: ['sky'] })).result();
     await (await client.textToVideo({ prompt: 'a fox bounces', camera: 'pan left', seed: 77, tags: ['fox'] })).result();
     client.close();
   });
-  afterAll(async () => {
-    await browser?.close();
-    await program?.stop();
-    await database?.close();
-  });
 
   it('finds by words, tag and kind, and says what to do when nothing matches', async () => {
-    const { page, faults } = await visit(browser, `${program.url}/library`);
+    const { page, faults } = await studio.visit('/library');
     const fox = page.getByRole('link', { name: 'Video: a fox bounces' });
     const star = page.getByRole('link', { name: 'Image: a star' });
     await fox.waitFor();
@@ -53,7 +47,7 @@ describe.skipIf(!hasChromium)('the library of the Studio', () => {
   });
 
   it('plays under the pointer, opens, closes with Escape, and remixes', async () => {
-    const { page, faults } = await visit(browser, `${program.url}/library`);
+    const { page, faults } = await studio.visit('/library');
     const fox = page.getByRole('link', { name: 'Video: a fox bounces' });
     await fox.hover();
     await until(page, 'document.querySelector(".tile video")?.currentTime > 0');
@@ -81,7 +75,7 @@ describe.skipIf(!hasChromium)('the library of the Studio', () => {
   });
 
   it('tags what is ticked, deletes it, and takes that back', async () => {
-    const { page, faults } = await visit(browser, `${program.url}/library`);
+    const { page, faults } = await studio.visit('/library');
     const [fox, star] = [page.getByRole('link', { name: 'Video: a fox bounces' }), page.getByRole('link', { name: 'Image: a star' })];
     await page.getByRole('checkbox', { name: 'Select a star' }).check();
     await page.getByRole('checkbox', { name: 'Select a fox' }).check();
@@ -98,7 +92,7 @@ describe.skipIf(!hasChromium)('the library of the Studio', () => {
     await page.getByRole('button', { name: 'Undo' }).click();
     await star.waitFor();
     await page.getByText('1 asset restored').waitFor();
-    await page.goto(`${program.url}/library?tags=both`);
+    await page.goto(`${studio.url}/library?tags=both`);
     await star.waitFor();
     await fox.waitFor();
     expect(faults).toEqual([]);
@@ -106,7 +100,7 @@ describe.skipIf(!hasChromium)('the library of the Studio', () => {
   });
 
   it('says in words that an asset is gone', async () => {
-    const { page } = await visit(browser, `${program.url}/library/bm90aGluZw`, {}, /./);
+    const { page } = await studio.visit('/library/bm90aGluZw', {}, /./);
     expect(await page.getByRole('dialog').getByText(/does not exist|not one that this server made/).textContent()).toBeTruthy();
     await page.getByRole('button', { name: 'Close' }).click();
     await page.getByRole('link', { name: 'Video: a fox bounces' }).waitFor();
@@ -114,7 +108,7 @@ describe.skipIf(!hasChromium)('the library of the Studio', () => {
   });
 
   it.each(['light', 'dark'] as const)('has nothing for axe to find, in %s', async (colorScheme) => {
-    const { page } = await visit(browser, `${program.url}/library`, { colorScheme });
+    const { page } = await studio.visit('/library', { colorScheme });
     const fox = page.getByRole('link', { name: 'Video: a fox bounces' });
     await fox.waitFor();
     expect(await axeViolations(page)).toEqual([]);
@@ -127,7 +121,7 @@ describe.skipIf(!hasChromium)('the library of the Studio', () => {
 
   it('holds only what is on screen, however far one scrolls', async () => {
     await copyAssets(database.url, COPIES);
-    const { page, faults } = await visit(browser, `${program.url}/library`);
+    const { page, faults } = await studio.visit('/library');
     const last = page.getByRole('link', { name: 'Image: a star' });
     await page.getByRole('link', { name: 'copy 1', exact: false }).first().waitFor();
     const end = Date.now() + 90_000;
@@ -144,7 +138,7 @@ describe.skipIf(!hasChromium)('the library of the Studio', () => {
   });
 
   it('fits on a phone', async () => {
-    const { page } = await visit(browser, `${program.url}/library`, { viewport: { width: 360, height: 740 }, hasTouch: true });
+    const { page } = await studio.visit('/library', { viewport: { width: 360, height: 740 }, hasTouch: true });
     await page.locator('.tile-link').first().click();
     await page.getByRole('dialog').getByText('SHA-256').waitFor();
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);

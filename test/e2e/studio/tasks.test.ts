@@ -1,34 +1,24 @@
-import type { Browser, Page } from '@playwright/test';
+import type { Page } from '@playwright/test';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createCinegraphClient, type Job } from '../../../src/client/index.ts';
-import { axeViolations, hasChromium, launchBrowser, until, visit } from '../../support/browser.ts';
-import { startProgram, temporaryFolder, type Program } from '../../support/server.ts';
+import { axeViolations, hasChromium, until } from '../../support/browser.ts';
+import { studioOf } from '../../support/studio.ts';
 
 describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-  let program: Program;
-  let browser: Browser;
+  const studio = studioOf();
   let clip: string;
   beforeAll(async () => {
-    folder = await temporaryFolder();
-    program = await startProgram({ DATA_DIR: folder.path });
-    browser = await launchBrowser();
-    const client = createCinegraphClient({ url: program.url });
+    const client = createCinegraphClient({ url: studio.url });
     const job = await (await client.textToVideo({ prompt: 'a fox bounces' })).result();
     clip = job.outputs[0]?.id ?? '';
     client.close();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await program?.stop();
-    await folder?.remove();
   });
 
   const done = (page: Page) => page.getByRole('status').getByText('Done in').waitFor();
   /** The job on the stage, as the server tells it. */
   const jobOf = async (page: Page): Promise<Job> => {
-    const client = createCinegraphClient({ url: program.url });
+    const client = createCinegraphClient({ url: studio.url });
     const job = await client.job(new URL(page.url()).searchParams.get('job') ?? '');
     client.close();
     if (job === null) throw new Error(`no job at ${page.url()}`);
@@ -52,10 +42,10 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
     );
     await page.locator('form.composer').dispatchEvent('drop', { dataTransfer: transfer });
   };
-  const attach = (page: Page, task: string) => page.goto(`${program.url}/?source=${encodeURIComponent(clip)}&task=${task}`);
+  const attach = (page: Page, task: string) => page.goto(`${studio.url}/?source=${encodeURIComponent(clip)}&task=${task}`);
 
   it('animates a picture that is dropped', async () => {
-    const { page, faults } = await visit(browser, `${program.url}/`);
+    const { page, faults } = await studio.visit('/');
     const picture = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#c33' } }).png().toBuffer();
     await drop(page, picture, 'red.png', 'image/png');
     await page.getByRole('img', { name: 'The first frame' }).waitFor();
@@ -68,7 +58,7 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
   });
 
   it('says in words what was wrong with a file', async () => {
-    const { page } = await visit(browser, `${program.url}/`, {}, /./);
+    const { page } = await studio.visit('/', {}, /./);
     await drop(page, Buffer.from('no picture at all'), 'broken.png', 'image/png');
     await page.getByRole('alert').waitFor();
     await page.getByRole('button', { name: 'Dismiss' }).click();
@@ -77,7 +67,7 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
   });
 
   it('edits from a frame on, two candidates side by side, and takes one', async () => {
-    const { page, faults } = await visit(browser, `${program.url}/`);
+    const { page, faults } = await studio.visit('/');
     await attach(page, 'editVideo');
     const slider = page.getByRole('slider', { name: 'Goes on from frame' });
     await slider.fill('12');
@@ -98,7 +88,7 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
   });
 
   it('inpaints what the brush has marked', async () => {
-    const { page, faults } = await visit(browser, `${program.url}/`);
+    const { page, faults } = await studio.visit('/');
     await attach(page, 'inpaintVideo');
     await page.getByRole('spinbutton', { name: 'width' }).waitFor();
     expect(await axeViolations(page)).toEqual([]);
@@ -117,7 +107,7 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
   });
 
   it('outpaints as far as the handle was pulled', async () => {
-    const { page, faults } = await visit(browser, `${program.url}/`);
+    const { page, faults } = await studio.visit('/');
     await attach(page, 'outpaintVideo');
     const box = await page.getByTestId('handle-left').boundingBox();
     if (box === null) throw new Error('no handle to pull');

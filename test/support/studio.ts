@@ -1,0 +1,54 @@
+/** The real program and a browser beside it, for the tests of one file. */
+import type { Browser, BrowserContextOptions } from '@playwright/test';
+import { afterAll, beforeAll } from 'vitest';
+import { launchBrowser, visit, type Visit } from './browser.ts';
+import { startProgram, temporaryFolder, type Environment, type Program } from './server.ts';
+
+/** There from the first test on, until the last one has ended. */
+export interface Studio {
+  readonly program: Program;
+  readonly browser: Browser;
+  readonly url: string;
+  /** Opens a path, as {@link visit} does a URL. */
+  visit(path: string, options?: BrowserContextOptions, expected?: RegExp | null): Promise<Visit>;
+  /** Starts the program anew at the same address, on the data that it left. For tests that have ended it. */
+  startAgain(): Promise<void>;
+}
+
+/** To be called within `describe`. @param env a function is asked when the program starts, for what only hooks before can know */
+export function studioOf(env: Environment | (() => Environment) = {}): Studio {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>> | undefined;
+  let program: Program | undefined;
+  let browser: Browser | undefined;
+  const start = async (changes: Environment = {}) => {
+    folder ??= await temporaryFolder();
+    program = await startProgram({ DATA_DIR: folder.path, ...(typeof env === 'function' ? env() : env), ...changes });
+  };
+  beforeAll(async () => {
+    await start();
+    browser = await launchBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await program?.stop();
+    await folder?.remove();
+  });
+  return {
+    get program() {
+      return running(program);
+    },
+    get browser() {
+      return running(browser);
+    },
+    get url() {
+      return running(program).url;
+    },
+    visit: (path, options, expected) => visit(running(browser), running(program).url + path, options, expected),
+    startAgain: () => start({ PORT: new URL(running(program).url).port }),
+  };
+}
+
+function running<Thing>(thing: Thing | undefined): Thing {
+  if (thing === undefined) throw new Error('the program runs within tests only');
+  return thing;
+}
