@@ -4,6 +4,8 @@ import { EncoderPool } from './encoder-pool.ts';
 import type { UploadKind } from './media-kinds.ts';
 import { type DecodeInputOptions, type MediaBytes, Reader } from './reader.ts';
 import type { Conversion, Converted, DecodedPcm, Fit, Inspected, SpriteLayout } from './reader-messages.ts';
+import { encodeWav } from './wav.ts';
+import { drawWaveform } from './waveform.ts';
 import { type Preview, encodePng, encodePreview, encodeThumbnail, thumbhash } from './still.ts';
 
 export interface OpenMediaOptions {
@@ -16,20 +18,28 @@ export interface OpenMediaOptions {
 
 /** A finished asset, ready to be stored. */
 export interface EncodedMedia {
-  readonly kind: 'IMAGE' | 'VIDEO';
-  readonly contentType: 'image/png' | 'video/mp4';
+  readonly kind: 'IMAGE' | 'VIDEO' | 'AUDIO' | 'TEXT';
+  readonly contentType: string;
   readonly bytes: Buffer;
-  readonly thumbnail: Buffer;
-  readonly thumbhash: string;
-  /** sha256 over the raw RGB bytes of all frames, hex. */
-  readonly framesSha256: string;
-  readonly width: number;
-  readonly height: number;
+  /** Of a sound: its waveform. Null for a text. */
+  readonly thumbnail: Buffer | null;
+  readonly thumbhash: string | null;
+  /** sha256 over the raw RGB bytes of all frames, hex; null for what has none. */
+  readonly framesSha256: string | null;
+  readonly width: number | null;
+  readonly height: number | null;
   /** Null for an image. */
   readonly fps: number | null;
   readonly frameCount: number | null;
   readonly durationMs: number | null;
+  readonly hasAudio: boolean;
+  readonly sampleRateHz: number | null;
+  readonly channels: number | null;
+  readonly text: string | null;
 }
+
+/** What is the same for all kinds that do not say otherwise. */
+const PLAIN = { thumbnail: null, thumbhash: null, framesSha256: null, width: null, height: null, fps: null, frameCount: null, durationMs: null, hasAudio: false, sampleRateHz: null, channels: null, text: null } as const;
 
 /** Turns frames into files. Owner: the composition root, which closes it. */
 export interface Media {
@@ -37,6 +47,14 @@ export interface Media {
   image(frame: RgbFrame): Promise<EncodedMedia>;
   /** Throws INTERNAL when the encoder process failed, crashed or hung; a second try may succeed. fps: an integer. */
   video(frames: readonly RgbFrame[], fps: number): Promise<EncodedMedia>;
+  /** Mono samples from -1 to 1 as a WAV file. */
+  sound(samples: Float32Array, sampleRateHz: number): Promise<EncodedMedia>;
+  text(text: string): EncodedMedia;
+  /**
+   * The clip with another sound track, cut to its length or followed by silence: MP4 with AAC; the picture is copied where an MP4 can hold
+   * it. Both may be files of strangers. Throws the MEDIA_ codes.
+   */
+  addSound(clip: MediaBytes, sound: MediaBytes): Promise<Buffer>;
   /** What a file of a stranger really is, with its thumbnail. Throws the MEDIA_ codes. */
   inspect(source: MediaBytes, kind: UploadKind): Promise<Inspected>;
   /**
@@ -44,8 +62,8 @@ export interface Media {
    * `source` is what `AssetService.open(sha256)` or `{ byteSize, read }` over the blob store gives. Throws the MEDIA_ codes.
    */
   decodeInput(source: MediaBytes, options: DecodeInputOptions): Promise<DecodedInput>;
-  /** The sound of an asset, or of a clip: mono, 16 kHz, up to maxMs. Throws the MEDIA_ codes; MEDIA_TYPE_NOT_SUPPORTED: it has no sound. */
-  decodeSound(source: MediaBytes, options: { readonly maxMs: number }): Promise<DecodedPcm>;
+  /** The sound of an asset, or of a clip: mono, up to maxMs. Throws the MEDIA_ codes; MEDIA_TYPE_NOT_SUPPORTED: it has no sound. */
+  decodeSound(source: MediaBytes, options: { readonly sampleRateHz: number; readonly maxMs: number }): Promise<DecodedPcm>;
   /** A clip in another form; `layout` for sprites. Throws the MEDIA_ codes. */
   convert(source: MediaBytes, to: Conversion, layout?: SpriteLayout): Promise<Converted>;
   close(): Promise<void>;
@@ -53,9 +71,6 @@ export interface Media {
 
 /** Longest conversion of a clip, ms. */
 const CONVERT_DEADLINE_MS = 120_000;
-
-/** Sample rate of decoded sounds, Hz. */
-const SOUND_RATE_HZ = 16_000;
 
 export interface DecodedInput {
   /** All of the wished size. */
@@ -79,9 +94,12 @@ export async function openMedia({ encoders, readers = 1, log }: OpenMediaOptions
     preview: encodePreview,
     image: encodeImage,
     video: (frames, fps) => encodeVideo(pool, frames, fps),
+    sound: encodeSound,
+    text: text => ({ ...PLAIN, kind: 'TEXT', contentType: 'text/plain; charset=utf-8', bytes: Buffer.from(text), text }),
+    addSound: async (clip, sound) => Buffer.from((await reader.addSound(clip, sound)).bytes),
     inspect: (source, kind) => reader.inspect(source, kind),
     decodeInput: (source, options) => decodeInput(reader, source, options),
-    decodeSound: (source, { maxMs }) => reader.pcm(source, { sampleRateHz: SOUND_RATE_HZ, maxSamples: Math.ceil((maxMs / 1000) * SOUND_RATE_HZ) }),
+    decodeSound: (source, { sampleRateHz, maxMs }) => reader.pcm(source, { sampleRateHz, maxSamples: Math.ceil((maxMs / 1000) * sampleRateHz) }),
     convert: (source, to, layout) => converter.convert(source, to, layout),
     close: async () => void (await Promise.all([pool.close(), reader.close(), converter.close()])),
   };
@@ -96,7 +114,7 @@ async function decodeInput(reader: Reader, source: MediaBytes, options: DecodeIn
 async function encodeImage(frame: RgbFrame): Promise<EncodedMedia> {
   const [bytes, thumbnail, hash] = await Promise.all([encodePng(frame), encodeThumbnail(frame), thumbhash(frame)]);
   const { width, height } = frame;
-  return { kind: 'IMAGE', contentType: 'image/png', bytes, thumbnail, thumbhash: hash, framesSha256: digest([frame]), width, height, fps: null, frameCount: null, durationMs: null };
+  return { ...PLAIN, kind: 'IMAGE', contentType: 'image/png', bytes, thumbnail, thumbhash: hash, framesSha256: digest([frame]), width, height };
 }
 
 async function encodeVideo(pool: EncoderPool, frames: readonly RgbFrame[], fps: number): Promise<EncodedMedia> {
@@ -110,7 +128,14 @@ async function encodeVideo(pool: EncoderPool, frames: readonly RgbFrame[], fps: 
     thumbhash(middle),
   ]);
   const { frameCount, durationMs } = clip.probe;
-  return { kind: 'VIDEO', contentType: 'video/mp4', bytes: clip.bytes, thumbnail, thumbhash: hash, framesSha256: digest(frames), width, height, fps, frameCount, durationMs };
+  return { ...PLAIN, kind: 'VIDEO', contentType: 'video/mp4', bytes: clip.bytes, thumbnail, thumbhash: hash, framesSha256: digest(frames), width, height, fps, frameCount, durationMs };
+}
+
+async function encodeSound(samples: Float32Array, sampleRateHz: number): Promise<EncodedMedia> {
+  return {
+    ...PLAIN, kind: 'AUDIO', contentType: 'audio/wav', bytes: encodeWav(samples, sampleRateHz), thumbnail: await drawWaveform(samples), thumbhash: '',
+    durationMs: Math.round((1000 * samples.length) / sampleRateHz), hasAudio: true, sampleRateHz, channels: 1,
+  };
 }
 
 function digest(frames: readonly RgbFrame[]): string {

@@ -36,7 +36,7 @@ export type SpriteLayout = Readonly<z.infer<typeof spriteLayout>>;
 
 const common = { id: z.number().int(), file: z.string() };
 
-/** Parent to reader process. `file`: a path that only the reader process reads, and that the parent removes. */
+/** Parent to reader process. `file`, `sound`: paths that only the reader process reads, and that the parent removes. */
 export const readRequest = z.discriminatedUnion('type', [
   z.object({ ...common, type: z.literal('inspect'), kind: z.enum(['IMAGE', 'MASK', 'VIDEO', 'AUDIO']) }),
   z.object({
@@ -44,6 +44,7 @@ export const readRequest = z.discriminatedUnion('type', [
     width: positive.max(4096), height: positive.max(4096), fps: z.number().positive().max(240), maxFrames: positive.max(10_000), fromMs: z.number().nonnegative(), fit: z.enum(FITS),
   }),
   z.object({ ...common, type: z.literal('pcm'), sampleRateHz: positive.max(192_000), maxSamples: positive }),
+  z.object({ ...common, type: z.literal('sound'), sound: z.string() }),
   z.object({ ...common, type: z.literal('convert'), to: z.enum(CONVERSIONS), layout: spriteLayout.optional() }),
 ]);
 export type ReadRequest = z.infer<typeof readRequest>;

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { AV_LOG_QUIET } from 'node-av/constants';
 import { Log } from 'node-av/lib';
 import sharp from 'sharp';
+import { addSound } from './add-sound.ts';
 import { convert } from './convert.ts';
 import { detectFormat, type MediaFormat } from './media-kinds.ts';
 import { decodePcm, inspectAudio } from './read-audio.ts';
@@ -31,9 +32,7 @@ reply({ type: 'ready' });
 
 async function read(request: ReadRequest): Promise<ReadReply> {
   const { id } = request;
-  const bytes = await readFile(request.file);
-  const format = await detectFormat(bytes.subarray(0, 4100));
-  if (format === undefined) throw new Refused('MEDIA_TYPE_NOT_SUPPORTED', 'The bytes are none of the formats that can be uploaded, whatever the name says.');
+  const { bytes, format } = await open(request.file);
   switch (request.type) {
     case 'inspect':
       return { type: 'inspected', id, value: await inspect(bytes, format, request.kind) };
@@ -41,10 +40,19 @@ async function read(request: ReadRequest): Promise<ReadReply> {
       return { type: 'frames', id, value: format.demuxer === null ? await decodeImage(bytes, request) : await decodeVideo(bytes, format, request) };
     case 'pcm':
       return { type: 'pcm', id, value: await decodePcm(bytes, format, request.sampleRateHz, request.maxSamples) };
+    case 'sound':
+      return { type: 'converted', id, value: { contentType: 'video/mp4', bytes: await addSound({ bytes, format }, await open(request.sound)) } };
     case 'convert':
       if (!format.kinds.includes('VIDEO')) throw new Refused('MEDIA_TYPE_NOT_SUPPORTED', 'Only a clip can be converted.');
       return { type: 'converted', id, value: await convert(bytes, format, request.to, request.layout) };
   }
+}
+
+async function open(file: string): Promise<{ readonly bytes: Buffer; readonly format: MediaFormat }> {
+  const bytes = await readFile(file);
+  const format = await detectFormat(bytes.subarray(0, 4100));
+  if (format === undefined) throw new Refused('MEDIA_TYPE_NOT_SUPPORTED', 'The bytes are none of the formats that can be uploaded, whatever the name says.');
+  return { bytes, format };
 }
 
 function inspect(bytes: Buffer, format: MediaFormat, kind: Extract<ReadRequest, { type: 'inspect' }>['kind']) {

@@ -37,7 +37,7 @@ export interface DecodeInputOptions {
   readonly fit: Fit;
 }
 
-type Wish = ReadRequest extends infer R ? (R extends { readonly id: number; readonly file: string } ? Omit<R, 'id' | 'file'> : never) : never;
+type Wish = ReadRequest extends infer R ? (R extends { readonly id: number; readonly file: string } ? Omit<R, 'id' | 'file' | 'sound'> : never) : never;
 
 /**
  * Reads files of strangers in killable processes with a memory limit and a deadline. Every method throws MEDIA_TYPE_NOT_SUPPORTED,
@@ -45,7 +45,7 @@ type Wish = ReadRequest extends infer R ? (R extends { readonly id: number; read
  */
 export class Reader {
   readonly #pool: ProcessPool<ReadReply>;
-  /** Also bounds the temporary files: one for each process. */
+  /** Also bounds the temporary files: one for each process, or two. */
   readonly #gate;
   readonly #log: MediaLog;
 
@@ -78,13 +78,19 @@ export class Reader {
     return expectReply(await this.#read(source, { type: 'convert', to, ...(layout === undefined ? {} : { layout }) }), 'converted');
   }
 
+  /** The clip with another sound track, MP4. */
+  async addSound(clip: MediaBytes, sound: MediaBytes): Promise<Converted> {
+    return expectReply(await this.#read(clip, { type: 'sound' }, sound), 'converted');
+  }
+
   close(): Promise<void> {
     return this.#pool.close();
   }
 
-  async #read(source: MediaBytes, wish: Wish): Promise<ReadReply> {
+  async #read(source: MediaBytes, wish: Wish, sound?: MediaBytes): Promise<ReadReply> {
     if (this.#gate.pendingCount >= MOST_WAITING) throw new CinegraphError('MEDIA_BUSY');
-    const reply = await this.#gate(() => withFile(source, file => this.#pool.run({ ...wish, file })));
+    const run = (file: string): Promise<ReadReply> => (sound === undefined ? this.#pool.run({ ...wish, file }) : withFile(sound, second => this.#pool.run({ ...wish, file, sound: second })));
+    const reply = await this.#gate(() => withFile(source, run));
     if (reply.type === 'refused') throw new CinegraphError(reply.code, reply.message);
     if (reply.type === 'failed') {
       this.#log.error({ fault: reply.message, request: wish.type }, 'a reader process failed');
