@@ -29,9 +29,9 @@ export default {
     {
       name: 'inference-one-door',
       severity: 'error',
-      comment: 'Only src/inference/index.ts, the types of core/generation.ts and the plain sums of core/clip-length.ts and core/windows.ts, may be used from outside.',
+      comment: 'Only src/inference/index.ts, the types of core/generation.ts and the plain sums of core/clip-length.ts, core/windows.ts and core/sound-windows.ts, may be used from outside.',
       from: { path: '^src/', pathNot: '^src/inference/' },
-      to: { path: '^src/inference/', pathNot: '^src/inference/(index|core/(generation|clip-length|windows))\\.ts$' },
+      to: { path: '^src/inference/', pathNot: '^src/inference/(index|core/(generation|clip-length|windows|sound-windows))\\.ts$' },
     },
     {
       name: 'inference-sees-nobody',

@@ -54,6 +54,8 @@ const config: CodegenConfig = {
           JobStarted: '../resolvers/sources.ts#JobStartedRecord',
           TokensGenerated: '../resolvers/sources.ts#TokensGeneratedRecord',
           FramesDecoded: '../resolvers/sources.ts#FramesDecodedRecord',
+          AudioDecoded: '../resolvers/sources.ts#AudioDecodedRecord',
+          TextDecoded: '../resolvers/sources.ts#TextDecodedRecord',
           ShotStarted: '../resolvers/sources.ts#ShotStartedRecord',
           ShotReady: '../resolvers/sources.ts#ShotReadyRecord',
           ShotFailed: '../resolvers/sources.ts#ShotFailedRecord',

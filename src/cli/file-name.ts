@@ -8,7 +8,7 @@ export interface FileNameParts {
   readonly candidate: number | null;
 }
 
-const EXTENSIONS: Readonly<Record<string, string>> = { 'video/mp4': '.mp4', 'image/png': '.png', 'image/webp': '.webp' };
+const EXTENSIONS: Readonly<Record<string, string>> = { 'video/mp4': '.mp4', 'image/png': '.png', 'image/webp': '.webp', 'audio/wav': '.wav', 'text/plain; charset=utf-8': '.txt' };
 const LONGEST_SLUG = 48;
 
 /** The file for an output: as asked for, else named after prompt and seed; numbered when there are several. */

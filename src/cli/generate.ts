@@ -1,25 +1,18 @@
 /** `npm run generate -- "a polar bear bounces on a red background" --seed 7 -o bear.mp4` */
 import { Command, InvalidArgumentError } from 'commander';
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
 import { CinegraphClientError, createCinegraphClient, UnreachableError, type CinegraphClient, type Job, type JobEvent, type JobHandle } from '../client/index.ts';
 import { loadConfig } from '../config.ts';
 import { CinegraphError } from '../errors.ts';
 import { connect, type Connection } from './connect.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { fileName } from './file-name.ts';
+import { contentTypeOf, taskOf, type TaskOptions, UsageError } from './task-of.ts';
 import { createReporter, type Reporter } from './reporter.ts';
 
-interface Options {
-  readonly image?: boolean;
-  readonly seed?: number;
+interface Options extends TaskOptions {
   readonly output?: string;
-  readonly candidates?: number;
-  readonly duration?: number;
-  readonly camera?: string;
-  readonly style?: string;
-  readonly temperature?: number;
-  readonly guidance?: number;
   readonly url?: string;
 }
 
@@ -30,9 +23,14 @@ const number = (text: string): number => {
 };
 
 const command = new Command('generate')
-  .description('Makes a clip (or, with --image, an image) from a prompt and writes it to a file. Uses the server that runs, or starts one for the time.')
-  .argument('<prompt>', 'what the clip should show')
+  .description('Makes a clip (or an image, a sound, a text) from a prompt or a file and writes it to a file. Uses the server that runs, or starts one for the time.')
+  .argument('[prompt]', 'what the clip should show')
   .option('--image', 'make an image instead of a clip')
+  .option('--audio', 'make a sound instead of a clip')
+  .option('--text', 'say what is in the file')
+  .option('--from <file>', 'a picture, a clip or a sound to make it from')
+  .option('--muxed', 'with --from a clip and --audio: write the clip with its new sound')
+  .option('--with-audio', 'make the sound of the clip, too')
   .option('-o, --output <file>', 'where to write it (default: named after the prompt, in this folder)')
   .option('-s, --seed <number>', 'the same seed gives the same clip (default: random)', number)
   .option('-n, --candidates <number>', 'how many different ones to make, 1 to 4', number)
@@ -44,7 +42,7 @@ const command = new Command('generate')
   .option('--url <url>', 'the server to use (default: the one on PORT of this machine)')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.OK : EXIT.USAGE));
 
-async function run(prompt: string, options: Options): Promise<ExitCode> {
+async function run(prompt: string | undefined, options: Options): Promise<ExitCode> {
   const config = loadConfig();
   const reporter = createReporter(process.stderr);
   const connection = await connect(config, options.url, (line) => reporter.line(line));
@@ -57,17 +55,8 @@ async function run(prompt: string, options: Options): Promise<ExitCode> {
   }
 }
 
-async function generate(client: CinegraphClient, connection: Connection, prompt: string, options: Options, reporter: Reporter): Promise<ExitCode> {
-  const { seed, candidates, duration, camera, style, temperature, guidance } = options;
-  const input = {
-    prompt,
-    ...(seed === undefined ? {} : { seed }),
-    ...(candidates === undefined ? {} : { candidates }),
-    ...(style === undefined ? {} : { style }),
-    sampling: { ...(temperature === undefined ? {} : { temperature }), ...(guidance === undefined ? {} : { guidance }) },
-  };
-  const job =
-    options.image === true ? await client.textToImage(input) : await client.textToVideo({ ...input, ...(duration === undefined ? {} : { durationMs: Math.round(duration * 1000) }), ...(camera === undefined ? {} : { camera }) });
+async function generate(client: CinegraphClient, connection: Connection, prompt: string | undefined, options: Options, reporter: Reporter): Promise<ExitCode> {
+  const job = await client.generate(await taskOf(prompt, options, (file) => upload(client, file)));
   for (const warning of job.warnings) reporter.line(warning.message);
   const release = cancelOnInterrupt(client, job.id, reporter);
   try {
@@ -82,18 +71,26 @@ async function generate(client: CinegraphClient, connection: Connection, prompt:
   throw new UnreachableError(connection.url);
 }
 
+async function upload(client: CinegraphClient, file: string): Promise<string> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw new UsageError(`${file} cannot be read.`, { cause });
+  });
+  return (await client.upload(new Blob([bytes], { type: contentTypeOf(file) }), { filename: basename(file) })).id;
+}
+
 async function save(
   client: CinegraphClient,
   job: JobHandle,
-  prompt: string,
+  prompt: string | undefined,
   { asset, candidate }: Extract<JobEvent, { __typename: 'AssetReady' }>,
   options: Options,
   reporter: Reporter,
 ): Promise<void> {
   const several = (options.candidates ?? 1) > 1;
-  const file = resolve(fileName(options.output, { prompt, seed: job.seed, contentType: asset.contentType, candidate: several ? candidate : null }));
+  const file = resolve(fileName(options.output, { prompt: prompt ?? asset.title ?? '', seed: job.seed, contentType: asset.contentType, candidate: several ? candidate : null }));
   await writeFile(file, await client.download(asset));
   reporter.saved(file);
+  if (asset.__typename === 'TextAsset') reporter.line(asset.text);
 }
 
 function finish(job: Job, reporter: Reporter): ExitCode {
@@ -127,6 +124,7 @@ function cancelOnInterrupt(client: CinegraphClient, jobId: string, reporter: Rep
 const UNAVAILABLE_CODES: ReadonlySet<string> = new Set(['UNREACHABLE', 'DATABASE_UNAVAILABLE', 'INFERENCE_UNAVAILABLE', 'INTERNAL']);
 
 function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof UsageError) return EXIT.USAGE;
   if (error instanceof CinegraphClientError) return UNAVAILABLE_CODES.has(error.code) ? EXIT.UNAVAILABLE : EXIT.USAGE;
   if (error instanceof CinegraphError) return error.code === 'CONFIG_INVALID' ? EXIT.USAGE : EXIT.UNAVAILABLE;
   return EXIT.FAILED;
@@ -134,10 +132,11 @@ function exitCodeOf(error: unknown): ExitCode {
 
 function describe(error: unknown): string {
   if (error instanceof CinegraphClientError || error instanceof CinegraphError) return `${error.code}: ${error.message}`;
+  if (error instanceof UsageError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-command.action(async (prompt: string, options: Options) => {
+command.action(async (prompt: string | undefined, options: Options) => {
   try {
     process.exit(await run(prompt, options));
   } catch (error) {

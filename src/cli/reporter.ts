@@ -41,6 +41,11 @@ export function createReporter(stream: NodeJS.WriteStream): Reporter {
           if (bar === null) line(frames === 1 ? '1 frame' : `${frames} frames`);
           else bar.update({ frames });
           return;
+        case 'AudioDecoded':
+          if (bar === null) line(`${(event.startMs + event.durationMs) / 1000} s of sound`);
+          return;
+        case 'TextDecoded':
+          return;
         case 'ShotStarted':
           line(`Part ${event.shot + 1} of ${event.shots}: ${event.prompt}`);
           return;

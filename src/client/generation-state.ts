@@ -1,6 +1,6 @@
 import { JobFailedError, type CinegraphClientError } from './errors.ts';
 import type { Frame, JobHandle } from './job-handle.ts';
-import type { Asset, Job, JobEvent, JobWarning } from './types.ts';
+import type { Asset, Job, JobEvent, JobWarning, SoundPiece } from './types.ts';
 
 /** `lost`: the server stays away; the job may go on, and `attach` takes it up again. */
 export type GenerationPhase = 'idle' | 'starting' | 'queued' | 'running' | 'succeeded' | 'failed' | 'canceled' | 'lost';
@@ -20,6 +20,10 @@ export interface GenerationState {
   readonly etaMs: number | null;
   /** By candidate, then by index within the clip; unfinished previews are replaced when better ones come. */
   readonly frames: readonly (readonly Frame[])[];
+  /** Pieces of sound by candidate, in the order in which they were made. */
+  readonly sounds: readonly (readonly SoundPiece[])[];
+  /** The text so far, by candidate. */
+  readonly texts: readonly string[];
   /** In the order in which they were stored. */
   readonly assets: readonly Asset[];
   readonly warnings: readonly JobWarning[];
@@ -43,6 +47,8 @@ export const IDLE: GenerationState = {
   tokensPerSecond: 0,
   etaMs: null,
   frames: [],
+  sounds: [],
+  texts: [],
   assets: [],
   warnings: [],
   error: null,
@@ -75,11 +81,15 @@ function afterEvent(state: GenerationState, event: JobEvent): GenerationState {
       return { ...state, phase: 'queued', queuePosition: event.position };
     case 'JobStarted':
       // Frames from before belong to an attempt that was lost.
-      return { ...state, phase: 'running', queuePosition: null, tokensDone: 0, tokensTotal: event.tokensTotal, frames: [] };
+      return { ...state, phase: 'running', queuePosition: null, tokensDone: 0, tokensTotal: event.tokensTotal, frames: [], sounds: [], texts: [] };
     case 'TokensGenerated':
       return { ...state, tokensDone: event.tokensDone, tokensTotal: event.tokensTotal, tokensPerSecond: event.tokensPerSecond, etaMs: event.etaMs };
     case 'FramesDecoded':
       return { ...state, frames: withFrames(state.frames, event) };
+    case 'AudioDecoded':
+      return { ...state, sounds: changed(state.sounds, event.candidate, [...(state.sounds[event.candidate] ?? []), event], []) };
+    case 'TextDecoded':
+      return { ...state, texts: changed(state.texts, event.candidate, event.text, '') };
     case 'AssetReady':
       return { ...state, assets: [...state.assets.filter((asset) => asset.id !== event.asset.id), event.asset] };
     case 'JobFinished':
@@ -92,7 +102,10 @@ function afterEvent(state: GenerationState, event: JobEvent): GenerationState {
 function withFrames(all: GenerationState['frames'], { candidate, final, frames }: Extract<JobEvent, { __typename: 'FramesDecoded' }>): GenerationState['frames'] {
   const clip = [...(all[candidate] ?? [])];
   for (const frame of frames) clip[frame.index] = { ...frame, candidate, final };
-  const result = [...all];
-  result[candidate] = clip;
-  return Array.from(result, (entry) => entry ?? []);
+  return changed(all, candidate, clip, []);
+}
+
+/** The list with the entry of a candidate changed; those that have none yet get `empty`. */
+function changed<T>(all: readonly T[], candidate: number, entry: T, empty: T): T[] {
+  return Array.from({ length: Math.max(all.length, candidate + 1) }, (_, index) => (index === candidate ? entry : (all[index] ?? empty)));
 }

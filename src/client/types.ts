@@ -62,6 +62,8 @@ export type JobEvent = JobEventsSubscription['jobEvents'];
 /** An event of `client.activity()`: those that change a job's state. */
 export type ActivityEvent = ActivitySubscription['activity'];
 export type JobEventOf<Type extends JobEvent['__typename']> = Extract<JobEvent, { readonly __typename: Type }>;
+/** A piece of a sound, as soon as it can be heard. */
+export type SoundPiece = JobEventOf<'AudioDecoded'>;
 export type PreviewFrame = JobEventOf<'FramesDecoded'>['frames'][number];
 
 /** A task, named as its mutation is: `textToVideo`. */

@@ -38,6 +38,12 @@ process.on('message', (message) => {
     case 'encode':
       void host?.encode(command.ticket, command.frames);
       return;
+    case 'encode-sound':
+      void host?.encodeSound(command.ticket, command.samples);
+      return;
+    case 'decode-sound':
+      void host?.decodeSound(command.ticket, command.codes);
+      return;
     case 'cancel':
       host?.cancel(command.ticket);
       return;

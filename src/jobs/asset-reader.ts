@@ -2,9 +2,11 @@ import type { Database } from '../db/database.ts';
 import { CinegraphError } from '../errors.ts';
 import { framesOf } from '../inference/core/clip-length.ts';
 import { MAX_LATENTS, type BundleInfo, type InferenceClient, type ModelTask, type RawFrame } from '../inference/core/generation.ts';
-import type { Media } from '../media/media.ts';
+import type { EncodedMedia, Media } from '../media/media.ts';
+import type { MediaBytes } from '../media/reader.ts';
 import type { WarningRecord } from '../services/contract.ts';
-import { readTokens } from './asset-tokens.ts';
+import { type AssetTokens, readTokens } from './asset-tokens.ts';
+import { audioOf } from './audio-of.ts';
 
 /** A clip or picture in the model's own terms. */
 export interface KnownClip {
@@ -16,6 +18,17 @@ export interface KnownClip {
   readonly exact: boolean;
   /** The asset's own frames, where they had to be read for the codes. */
   readonly frames: readonly RawFrame[] | undefined;
+  /** As they are stored with the asset, when the model understands them. */
+  readonly tokens: AssetTokens | undefined;
+}
+
+/** The beginning of a sound in the model's own terms. */
+export interface HeardSound {
+  /** `[F, levels]`, as much as the model can hear at once. */
+  readonly codes: Int32Array;
+  readonly heardMs: number;
+  /** The sound goes on. */
+  readonly longer: boolean;
 }
 
 interface AssetRow {
@@ -25,6 +38,7 @@ interface AssetRow {
   readonly width: number;
   readonly height: number;
   readonly hasAudio: boolean;
+  readonly durationMs: number | null;
 }
 
 export interface AssetReaderOptions {
@@ -36,6 +50,15 @@ export interface AssetReaderOptions {
   /** Unique prefix of the requests to inference. */
   readonly requestId: string;
   readonly signal: AbortSignal;
+}
+
+/** A sound that is longer by less is heard whole: its last frame. */
+const FRAME_TOLERANCE_MS = 45;
+/** Louder than this is a sound. */
+const SILENCE = 1e-3;
+
+function gone(): CinegraphError {
+  return new CinegraphError('NOT_FOUND', 'What the job was to be made from does not exist any more.');
 }
 
 /** Reads what a job is made from. What was done to fit it into the model is said in `warnings`. Owner: one run. */
@@ -51,21 +74,21 @@ export class AssetReader {
   /** Throws NOT_FOUND when the asset is gone or not the owner's. */
   async row(assetId: string): Promise<AssetRow> {
     const { rows } = await this.#options.database.pool.query<AssetRow>(
-      'SELECT id, sha256, byte_size AS "byteSize", width, height, has_audio AS "hasAudio" FROM asset WHERE id = $1 AND owner_id = $2', [assetId, this.#options.ownerId]);
+      'SELECT id, sha256, byte_size AS "byteSize", width, height, has_audio AS "hasAudio", duration_ms AS "durationMs" FROM asset WHERE id = $1 AND owner_id = $2', [assetId, this.#options.ownerId]);
     const [row] = rows;
-    if (row === undefined) throw new CinegraphError('NOT_FOUND', 'What the job was to be made from does not exist any more.');
+    if (row === undefined) throw gone();
     return row;
   }
 
-  /** The asset's codes: those that it was made of, or those of its frames. Nothing of our own is decoded and encoded again. */
-  async clip(assetId: string): Promise<KnownClip> {
+  /** The asset's codes: those that it was made of, or those of its frames. Nothing of our own is decoded and encoded again. `seenOnly`: what is made from it has no use for its sound. */
+  async clip(assetId: string, { seenOnly = false } = {}): Promise<KnownClip> {
     const { database, bundle } = this.#options;
     const row = await this.row(assetId);
-    if (row.hasAudio) this.warn('AUDIO_DROPPED', 'The sound of the source is not carried over.');
+    if (row.hasAudio && !seenOnly) this.warn('AUDIO_DROPPED', 'The sound of the source is not carried over.');
     const tokens = await readTokens(database.pool, assetId);
-    if (tokens?.codec === bundle.codec) return { ...tokens, latents: tokens.codes.length / this.#frameSize, frames: undefined };
+    if (tokens?.codec === bundle.codec) return { ...tokens, tokens, latents: tokens.codes.length / this.#frameSize, frames: undefined };
     const frames = await this.#fileFrames(row, framesOf(MAX_LATENTS, bundle));
-    return { ...(await this.encode(frames)), skip: 0, exact: false, frames };
+    return { ...(await this.encode(frames)), skip: 0, exact: false, frames, tokens: undefined };
   }
 
   /** One frame's codes. */
@@ -73,6 +96,61 @@ export class AssetReader {
     const tokens = await readTokens(this.#options.database.pool, assetId);
     if (tokens?.codec === this.#options.bundle.codec) return tokens.codes.slice(0, this.#frameSize);
     return (await this.encode(await this.#fileFrames(await this.row(assetId), 1))).codes;
+  }
+
+  /** The beginning of a sound, or of a clip's: the codes that it was made of, or those of its samples. Throws TASK_NOT_SUPPORTED. */
+  async heard(assetId: string): Promise<HeardSound> {
+    const { database, inference, bundle, signal } = this.#options;
+    const { sampleRate, samplesPerFrame, levels, framesPerClip, codec } = audioOf(bundle);
+    const row = await this.row(assetId);
+    const heardMs = Math.round((1000 * framesPerClip * samplesPerFrame) / sampleRate);
+    const shared = { heardMs, longer: (row.durationMs ?? 0) > heardMs + FRAME_TOLERANCE_MS };
+    const tokens = await readTokens(database.pool, assetId, 'AUDIO');
+    const most = framesPerClip * levels;
+    if (tokens?.codec === codec && tokens.skip % samplesPerFrame === 0) {
+      const first = (tokens.skip / samplesPerFrame) * levels;
+      return { ...shared, codes: tokens.codes.slice(first, first + most) };
+    }
+    const samples = tokens?.codec === codec ? (await inference.decodeSound(tokens.codes, signal)).subarray(tokens.skip) : await this.#fileSamples(row, heardMs);
+    // Silence fills the last frame.
+    const padded = new Float32Array(Math.max(1, Math.ceil(samples.length / samplesPerFrame)) * samplesPerFrame);
+    padded.set(samples);
+    if (samples.every(sample => Math.abs(sample) < SILENCE)) this.warn('INPUT_SILENT', 'The sound is silent where the model listens: it has nothing to go by.');
+    return { ...shared, codes: (await inference.encodeSound(padded, signal)).slice(0, most) };
+  }
+
+  /** `length` samples of a clip's sound at the model's rate; silence where it has none. */
+  async samples(assetId: string, length: number): Promise<Float32Array> {
+    const { database, inference, bundle, signal } = this.#options;
+    const { sampleRate, codec } = audioOf(bundle);
+    const row = await this.row(assetId);
+    const whole = new Float32Array(length);
+    if (!row.hasAudio) return whole;
+    const tokens = await readTokens(database.pool, assetId, 'AUDIO');
+    const found = tokens?.codec === codec ? (await inference.decodeSound(tokens.codes, signal)).subarray(tokens.skip) : await this.#fileSamples(row, Math.ceil((1000 * length) / sampleRate));
+    whole.set(found.subarray(0, length));
+    return whole;
+  }
+
+  /** The asset as it is stored, to be stored again with something changed. */
+  async stored(assetId: string): Promise<EncodedMedia> {
+    const { database, ownerId } = this.#options;
+    const row = await database.prisma.asset.findFirst({ where: { id: assetId, ownerId } });
+    if (row === null) throw gone();
+    const { blobs } = database;
+    const bytesOf = async (sha256: string, byteSize: number): Promise<Buffer> => Buffer.concat(await Array.fromAsync(blobs.read(sha256, 0, byteSize - 1)));
+    const thumbnail = row.thumbnailSha256 === null ? null : await blobs.stat(row.thumbnailSha256);
+    const { contentType, thumbhash, framesSha256, width, height, fps, frameCount, durationMs, hasAudio, sampleRateHz, channels, text } = row;
+    return {
+      kind: row.kind === 'MASK' ? 'IMAGE' : row.kind, contentType, thumbhash, framesSha256, width, height, fps, frameCount, durationMs, hasAudio, sampleRateHz, channels, text,
+      bytes: await bytesOf(row.sha256, row.byteSize),
+      thumbnail: thumbnail === null || row.thumbnailSha256 === null ? null : await bytesOf(row.thumbnailSha256, thumbnail.byteSize),
+    };
+  }
+
+  /** The file of an asset. */
+  async file(assetId: string): Promise<MediaBytes> {
+    return this.#bytes(await this.row(assetId));
   }
 
   /** The asset's frames at the model's size. */
@@ -122,10 +200,19 @@ export class AssetReader {
     return this.#read(row, { width, height, maxFrames });
   }
 
-  async #read({ sha256, byteSize }: AssetRow, size: { readonly width: number; readonly height: number; readonly maxFrames: number }): Promise<readonly RawFrame[]> {
-    const { database, media, bundle } = this.#options;
-    const bytes = { byteSize, read: (start: number, end: number) => database.blobs.read(sha256, start, end) };
-    const decoded = await media.decodeInput(bytes, { ...size, fps: bundle.fps, fit: 'crop' });
+  async #fileSamples(row: AssetRow, maxMs: number): Promise<Float32Array> {
+    const { media, bundle } = this.#options;
+    return (await media.decodeSound(this.#bytes(row), { sampleRateHz: audioOf(bundle).sampleRate, maxMs })).samples;
+  }
+
+  #bytes({ sha256, byteSize }: Pick<AssetRow, 'sha256' | 'byteSize'>): MediaBytes {
+    const { blobs } = this.#options.database;
+    return { byteSize, read: (start, end) => blobs.read(sha256, start, end) };
+  }
+
+  async #read(row: AssetRow, size: { readonly width: number; readonly height: number; readonly maxFrames: number }): Promise<readonly RawFrame[]> {
+    const { media, bundle } = this.#options;
+    const decoded = await media.decodeInput(this.#bytes(row), { ...size, fps: bundle.fps, fit: 'crop' });
     if (decoded.fitted !== null) {
       this.warn('INPUT_FITTED', `The source has ${decoded.sourceWidth} x ${decoded.sourceHeight} px, the model works on ${bundle.width} x ${bundle.height}: it was scaled and its edges were cut off.`);
     }

@@ -1,6 +1,7 @@
 import { CinegraphError } from '../errors.ts';
-import { durationOf, framesOf, latentsWithin, nearestLatents } from '../inference/core/clip-length.ts';
+import { durationOf, framesOf, latentsForSound, latentsWithin, nearestLatents } from '../inference/core/clip-length.ts';
 import { MAX_LATENTS, UNKNOWN, type BundleInfo, type ClipSource, type ModelTask, type RawFrame } from '../inference/core/generation.ts';
+import type { MediaBytes } from '../media/reader.ts';
 import type { Padding, Rectangle } from '../services/contract.ts';
 import type { AssetReader, KnownClip } from './asset-reader.ts';
 import { composite, hide, inverse, maskOfBox, maskOfPicture, placed, type Box, type Mask } from './mask.ts';
@@ -14,13 +15,19 @@ export interface ClipPlan {
   readonly compose: ((frame: RawFrame, index: number) => RawFrame) | undefined;
   /** Ids of the assets that it is made from. */
   readonly parents: readonly string[];
+  /** What the model hears, and the file that becomes the clip's sound track. */
+  readonly heard?: { readonly codes: Int32Array; readonly track: MediaBytes };
 }
+
+/** Tasks that make clips or pictures. */
+export type ClipTask = Exclude<ModelTask, 'TEXT_TO_AUDIO' | 'VIDEO_TO_AUDIO' | 'VIDEO_TO_TEXT' | 'AUDIO_TO_TEXT'>;
 
 /** The parts of a job's stored input that say what it is made from; checked when the job was accepted. */
 export interface ClipInput {
   readonly durationMs?: number | null;
   readonly image?: string;
   readonly video?: string;
+  readonly audio?: string;
   readonly extraMs?: number;
   readonly fromFrame?: number;
   readonly mask?: { readonly asset?: string | null; readonly rectangle?: Rectangle | null };
@@ -30,7 +37,7 @@ export interface ClipInput {
 const NOTHING = new Int32Array(0);
 
 /** Reads what the task is made from. Throws NOT_FOUND, INVALID_INPUT, DURATION_NOT_SUPPORTED and the MEDIA_ codes. */
-export async function planClip(task: ModelTask, input: ClipInput, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
+export async function planClip(task: ClipTask, input: ClipInput, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
   const latents = input.durationMs == null ? bundle.grid[0] : nearestLatents(input.durationMs, bundle);
   switch (task) {
     case 'TEXT_TO_IMAGE':
@@ -49,7 +56,20 @@ export async function planClip(task: ModelTask, input: ClipInput, reader: AssetR
       return planInpainting(given(input.video), given(input.mask), reader, bundle);
     case 'OUTPAINT_VIDEO':
       return planOutpainting(given(input.video), given(input.padding), reader, bundle);
+    case 'AUDIO_TO_VIDEO':
+      return planForSound(given(input.audio), reader, bundle);
   }
+}
+
+/** As long as the sound, up to the longest clip. */
+async function planForSound(audio: string, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
+  const { durationMs } = await reader.row(audio);
+  const heard = await reader.heard(audio);
+  const latents = latentsForSound(durationMs, bundle);
+  const longest = durationOf(framesOf(MAX_LATENTS, bundle), bundle);
+  if ((durationMs ?? 0) > longest) reader.warn('INPUT_CUT', `The sound is longer than ${longest} ms; the rest was left out.`);
+  if (heard.longer) reader.warn('AUDIO_OUTLASTED', `The model hears the first ${heard.heardMs} ms of the sound; what comes after that follows from the picture alone.`);
+  return { source: { latents, codes: NOTHING }, skip: 0, compose: undefined, parents: [audio], heard: { codes: heard.codes, track: await reader.file(audio) } };
 }
 
 async function planExtension(video: string, extraMs: number, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {

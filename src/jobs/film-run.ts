@@ -1,11 +1,13 @@
 import { untilDatabase } from '../db/until-database.ts';
 import { CinegraphError, type ErrorCode } from '../errors.ts';
-import { framesOf } from '../inference/core/clip-length.ts';
+import { durationOf, framesOf } from '../inference/core/clip-length.ts';
 import type { RawFrame } from '../inference/core/generation.ts';
 import { encodeClip } from './clip-collector.ts';
 import { type FilmShot, planShots, type ShotPlan } from './film-plan.ts';
 import { cutFrames } from './cut-frames.ts';
 import type { Attempt } from './job-store.ts';
+import { audioOf } from './audio-of.ts';
+import { type MadeSound, makeSound, soundSource, trackOf, withTrack } from './make-sound.ts';
 import { mayRunAgain } from './may-run-again.ts';
 import { composePrompt } from './prompt.ts';
 import type { RunContext } from './run-context.ts';
@@ -18,6 +20,8 @@ interface Shot {
   readonly frames: readonly RawFrame[];
   /** The codes of the shot and of what it continues; the shot's own frames come after `skip` others. */
   readonly codes: Int32Array;
+  /** Its sound, when the film has one. */
+  readonly samples: Float32Array | undefined;
 }
 
 interface Failure {
@@ -57,22 +61,23 @@ class FilmRun {
 
   async run(): Promise<void> {
     const { info, recorder, reader, store, media, signal } = this.#context;
-    const plans = planShots(this.#run.input['shots'] as readonly FilmShot[], this.#run.seed, info.bundle);
-    const tokensTotal = plans.reduce((sum, { tokens }) => sum + tokens, 0);
+    const plans = planShots(this.#run.input['shots'] as readonly FilmShot[], this.#run.seed, this.#withAudio, info.bundle);
+    const tokensTotal = plans.reduce((sum, { tokens, soundTokens }) => sum + tokens + soundTokens, 0);
     const stored = await store.shots(this.#run.jobId);
     await recorder.started(tokensTotal, info.executionProvider, reader.warnings);
     for (const plan of plans) {
       const assetId = stored.get(plan.index) ?? plan.assetId;
       this.#shots.push(await this.#attempt(plan, () => (assetId === undefined ? this.#make(plan, plans.length, tokensTotal) : this.#load(assetId))));
-      this.#tokensDone += plan.tokens;
+      this.#tokensDone += plan.tokens + plan.soundTokens;
       this.#frames += this.#shots.at(-1)?.frames.length ?? 0;
     }
     const [failure] = this.#failures;
     if (failure !== undefined) throw new CinegraphError(failure.code, this.#report(failure));
     const shots = this.#shots.filter(shot => shot !== undefined);
-    const film = await encodeClip(media, shots.flatMap(({ frames }) => [...frames]), info.bundle.fps);
+    const silent = await encodeClip(media, shots.flatMap(({ frames }) => [...frames]), info.bundle.fps);
+    const film = this.#withAudio ? await withTrack(media, silent, trackOf(joined(shots), audioOf(info.bundle))) : silent;
     signal.throwIfAborted();
-    const result = { candidate: 0, shot: null, media: film, partial: false, tokens: undefined, parents: shots.map(shot => shot.assetId) };
+    const result = { candidate: 0, shot: null, media: film, partial: false, tokens: [], parents: shots.map(shot => shot.assetId) };
     await untilDatabase(() => store.succeed(this.#run, [result], tokensTotal), { deadlineMs: DATABASE_DEADLINE_MS, signal });
   }
 
@@ -97,8 +102,9 @@ class FilmRun {
 
   async #load(assetId: string): Promise<Shot> {
     const { reader } = this.#context;
-    const clip = await reader.clip(assetId);
-    return { assetId, frames: await reader.frames(assetId, clip), codes: clip.codes };
+    const clip = await reader.clip(assetId, { seenOnly: this.#withAudio });
+    const frames = await reader.frames(assetId, clip);
+    return { assetId, frames, codes: clip.codes, samples: this.#withAudio ? await reader.samples(assetId, this.#samplesIn(frames.length)) : undefined };
   }
 
   async #make(plan: ShotPlan, count: number, tokensTotal: number): Promise<Shot> {
@@ -129,11 +135,42 @@ class FilmRun {
     }
     if (codes === undefined || frames.length !== framesOf(source.latents, bundle) - skip) throw new Error(`shot ${index} ended with ${frames.length} frames`);
     const encoded = await encodeClip(media, frames, bundle.fps);
+    const sound = this.#withAudio ? await this.#makeSound(plan, { codes, latents: source.latents, skip }, tokensTotal) : undefined;
+    const clip = sound === undefined ? encoded : await withTrack(media, encoded, trackOf(sound.samples, audioOf(bundle)));
     signal.throwIfAborted();
     const result = {
-      candidate: null, shot: index, media: encoded, partial: false, tokens: { codec: bundle.codec, skip, exact: true, codes }, parents: previous === undefined ? [] : [previous.assetId],
+      candidate: null, shot: index, media: clip, partial: false,
+      tokens: [{ kind: 'VIDEO' as const, codec: bundle.codec, skip, exact: true, codes }, ...(sound === undefined ? [] : [sound.tokens])], parents: previous === undefined ? [] : [previous.assetId],
     };
     const assetId = await untilDatabase(() => store.addShot(this.#run, result), { deadlineMs: DATABASE_DEADLINE_MS, signal });
-    return { assetId, frames, codes };
+    return { assetId, frames, codes, samples: sound?.samples };
   }
+
+  #makeSound({ index, shot, seed, tokens }: ShotPlan, clip: Parameters<typeof soundSource>[0], total: number): Promise<MadeSound> {
+    const { bundle } = this.#context.info;
+    return makeSound({
+      requestId: `${this.#run.jobId}:${this.#run.attempt}:${index}-sound`, prompt: composePrompt(shot), seed, deterministic: this.#run.sampling.deterministic,
+      candidate: 0, startMs: durationOf(this.#frames, bundle), share: { before: this.#tokensDone + tokens, total },
+    }, soundSource(clip, bundle), this.#context);
+  }
+
+  get #withAudio(): boolean {
+    return this.#run.input['withAudio'] === true;
+  }
+
+  #samplesIn(frames: number): number {
+    const { bundle } = this.#context.info;
+    return Math.round((frames * audioOf(bundle).sampleRate) / bundle.fps);
+  }
+}
+
+function joined(shots: readonly Shot[]): Float32Array {
+  const sounds = shots.map(({ samples }) => samples ?? new Float32Array(0));
+  const all = new Float32Array(sounds.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const sound of sounds) {
+    all.set(sound, at);
+    at += sound.length;
+  }
+  return all;
 }

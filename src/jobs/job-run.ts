@@ -1,16 +1,23 @@
 import { untilDatabase } from '../db/until-database.ts';
 import { framesOf } from '../inference/core/clip-length.ts';
-import type { GenerationRequest, ModelTask } from '../inference/core/generation.ts';
+import { MAX_SEED } from '../inference/core/generation.ts';
+import { soundTokens } from '../inference/core/sound-windows.ts';
 import { AssetReader } from './asset-reader.ts';
+import type { AssetTokens } from './asset-tokens.ts';
 import { ClipCollector } from './clip-collector.ts';
-import { type ClipPlan, planClip } from './clip-plan.ts';
+import { type ClipPlan, type ClipTask, planClip } from './clip-plan.ts';
 import { cutFrames } from './cut-frames.ts';
 import { runFilm } from './film-run.ts';
+import { follow } from './follow.ts';
 import type { Attempt } from './job-store.ts';
+import { audioOf } from './audio-of.ts';
+import { type MadeSound, makeSound, soundSource, trackOf, withTrack } from './make-sound.ts';
 import { composePrompt } from './prompt.ts';
 import type { JobRunDeps, RunContext } from './run-context.ts';
 import { DATABASE_DEADLINE_MS, RunRecorder } from './run-recorder.ts';
+import { runSound } from './sound-run.ts';
 import { isCancel } from './stop.ts';
+import { runText } from './text-run.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /**
@@ -21,13 +28,24 @@ export async function runJob(run: Attempt, deps: JobRunDeps, signal: AbortSignal
   const info = await untilAborted(deps.inference.ready(), signal);
   const reader = new AssetReader({ ...deps, bundle: info.bundle, ownerId: run.ownerId, requestId: `${run.jobId}:${run.attempt}`, signal });
   const context = { ...deps, info, reader, recorder: new RunRecorder(run, deps.store, deps.media, signal), signal };
-  if (run.task === 'FILM') return runFilm(run, context);
-  const plan = await planned(run, run.task, context);
-  return plan === undefined ? untilDatabase(() => deps.store.cancel(run, []), { deadlineMs: DATABASE_DEADLINE_MS }) : runClip(run, run.task, plan, context);
+  switch (run.task) {
+    case 'FILM':
+      return runFilm(run, context);
+    case 'TEXT_TO_AUDIO':
+    case 'VIDEO_TO_AUDIO':
+      return runSound(run, run.task, context);
+    case 'VIDEO_TO_TEXT':
+    case 'AUDIO_TO_TEXT':
+      return runText(run, run.task, context);
+    default: {
+      const plan = await planned(run, run.task, context);
+      return plan === undefined ? untilDatabase(() => deps.store.cancel(run, []), { deadlineMs: DATABASE_DEADLINE_MS }) : runClip(run, run.task, plan, context);
+    }
+  }
 }
 
 /** Undefined when the job was canceled while its sources were read. */
-async function planned(run: Attempt, task: ModelTask, { reader, info, signal }: RunContext): Promise<ClipPlan | undefined> {
+async function planned(run: Attempt, task: ClipTask, { reader, info, signal }: RunContext): Promise<ClipPlan | undefined> {
   try {
     return await untilAborted(planClip(task, run.input, reader, info.bundle), signal);
   } catch (error) {
@@ -36,63 +54,76 @@ async function planned(run: Attempt, task: ModelTask, { reader, info, signal }: 
   }
 }
 
-async function runClip(run: Attempt, task: ModelTask, plan: ClipPlan, context: RunContext): Promise<void> {
+async function runClip(run: Attempt, task: ClipTask, plan: ClipPlan, context: RunContext): Promise<void> {
   const { store, info: { bundle }, media, signal } = context;
   const frameCount = framesOf(plan.source.latents, bundle) - plan.skip;
   const clips = new ClipCollector(run.candidates, { media, still: task === 'TEXT_TO_IMAGE', frameCount, fps: bundle.fps });
-  const request = {
-    id: `${run.jobId}:${run.attempt}`, task, prompt: composePrompt(run.input), seed: run.seed, candidates: run.candidates, sampling: run.sampling, source: plan.source,
-  };
   try {
-    const { tokensTotal, codes } = await follow(request, plan, clips, context);
+    const { codes, sounds, tokensTotal } = await followClip(run, task, plan, clips, context);
     const made = await untilAborted(clips.results(), signal);
-    const results = made.map((each, candidate) => ({ candidate, shot: null, media: each, partial: false, parents: plan.parents, tokens: tokensOf(codes.get(candidate), plan, bundle.codec) }));
+    const results = made.map(async (clip, candidate) => {
+      const sound = sounds[candidate];
+      const track = sound === undefined ? plan.heard?.track : trackOf(sound.samples, audioOf(bundle));
+      return {
+        candidate, shot: null, partial: false, parents: plan.parents, media: track === undefined ? clip : await withTrack(media, clip, track),
+        tokens: [...clipTokens(codes.get(candidate), plan, bundle.codec), ...(sound === undefined ? [] : [sound.tokens])],
+      };
+    });
+    const stored = await untilAborted(Promise.all(results), signal);
     signal.throwIfAborted();
-    await untilDatabase(() => store.succeed(run, results, tokensTotal), { deadlineMs: DATABASE_DEADLINE_MS, signal });
+    await untilDatabase(() => store.succeed(run, stored, tokensTotal), { deadlineMs: DATABASE_DEADLINE_MS, signal });
   } catch (error) {
     if (!isCancel(signal.aborted ? signal.reason : error)) throw error;
-    const kept = (await clips.partial()).map(clip => ({ ...clip, shot: null, parents: plan.parents, tokens: undefined }));
+    const kept = (await clips.partial()).map(clip => ({ ...clip, shot: null, parents: plan.parents, tokens: [] }));
     return untilDatabase(() => store.cancel(run, kept), { deadlineMs: DATABASE_DEADLINE_MS });
   }
 }
 
-/** Runs the request to its end; each event is stored before the next is read. */
-async function follow(request: GenerationRequest, plan: ClipPlan, clips: ClipCollector, { inference, recorder, reader, signal }: RunContext): Promise<{ readonly tokensTotal: number; readonly codes: ReadonlyMap<number, Int32Array> }> {
-  const codes = new Map<number, Int32Array>();
-  let tokensTotal = 0;
-  for await (const event of inference.generate(request, signal)) {
-    signal.throwIfAborted();
-    switch (event.type) {
-      case 'started':
-        tokensTotal = event.tokensTotal;
-        await recorder.started(tokensTotal, event.executionProvider, [...reader.warnings, ...event.warnings]);
-        break;
-      case 'tokens':
-        await recorder.tokens(event, 0, tokensTotal);
-        break;
-      case 'window':
-        await recorder.shotStarted(event.index, event.count, request.prompt);
-        break;
-      case 'frames': {
-        const { candidate, final } = event;
-        const { firstFrame, frames } = cutFrames(event, plan);
-        if (frames.length === 0) break;
-        if (final) clips.add(candidate, firstFrame, frames);
-        await recorder.frames(candidate, firstFrame, frames, final);
-        break;
-      }
-      case 'codes':
-        codes.set(event.candidate, event.codes);
-        break;
-      case 'finished':
-        break;
-      default:
-        throw new Error(`unknown event ${JSON.stringify(event satisfies never)}`);
-    }
-  }
-  return { tokensTotal, codes };
+interface FollowedClip {
+  readonly codes: ReadonlyMap<number, Int32Array>;
+  /** By candidate; none unless they were asked for. */
+  readonly sounds: readonly MadeSound[];
+  readonly tokensTotal: number;
 }
 
-function tokensOf(codes: Int32Array | undefined, { skip, compose }: ClipPlan, codec: string) {
-  return codes === undefined ? undefined : { codec, skip, exact: compose === undefined, codes };
+/** The clips, then their sounds, one after the other. */
+async function followClip(run: Attempt, task: ClipTask, plan: ClipPlan, clips: ClipCollector, context: RunContext): Promise<FollowedClip> {
+  const { info: { bundle }, recorder, reader } = context;
+  const { source, heard } = plan;
+  const prompt = composePrompt(run.input);
+  const withAudio = run.input['withAudio'] === true;
+  const soundEach = withAudio ? soundTokens(source.latents, { ...bundle, audio: audioOf(bundle) }) : 0;
+  // Known when the first event comes.
+  const share = { before: 0, total: 0 };
+  const request = {
+    id: `${run.jobId}:${run.attempt}`, task, prompt, seed: run.seed, candidates: run.candidates, sampling: run.sampling, source,
+    ...(heard === undefined ? {} : { sound: heard.codes }),
+  };
+  const codes = await follow(request, {
+    started: event => {
+      share.total = event.tokensTotal + run.candidates * soundEach;
+      return recorder.started(share.total, event.executionProvider, [...reader.warnings, ...event.warnings]);
+    },
+    window: event => recorder.shotStarted(event.index, event.count, prompt),
+    frames: async ({ candidate, final, ...event }) => {
+      const { firstFrame, frames } = cutFrames(event, plan);
+      if (frames.length === 0) return;
+      if (final) clips.add(candidate, firstFrame, frames);
+      await recorder.frames(candidate, firstFrame, frames, final);
+    },
+  }, share, context);
+  const { total } = share;
+  const sounds: MadeSound[] = [];
+  for (let candidate = 0; withAudio && candidate < run.candidates; candidate++) {
+    const made = { codes: codes.get(candidate) ?? new Int32Array(0), latents: source.latents, skip: plan.skip };
+    sounds.push(await makeSound({
+      requestId: `${run.jobId}:${run.attempt}:sound-${candidate}`, prompt, seed: (run.seed + candidate) % (MAX_SEED + 1), deterministic: run.sampling.deterministic,
+      candidate, startMs: 0, share: { before: total - (run.candidates - candidate) * soundEach, total },
+    }, soundSource(made, bundle), context));
+  }
+  return { codes, sounds, tokensTotal: total };
+}
+
+function clipTokens(codes: Int32Array | undefined, { skip, compose }: ClipPlan, codec: string): AssetTokens[] {
+  return codes === undefined ? [] : [{ kind: 'VIDEO', codec, skip, exact: compose === undefined, codes }];
 }

@@ -46,8 +46,8 @@ export interface Result {
   readonly media: EncodedMedia;
   /** The job was canceled before it was complete. */
   readonly partial: boolean;
-  /** The codes that it was made of; undefined: unknown. */
-  readonly tokens: AssetTokens | undefined;
+  /** The codes that it was made of, of picture and sound; none: unknown. */
+  readonly tokens: readonly AssetTokens[];
   /** Ids of the assets that it was made from. */
   readonly parents: readonly string[];
 }
@@ -95,13 +95,13 @@ export class JobStore {
     return outcome?.attempt;
   }
 
-  /** Stores one event with its preview frames. Throws {@link Fenced}, or {@link CancelRequested} after it has stored the event. A crash of the machine may lose the newest ones (synchronous_commit off). */
-  async append(run: Attempt, payload: JobEventPayload, progress: Progress = {}, frames: readonly (Preview & { readonly index: number })[] = []): Promise<void> {
+  /** Stores one event with its preview frames, or its piece of sound. Throws {@link Fenced}, or {@link CancelRequested} after it has stored the event. A crash of the machine may lose the newest ones (synchronous_commit off). */
+  async append(run: Attempt, payload: JobEventPayload, progress: Progress = {}, frames: readonly (Preview & { readonly index: number })[] = [], sound?: Buffer): Promise<void> {
     const { rows } = await this.#database.pool.query<{ canceled: boolean }>(APPEND, [
       run.jobId, run.attempt, run.seq, payload.type, JSON.stringify(payload),
       progress.tokensDone ?? null, progress.tokensTotal ?? null, progress.tokensPerSecond ?? null, progress.etaMs ?? null,
       progress.executionProvider ?? null, progress.warnings === undefined ? null : JSON.stringify(progress.warnings),
-      frames.map(({ index }) => index), frames.map(({ width }) => width), frames.map(({ height }) => height), frames.map(({ webp }) => webp),
+      frames.map(({ index }) => index), frames.map(({ width }) => width), frames.map(({ height }) => height), frames.map(({ webp }) => webp), sound ?? null,
     ]);
     if (rows.length === 0 && !(await this.#stands(run, run.seq + 1))) throw new Fenced(`attempt ${run.attempt} of job ${run.jobId}`);
     run.seq += 1;
@@ -139,7 +139,7 @@ export class JobStore {
   /** In the same order in every transaction: two clips that share a blob must not wait for each other. */
   async #putBlobs(client: Queryable, results: readonly Result[]): Promise<StoredBlobs> {
     const stored = new Map<Buffer, { sha256: string; byteSize: number }>();
-    for (const bytes of results.flatMap(({ media }) => [media.bytes, media.thumbnail]).sort((a, b) => Buffer.compare(a, b))) stored.set(bytes, await this.#database.blobs.put(bytes, client));
+    for (const bytes of results.flatMap(({ media }) => [media.bytes, ...(media.thumbnail === null ? [] : [media.thumbnail])]).sort((a, b) => Buffer.compare(a, b))) stored.set(bytes, await this.#database.blobs.put(bytes, client));
     return stored;
   }
 
@@ -218,7 +218,7 @@ export class JobStore {
 
 /** Events of which there are many; the others are the owner's activity (see the trigger record_activity). */
 function isProgress({ type }: JobEventPayload): boolean {
-  return type === 'TokensGenerated' || type === 'FramesDecoded';
+  return type === 'TokensGenerated' || type === 'FramesDecoded' || type === 'AudioDecoded' || type === 'TextDecoded';
 }
 
 type StoredBlobs = ReadonlyMap<Buffer, { readonly sha256: string; readonly byteSize: number }>;
@@ -246,6 +246,8 @@ const APPEND = `
   ), frames AS (
     INSERT INTO preview_frame (job_id, seq, frame_index, width, height, webp)
     SELECT $1, last_seq, f.* FROM moved, unnest($12::int[], $13::int[], $14::int[], $15::bytea[]) AS f
+  ), sound AS (
+    INSERT INTO preview_sound (job_id, seq, wav) SELECT $1, last_seq, $16::bytea FROM moved WHERE $16::bytea IS NOT NULL
   )
   SELECT canceled FROM moved`;
 
@@ -279,15 +281,15 @@ export async function end(
 async function insertAsset(client: Queryable, run: Attempt, { candidate, shot, media, partial, tokens, parents }: Result, stored: StoredBlobs): Promise<string> {
   const id = randomUUID();
   const content = stored.get(media.bytes);
-  const thumbnail = stored.get(media.thumbnail);
+  const thumbnail = media.thumbnail === null ? undefined : stored.get(media.thumbnail);
   await client.query(
     `INSERT INTO asset (id, owner_id, kind, origin, title, tags, content_type, byte_size, sha256, width, height, fps, frame_count, duration_ms,
-       has_audio, thumbhash, thumbnail_sha256, frames_sha256, job_id, candidate, partial, shot)
-     VALUES ($1, $2, $3, 'GENERATED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, false, $14, $15, $16, $17, $18, $19, $20)`,
+       has_audio, thumbhash, thumbnail_sha256, frames_sha256, job_id, candidate, partial, shot, sample_rate_hz, channels, text)
+     VALUES ($1, $2, $3, 'GENERATED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $21, $14, $15, $16, $17, $18, $19, $20, $22, $23, $24)`,
     [id, run.ownerId, media.kind, run.title, run.tags, media.contentType, content?.byteSize, content?.sha256, media.width, media.height, media.fps,
-      media.frameCount, media.durationMs, media.thumbhash, thumbnail?.sha256, media.framesSha256, run.jobId, candidate, partial, shot],
+      media.frameCount, media.durationMs, media.thumbhash, thumbnail?.sha256, media.framesSha256, run.jobId, candidate, partial, shot, media.hasAudio, media.sampleRateHz, media.channels, media.text],
   );
-  if (tokens !== undefined) await insertTokens(client, id, tokens);
+  for (const each of tokens) await insertTokens(client, id, each);
   // A parent that was deleted meanwhile has no place in the lineage.
   await client.query('INSERT INTO asset_parent (child_id, parent_id) SELECT $1, id FROM asset WHERE id = ANY($2::uuid[])', [id, parents]);
   return id;

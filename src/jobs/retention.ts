@@ -47,7 +47,7 @@ export async function sweep({ database, previewRetentionMs, eventRetentionMs }: 
   const untilDone = async (batch: (client: pg.PoolClient) => Promise<number>): Promise<void> => {
     for (let swept = BATCH; swept === BATCH && !isStopped(); jobs += swept) swept = await transaction(database.pool, client => batchAlone(client, batch));
   };
-  await untilDone(client => sweepJobs(client, 1, previewRetentionMs, 'DELETE FROM preview_frame WHERE job_id = ANY($1::uuid[])'));
+  await untilDone(client => sweepJobs(client, 1, previewRetentionMs, 'WITH sounds AS (DELETE FROM preview_sound WHERE job_id = ANY($1::uuid[])) DELETE FROM preview_frame WHERE job_id = ANY($1::uuid[])'));
   // Their pictures go with them. State events stay: a stream that is replayed later still ends with JobFinished.
   await untilDone(client => sweepJobs(client, 2, eventRetentionMs,
     `DELETE FROM job_event WHERE job_id = ANY($1::uuid[]) AND type IN ('TokensGenerated', 'FramesDecoded', 'AudioDecoded', 'TextDecoded')`));

@@ -1,8 +1,10 @@
 import { untilDatabase } from '../db/until-database.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { GenerationEvent, RawFrame } from '../inference/core/generation.ts';
+import { encodeWav } from '../media/wav.ts';
 import type { Media } from '../media/media.ts';
 import type { WarningRecord } from '../services/contract.ts';
+import type { SoundPart } from './sound-collector.ts';
 import type { Attempt, JobStore } from './job-store.ts';
 
 /** How long a running job waits for Postgres to come back before the run is given up, in ms. */
@@ -40,6 +42,17 @@ export class RunRecorder {
     const previews = await Promise.all(frames.map(async (frame, offset) => ({ index: firstFrame + offset, ...(await this.#media.preview(frame)) })));
     const shown = previews.map(({ index, width, height }) => ({ index, width, height }));
     return this.#steady(() => this.#store.append(this.#run, { type: 'FramesDecoded', candidate, firstFrame, frames: shown, final }, {}, previews));
+  }
+
+  /** `startMs`: where the sound begins within what the job's events count. */
+  sound(candidate: number, { first, samples }: SoundPart, sampleRateHz: number, startMs: number): Promise<void> {
+    const ms = (count: number): number => Math.round((1000 * count) / sampleRateHz);
+    const payload = { type: 'AudioDecoded' as const, candidate, startMs: startMs + ms(first), durationMs: ms(first + samples.length) - ms(first) };
+    return this.#steady(() => this.#store.append(this.#run, payload, {}, [], encodeWav(samples, sampleRateHz)));
+  }
+
+  text(candidate: number, text: string): Promise<void> {
+    return this.#steady(() => this.#store.append(this.#run, { type: 'TextDecoded', candidate, text }));
   }
 
   shotStarted(shot: number, shots: number, prompt: string, warnings?: readonly WarningRecord[]): Promise<void> {

@@ -1,4 +1,6 @@
 import type {
+  AudioToTextInput,
+  AudioToVideoInput,
   CreateFilmInput,
   EditVideoInput,
   ExtendVideoInput,
@@ -6,8 +8,11 @@ import type {
   ImageToVideoInput,
   InpaintVideoInput,
   OutpaintVideoInput,
+  TextToAudioInput,
   TextToImageInput,
   TextToVideoInput,
+  VideoToAudioInput,
+  VideoToTextInput,
 } from '../generated/graphql.ts';
 import type { GenerateInput } from '../services/contract.ts';
 import { keyOf } from './global-id.ts';
@@ -56,6 +61,26 @@ export function createFilm(input: CreateFilmInput, path: Path): GenerateInput {
   return { ...input, task: 'FILM', ...model(input, path), shots };
 }
 
+export function textToAudio(input: TextToAudioInput, path: Path): GenerateInput {
+  return { ...input, task: 'TEXT_TO_AUDIO', ...model(input, path) };
+}
+
+export function videoToAudio(input: VideoToAudioInput, path: Path): GenerateInput {
+  return { ...input, task: 'VIDEO_TO_AUDIO', ...model(input, path), video: asset(input.video, path, 'video') };
+}
+
+export function audioToVideo(input: AudioToVideoInput, path: Path): GenerateInput {
+  return { ...input, task: 'AUDIO_TO_VIDEO', ...model(input, path), audio: asset(input.audio, path, 'audio') };
+}
+
+export function videoToText(input: VideoToTextInput, path: Path): GenerateInput {
+  return { ...input, task: 'VIDEO_TO_TEXT', ...model(input, path), video: asset(input.video, path, 'video') };
+}
+
+export function audioToText(input: AudioToTextInput, path: Path): GenerateInput {
+  return { ...input, task: 'AUDIO_TO_TEXT', ...model(input, path), audio: asset(input.audio, path, 'audio') };
+}
+
 /** The task of a @oneOf input: GraphQL has made sure that there is exactly one. */
 export function toGenerateInput(input: GenerateArgument): GenerateInput {
   const path = ['input', branchOf(input)];
@@ -66,6 +91,11 @@ export function toGenerateInput(input: GenerateArgument): GenerateInput {
   if (input.inpaintVideo !== undefined) return inpaintVideo(input.inpaintVideo, path);
   if (input.outpaintVideo !== undefined) return outpaintVideo(input.outpaintVideo, path);
   if (input.editVideo !== undefined) return editVideo(input.editVideo, path);
+  if (input.textToAudio !== undefined) return textToAudio(input.textToAudio, path);
+  if (input.videoToAudio !== undefined) return videoToAudio(input.videoToAudio, path);
+  if (input.audioToVideo !== undefined) return audioToVideo(input.audioToVideo, path);
+  if (input.videoToText !== undefined) return videoToText(input.videoToText, path);
+  if (input.audioToText !== undefined) return audioToText(input.audioToText, path);
   return createFilm(input.createFilm, path);
 }
 

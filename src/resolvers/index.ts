@@ -7,7 +7,7 @@ import { Asset } from './asset.ts';
 import { AudioAsset } from './audio-asset.ts';
 import { ImageAsset } from './image-asset.ts';
 import { JobConnection } from './job-connection.ts';
-import { AssetReady, FramesDecoded, JobEvent, JobFinished, JobQueued, JobStarted, ShotFailed, ShotReady, ShotStarted, TokensGenerated } from './job-event.ts';
+import { AssetReady, AudioDecoded, FramesDecoded, JobEvent, JobFinished, JobQueued, JobStarted, ShotFailed, ShotReady, ShotStarted, TextDecoded, TokensGenerated } from './job-event.ts';
 import { Job } from './job.ts';
 import { Model } from './model.ts';
 import { Mutation } from './mutation.ts';
@@ -57,6 +57,8 @@ export const resolvers: Resolvers = {
   TokensGenerated,
   FramesDecoded,
   PreviewFrame,
+  AudioDecoded,
+  TextDecoded,
   ShotStarted,
   ShotReady,
   ShotFailed,

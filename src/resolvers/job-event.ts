@@ -1,6 +1,7 @@
 import { CinegraphError } from '../errors.ts';
 import type {
   AssetReadyResolvers,
+  AudioDecodedResolvers,
   FramesDecodedResolvers,
   JobEventResolvers,
   JobFinishedResolvers,
@@ -9,9 +10,11 @@ import type {
   ShotFailedResolvers,
   ShotReadyResolvers,
   ShotStartedResolvers,
+  TextDecodedResolvers,
   TokensGeneratedResolvers,
 } from '../generated/graphql.ts';
 import type { JobEventRecord } from '../services/contract.ts';
+import { dataUrl } from './data-url.ts';
 import { toGlobalId } from './global-id.ts';
 
 const jobId = (event: JobEventRecord): string => toGlobalId('Job', event.jobId);
@@ -24,6 +27,12 @@ export const FramesDecoded: FramesDecodedResolvers = {
   jobId,
   frames: (event) => event.frames.map((frame) => ({ ...frame, jobId: event.jobId, seq: event.seq })),
 };
+export const AudioDecoded: AudioDecodedResolvers = {
+  jobId,
+  url: (event, _args, { urls }) => urls.previewSound(event.jobId, event.seq),
+  dataUrl: async (event, _args, { services, viewer }) => dataUrl('audio/wav', await services.jobs.previewSound(viewer, event.jobId, event.seq)),
+};
+export const TextDecoded: TextDecodedResolvers = { jobId };
 export const AssetReady: AssetReadyResolvers = {
   jobId,
   async asset(event, _args, { loaders }) {

@@ -28,7 +28,7 @@ export const Job: JobResolvers = {
 };
 
 /** Fields of a stored input that hold the id of an asset. */
-const ASSET_FIELDS: ReadonlySet<string> = new Set(['image', 'video', 'asset']);
+const ASSET_FIELDS: ReadonlySet<string> = new Set(['image', 'video', 'audio', 'asset']);
 
 /** The input with the ids that its sender used. */
 function withGlobalIds(value: unknown): unknown {

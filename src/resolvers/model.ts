@@ -19,6 +19,7 @@ export const Model: ModelResolvers = {
           durationMs: Math.round((bundle.frameCount * 1000) / bundle.fps),
           maxPromptCharacters: bundle.maxPromptCharacters,
           maxCandidates: MAX_CANDIDATES,
+          soundMs: bundle.audio === null ? null : Math.round((1000 * bundle.audio.framesPerClip * bundle.audio.samplesPerFrame) / bundle.audio.sampleRate),
         },
   loaded: ({ bundle }) => bundle !== null,
   languages: ({ bundle }) => [...(bundle?.languages ?? [])],

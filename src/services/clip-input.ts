@@ -13,12 +13,12 @@ export interface CheckedPrompt {
   readonly style: string | null;
 }
 
-/** Prompt, camera and style of a clip or shot. Throws PROMPT_EMPTY, PROMPT_TOO_LONG and INVALID_INPUT. */
-export function checkPrompt(input: Pick<GenerateInput, 'prompt' | 'camera' | 'style'>, bundle: BundleInfo): CheckedPrompt {
+/** Prompt, camera and style of a clip, shot or sound; `optional`: the prompt may be empty. Throws PROMPT_EMPTY, PROMPT_TOO_LONG and INVALID_INPUT. */
+export function checkPrompt(input: Pick<GenerateInput, 'prompt' | 'camera' | 'style'>, bundle: BundleInfo, optional = false): CheckedPrompt {
   const prompt = (input.prompt ?? '').normalize('NFC').trim();
   const camera = input.camera?.trim() || null;
   const style = input.style?.trim() || null;
-  if (prompt === '') refuse('PROMPT_EMPTY', 'prompt');
+  if (prompt === '' && !optional) refuse('PROMPT_EMPTY', 'prompt');
   // Postgres text cannot hold it, and no prompt means it.
   if (/\p{Cc}/u.test(`${prompt}${camera ?? ''}${style ?? ''}`.replace(/[\t\n\r]/g, ''))) refuse('INVALID_INPUT', 'prompt', 'The prompt has control characters.');
   const length = countCharacters(composePrompt({ prompt, camera, style }));

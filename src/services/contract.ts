@@ -119,6 +119,9 @@ export type JobEventPayload =
       readonly frames: readonly { readonly index: number; readonly width: number; readonly height: number }[];
       readonly final: boolean;
     }
+  | { readonly type: 'AudioDecoded'; readonly candidate: number; readonly startMs: number; readonly durationMs: number }
+  /** All of the text so far. */
+  | { readonly type: 'TextDecoded'; readonly candidate: number; readonly text: string }
   /** A film's shot, or a window of a long clip, begins. */
   | { readonly type: 'ShotStarted'; readonly shot: number; readonly shots: number; readonly prompt: string }
   | { readonly type: 'ShotReady'; readonly shot: number; readonly assetId: string }
@@ -175,6 +178,11 @@ export interface GenerateInput {
   /** Ids of assets; resolvers decode the global ones. */
   readonly image?: string | null;
   readonly video?: string | null;
+  readonly audio?: string | null;
+  /** The sound becomes the clip's sound track. */
+  readonly muxed?: boolean | null;
+  /** The clip gets a sound track. */
+  readonly withAudio?: boolean | null;
   readonly extraMs?: number | null;
   readonly fromFrame?: number | null;
   readonly mask?: { readonly asset?: string | null; readonly rectangle?: Rectangle | null } | null;
@@ -282,6 +290,8 @@ export interface JobService {
   activity(viewer: Viewer, after: ActivityPosition | null, signal: AbortSignal): Promise<AsyncIterableIterator<JobEventRecord>>;
   /** Bytes of one preview frame (WebP), or null. */
   previewFrame(viewer: Viewer | null, jobId: string, seq: number, frameIndex: number): Promise<Buffer | null>;
+  /** Bytes of the piece of sound (WAV) of an event, or null. */
+  previewSound(viewer: Viewer | null, jobId: string, seq: number): Promise<Buffer | null>;
 }
 
 export type VariantFormat = 'webm' | 'gif' | 'webp' | 'sprites';
@@ -413,6 +423,7 @@ export interface UrlSigner {
   thumbnail(asset: Pick<AssetRecord, 'id' | 'thumbnailSha256'>): string;
   variant(asset: Pick<AssetRecord, 'id'>, format: VariantFormat): string;
   previewFrame(jobId: string, seq: number, frameIndex: number): string;
+  previewSound(jobId: string, seq: number): string;
   /** Lives as long as the upload. */
   upload(upload: Pick<UploadRecord, 'id' | 'expiresAt'>): string;
 }

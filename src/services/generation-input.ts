@@ -5,13 +5,18 @@ import { checkDuration, checkPrompt, checkSeed } from './clip-input.ts';
 import type { GenerateInput, SamplingRecord } from './contract.ts';
 import { refuse } from './refuse.ts';
 import { checkShots } from './shot-input.ts';
-import { checkSource, inheritedPrompt, type CheckedSource, type SourceAssets, type Span } from './source-input.ts';
+import { checkSource, checkWithAudio, inheritedPrompt, type CheckedSource, type SourceAssets, type Span } from './source-input.ts';
 
 export const MOST_TAGS = 20;
 const LONGEST_TAG = 50;
 export const LONGEST_TITLE = 200;
 const LONGEST_KEY = 200;
 const LONGEST_DEADLINE_MS = 3_600_000;
+/** Tasks without a prompt of their own: a film's shots have theirs, a text is what comes out. */
+const WORDLESS: ReadonlySet<GenerationTask> = new Set(['FILM', 'VIDEO_TO_TEXT', 'AUDIO_TO_TEXT']);
+/** The source alone says enough. */
+const PROMPT_OPTIONAL: ReadonlySet<GenerationTask> = new Set(['VIDEO_TO_AUDIO', 'AUDIO_TO_VIDEO']);
+
 /** A request with every default filled in; seed null: to be drawn. */
 export interface CheckedInput {
   readonly task: GenerationTask;
@@ -24,7 +29,7 @@ export interface CheckedInput {
   readonly durationMs: number | null;
   /** What it is made from, as {@link GenerateInput} has it, with the fields of its task only. */
   readonly source: CheckedSource['fields'];
-  /** The clips that it takes to make it. */
+  /** What has to be made for it. */
   readonly spans: readonly Span[];
   readonly title: string | null;
   readonly tags: readonly string[];
@@ -41,10 +46,10 @@ export function checkInput(input: GenerateInput, bundle: BundleInfo, assets: Sou
   if (!bundle.tasks.includes(input.task)) refuse('TASK_NOT_SUPPORTED', 'task', `${bundle.name} cannot do ${input.task}; it can do ${bundle.tasks.join(', ')}.`);
   return {
     task: input.task,
-    ...(input.task === 'FILM' ? { prompt: '', camera: null, style: null } : checkPrompt({ ...input, prompt: input.prompt ?? inheritedPrompt(input, assets) }, bundle)),
+    ...(WORDLESS.has(input.task) ? { prompt: '', camera: null, style: null } : checkPrompt({ ...input, prompt: input.prompt ?? inheritedPrompt(input, assets) }, bundle, PROMPT_OPTIONAL.has(input.task))),
     seed: checkSeed(input.seed ?? null),
     candidates: checkCandidates(input.candidates ?? 1),
-    sampling: checkSampling(input.sampling ?? {}, bundle.sampling),
+    sampling: checkSampling(input.sampling ?? {}, samplingOf(input.task, bundle)),
     ...checkTask(input, bundle, assets),
     title: checkText(input.title ?? null, 'title', LONGEST_TITLE),
     tags: checkTags(input.tags ?? []),
@@ -71,12 +76,19 @@ function canonicalJson(input: object): string {
 function checkTask(input: GenerateInput, bundle: BundleInfo, assets: SourceAssets): Pick<CheckedInput, 'durationMs' | 'source' | 'spans'> & { readonly prompt?: string } {
   if (input.task === 'FILM') {
     if ((input.candidates ?? 1) !== 1) refuse('CANDIDATES_OUT_OF_RANGE', 'candidates', 'There is one film for each job.');
+    const withAudio = checkWithAudio(input, bundle);
     const { shots, spans, prompt } = checkShots(input, bundle, assets);
-    return { durationMs: null, source: { shots }, spans, prompt };
+    return { durationMs: null, source: { shots, withAudio }, spans, prompt };
   }
   const durationMs = checkDuration(input, bundle);
-  const { fields, span } = checkSource(input, durationMs, bundle, assets);
-  return { durationMs, source: fields, spans: [span] };
+  const { fields, spans } = checkSource(input, durationMs, bundle, assets);
+  return { durationMs, source: fields, spans };
+}
+
+/** The model's defaults for what the task makes. */
+function samplingOf(task: GenerationTask, { sampling, audio, caption }: BundleInfo): SamplingRecord {
+  if (task === 'TEXT_TO_AUDIO' || task === 'VIDEO_TO_AUDIO') return audio?.sampling ?? sampling;
+  return (task === 'VIDEO_TO_TEXT' || task === 'AUDIO_TO_TEXT' ? caption?.sampling : undefined) ?? sampling;
 }
 
 function checkCandidates(candidates: number): number {

@@ -56,8 +56,8 @@ export class Generation implements GenerationService {
   }
 
   /** The viewer's assets that a request names. */
-  async sources({ ownerId }: Viewer, { image, video, mask, shots }: GenerateInput): Promise<SourceAssets> {
-    const ids = [image, video, mask?.asset, ...(shots ?? []).map(({ asset }) => asset)].filter(id => id != null && isUuid(id)) as string[];
+  async sources({ ownerId }: Viewer, { image, video, audio, mask, shots }: GenerateInput): Promise<SourceAssets> {
+    const ids = [image, video, audio, mask?.asset, ...(shots ?? []).map(({ asset }) => asset)].filter(id => id != null && isUuid(id)) as string[];
     if (ids.length === 0) return new Map();
     const rows = await this.#deps.database.prisma.asset.findMany({ where: { ownerId, id: { in: ids }, ...visible() }, include: { job: { select: { input: true } } } });
     return new Map(rows.map(({ job, ...record }) => [record.id, { record, prompt: (job?.input as { prompt?: string } | undefined)?.prompt ?? null }]));

@@ -177,6 +177,10 @@ export class Jobs implements JobService {
     return isUuid(jobId) ? this.#previews.get(viewer?.ownerId ?? null, jobId, seq, frameIndex) : Promise.resolve(null);
   }
 
+  previewSound(viewer: Viewer | null, jobId: string, seq: number): Promise<Buffer | null> {
+    return isUuid(jobId) ? this.#previews.get(viewer?.ownerId ?? null, jobId, seq, null) : Promise.resolve(null);
+  }
+
   async #find({ ownerId }: Viewer, id: string): Promise<JobRecord | undefined> {
     const row = isUuid(id) ? await this.#prisma.job.findUnique({ where: { id } }) : null;
     return row === null || row.ownerId !== ownerId ? undefined : toJobRecord(row);

@@ -5,7 +5,7 @@ import type { Database } from '../db/database.ts';
 const MOST_BYTES = 16 * 1024 * 1024;
 const MOST_OWNERS = 1000;
 
-/** Preview pictures: hundreds of subscribers of one job cost one statement per picture. */
+/** Preview pictures and pieces of sound: hundreds of subscribers of one job cost one statement for each. */
 export class PreviewStore {
   readonly #pictures: LRUCache<string, Buffer, Picture>;
   /** A job's owner never changes. */
@@ -16,6 +16,7 @@ export class PreviewStore {
       maxSize: MOST_BYTES,
       sizeCalculation: webp => webp.byteLength + 200,
       fetchMethod: async (_key, _stale, { context }) => {
+        if (context.frameIndex === null) return (await pool.query<{ wav: Buffer }>('SELECT wav FROM preview_sound WHERE job_id = $1 AND seq = $2', [context.jobId, context.seq])).rows[0]?.wav;
         const { rows } = await pool.query<{ webp: Buffer }>('SELECT webp FROM preview_frame WHERE job_id = $1 AND seq = $2 AND frame_index = $3', [context.jobId, context.seq, context.frameIndex]);
         return rows[0]?.webp;
       },
@@ -26,8 +27,8 @@ export class PreviewStore {
     });
   }
 
-  /** Null when there is none, or when the job is not the owner's. ownerId null: whoever asks has shown a signed URL. */
-  async get(ownerId: string | null, jobId: string, seq: number, frameIndex: number): Promise<Buffer | null> {
+  /** frameIndex null: the piece of sound. Null when there is none, or when the job is not the owner's. ownerId null: whoever asks has shown a signed URL. */
+  async get(ownerId: string | null, jobId: string, seq: number, frameIndex: number | null): Promise<Buffer | null> {
     if (ownerId !== null && (await this.#owners.fetch(jobId)) !== ownerId) return null;
     return (await this.#pictures.fetch(`${jobId}:${seq}:${frameIndex}`, { context: { jobId, seq, frameIndex } })) ?? null;
   }
@@ -36,5 +37,5 @@ export class PreviewStore {
 interface Picture {
   readonly jobId: string;
   readonly seq: number;
-  readonly frameIndex: number;
+  readonly frameIndex: number | null;
 }

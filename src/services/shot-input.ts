@@ -1,7 +1,7 @@
 import { CinegraphError } from '../errors.ts';
 import { durationOf } from '../inference/core/clip-length.ts';
 import type { BundleInfo } from '../inference/core/generation.ts';
-import { type FilmShot, shotSpan } from '../jobs/film-plan.ts';
+import { type FilmShot, shotSpans } from '../jobs/film-plan.ts';
 import { checkDuration, checkPrompt, checkSeed } from './clip-input.ts';
 import type { GenerateInput, ShotInput } from './contract.ts';
 import { refuse } from './refuse.ts';
@@ -26,7 +26,7 @@ export function checkShots(input: GenerateInput, bundle: BundleInfo, assets: Sou
   const shots = given.map((shot, index) => checkShot(shot, index, input, bundle, assets));
   const length = shots.reduce((sum, { durationMs }) => sum + durationMs, 0);
   if (length > LONGEST_FILM_MS) refuse('DURATION_NOT_SUPPORTED', 'shots', `The film would be ${length} ms long; ${LONGEST_FILM_MS} is the most.`);
-  return { shots, spans: shots.flatMap((shot, index) => (shot.asset === null ? [shotSpan(shot, index, bundle)] : [])), prompt: shots.map(({ prompt }) => prompt).join(' ') };
+  return { shots, spans: shots.flatMap((shot, index) => (shot.asset === null ? shotSpans(shot, index, input.withAudio === true, bundle) : [])), prompt: shots.map(({ prompt }) => prompt).join(' ') };
 }
 
 function checkShot(shot: ShotInput, index: number, input: GenerateInput, bundle: BundleInfo, assets: SourceAssets): FilmShot {

@@ -1,4 +1,4 @@
-import { durationOf, framesOf, latentsWithin, nearestLatents } from '../inference/core/clip-length.ts';
+import { durationOf, framesOf, latentsForSound, latentsWithin, nearestLatents } from '../inference/core/clip-length.ts';
 import { MAX_LATENTS, type BundleInfo } from '../inference/core/generation.ts';
 import type { AssetKind, AssetRecord, GenerateInput, Padding, Rectangle } from './contract.ts';
 import { refuse } from './refuse.ts';
@@ -12,32 +12,29 @@ export interface SourceAsset {
 
 export type SourceAssets = ReadonlyMap<string, SourceAsset>;
 
-/** A clip of `total` latent frames, of which the first `known` are there. */
-export interface Span {
-  readonly total: number;
-  readonly known: number;
-}
+/** Something that has to be made: a clip of `total` latent frames, of which the first `known` are there; the sound of so many; a text. */
+export type Span = { readonly kind: 'clip'; readonly total: number; readonly known: number } | { readonly kind: 'sound'; readonly latents: number } | { readonly kind: 'text' };
 
 export interface CheckedSource {
   /** The fields of {@link GenerateInput} that the task reads. */
-  readonly fields: Pick<GenerateInput, 'image' | 'video' | 'extraMs' | 'fromFrame' | 'mask' | 'padding' | 'shots'>;
-  readonly span: Span;
+  readonly fields: Pick<GenerateInput, 'image' | 'video' | 'audio' | 'muxed' | 'withAudio' | 'extraMs' | 'fromFrame' | 'mask' | 'padding' | 'shots'>;
+  readonly spans: readonly Span[];
 }
 
 /** Widest padding of one side, as a share of the clip's side. */
 const MOST_PADDING = 2;
 
-/** What a clip is made from. Throws NOT_FOUND, INVALID_INPUT and DURATION_NOT_SUPPORTED. */
+/** What something is made from. Throws NOT_FOUND, INVALID_INPUT, DURATION_NOT_SUPPORTED and TASK_NOT_SUPPORTED. */
 export function checkSource(input: GenerateInput, durationMs: number | null, bundle: BundleInfo, assets: SourceAssets): CheckedSource {
   const total = durationMs === null ? bundle.grid[0] : nearestLatents(durationMs, bundle);
   switch (input.task) {
     case 'TEXT_TO_IMAGE':
-      return { fields: {}, span: { total: 1, known: 0 } };
+      return { fields: {}, spans: [clip(1, 0)] };
     case 'TEXT_TO_VIDEO':
-      return { fields: {}, span: { total, known: 0 } };
+      return { fields: { withAudio: checkWithAudio(input, bundle) }, spans: input.withAudio === true ? [clip(total, 0), { kind: 'sound', latents: total }] : [clip(total, 0)] };
     case 'IMAGE_TO_VIDEO': {
       const image = asset(input.image, 'image', ['IMAGE'], assets);
-      return { fields: { image: image.id }, span: { total, known: 1 } };
+      return { fields: { image: image.id }, spans: [clip(total, 1)] };
     }
     case 'EXTEND_VIDEO': {
       const video = asset(input.video, 'video', ['VIDEO'], assets);
@@ -47,20 +44,51 @@ export function checkSource(input: GenerateInput, durationMs: number | null, bun
       return checkEdit(asset(input.video, 'video', ['VIDEO'], assets), input.fromFrame ?? 0, bundle);
     case 'INPAINT_VIDEO': {
       const video = asset(input.video, 'video', ['VIDEO'], assets);
-      return { fields: { video: video.id, mask: checkMask(input, assets) }, span: { total: latentsOf(video, bundle), known: 0 } };
+      return { fields: { video: video.id, mask: checkMask(input, assets) }, spans: [clip(latentsOf(video, bundle), 0)] };
     }
     case 'OUTPAINT_VIDEO': {
       const video = asset(input.video, 'video', ['VIDEO'], assets);
-      return { fields: { video: video.id, padding: checkPadding(input.padding) }, span: { total: latentsOf(video, bundle), known: 0 } };
+      return { fields: { video: video.id, padding: checkPadding(input.padding) }, spans: [clip(latentsOf(video, bundle), 0)] };
     }
+    case 'TEXT_TO_AUDIO':
+      return { fields: {}, spans: [{ kind: 'sound', latents: bundle.grid[0] }] };
+    case 'VIDEO_TO_AUDIO': {
+      const video = asset(input.video, 'video', ['VIDEO'], assets);
+      return { fields: { video: video.id, muxed: input.muxed ?? false }, spans: [{ kind: 'sound', latents: latentsOf(video, bundle) }] };
+    }
+    case 'AUDIO_TO_VIDEO': {
+      const audio = heardAsset(input.audio, assets);
+      return { fields: { audio: audio.id }, spans: [clip(latentsForSound(audio.durationMs, bundle), 0)] };
+    }
+    case 'VIDEO_TO_TEXT':
+      return { fields: { video: asset(input.video, 'video', ['VIDEO'], assets).id }, spans: [{ kind: 'text' }] };
+    case 'AUDIO_TO_TEXT':
+      return { fields: { audio: heardAsset(input.audio, assets).id }, spans: [{ kind: 'text' }] };
     case 'FILM':
       throw new Error('a film has shots instead of one source');
   }
 }
 
-/** A clip that goes on keeps its prompt where no other is given. */
+function clip(total: number, known: number): Span {
+  return { kind: 'clip', total, known };
+}
+
+/** Throws TASK_NOT_SUPPORTED. */
+export function checkWithAudio({ withAudio }: GenerateInput, bundle: BundleInfo): boolean {
+  if (withAudio === true && !bundle.tasks.includes('VIDEO_TO_AUDIO')) refuse('TASK_NOT_SUPPORTED', 'withAudio', `${bundle.name} cannot make the sound of a clip; it can do ${bundle.tasks.join(', ')}.`);
+  return withAudio ?? false;
+}
+
+/** A sound of the viewer's, or a clip that has one. */
+function heardAsset(id: string | null | undefined, assets: SourceAssets): AssetRecord {
+  const found = asset(id, 'audio', ['AUDIO', 'VIDEO'], assets);
+  if (found.kind === 'VIDEO' && !found.hasAudio) refuse('INVALID_INPUT', 'audio', 'This clip has no sound track.');
+  return found;
+}
+
+/** A clip that goes on, or gets a sound, keeps its prompt where no other is given. */
 export function inheritedPrompt({ task, video }: GenerateInput, assets: SourceAssets): string {
-  return (task === 'EXTEND_VIDEO' && video != null ? assets.get(video)?.prompt : null) ?? '';
+  return ((task === 'EXTEND_VIDEO' || task === 'VIDEO_TO_AUDIO') && video != null ? assets.get(video)?.prompt : null) ?? '';
 }
 
 /** An asset of the viewer's, of one of the kinds. `field`: below `input`. */
@@ -86,13 +114,13 @@ function checkExtension(video: AssetRecord, extraMs: number, bundle: BundleInfo)
   const longest = durationOf(framesOf(MAX_LATENTS, bundle), bundle);
   const total = known + Math.max(1, Math.round((extraMs * bundle.fps) / 1000 / bundle.framesPerLatent));
   if (!(extraMs >= 1) || total > MAX_LATENTS) refuse('DURATION_NOT_SUPPORTED', 'extraMs', `extraMs must be from 1, and the whole clip is ${longest} ms at most.`);
-  return { fields: { video: video.id, extraMs }, span: { total, known } };
+  return { fields: { video: video.id, extraMs }, spans: [clip(total, known)] };
 }
 
 function checkEdit(video: AssetRecord, fromFrame: number, bundle: BundleInfo): CheckedSource {
   const frames = framesIn(video.durationMs, bundle);
   if (!Number.isInteger(fromFrame) || fromFrame < 1 || fromFrame >= frames) refuse('INVALID_INPUT', 'fromFrame', `fromFrame must be an integer from 1 to ${frames - 1}: the clip has ${frames} frames.`);
-  return { fields: { video: video.id, fromFrame }, span: { total: latentsOf(video, bundle), known: Math.min(latentsWithin(fromFrame, bundle), latentsOf(video, bundle) - 1) } };
+  return { fields: { video: video.id, fromFrame }, spans: [clip(latentsOf(video, bundle), Math.min(latentsWithin(fromFrame, bundle), latentsOf(video, bundle) - 1))] };
 }
 
 function checkMask({ mask }: GenerateInput, assets: SourceAssets): NonNullable<GenerateInput['mask']> {

@@ -19,7 +19,7 @@ const schema = loadSchema();
 const text = await readFile(resolve(import.meta.dirname, '../../docs/API.md'), 'utf8');
 const examples = [...text.matchAll(/```graphql\n(.*?)```/gs)].map(([, query = '']) => [/^\w+ (\w+)/.exec(query)?.[1] ?? '', query] as const);
 /** Refused in this test for want of real media, a film or the bytes of an upload; the code says that the example itself was understood. */
-const REFUSED = /^(?:ImageToVideo|ExtendVideo|EditVideo|InpaintVideo|OutpaintVideo|CreateFilm|RetryShot|FinalizeUpload)$/;
+const REFUSED = /^(?:ImageToVideo|ExtendVideo|EditVideo|InpaintVideo|OutpaintVideo|VideoToAudio|AudioToVideo|VideoToText|AudioToText|TextToAudio|CreateFilm|RetryShot|FinalizeUpload)$/;
 
 let inference: InferenceClient;
 let stack: DataStack;
@@ -39,7 +39,7 @@ beforeAll(async () => {
   const upload = (await ask('mutation { made: createUpload(input: { filename: "a.png", contentType: "image/png", byteSize: 9 }) { uploadId } }')).made.uploadId as string;
   variables = {
     jobId: toGlobalId('Job', finished), filmId: toGlobalId('Job', finished), queuedJobId: await make(), canceledJobId: canceled, uploadId: upload,
-    videoId: toGlobalId('Asset', video), imageId: toGlobalId('Asset', video), apiKeyId: toGlobalId('ApiKey', key.id), webhookId: toGlobalId('Webhook', hook.id),
+    videoId: toGlobalId('Asset', video), imageId: toGlobalId('Asset', video), audioId: toGlobalId('Asset', video), apiKeyId: toGlobalId('ApiKey', key.id), webhookId: toGlobalId('Webhook', hook.id),
   };
 });
 afterAll(async () => {

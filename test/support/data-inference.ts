@@ -14,6 +14,8 @@ export function intercept(client: InferenceClient, before: (event: GenerationEve
         yield event;
       }
     },
+    encodeSound: (samples, signal) => client.encodeSound(samples, signal),
+    decodeSound: (codes, signal) => client.decodeSound(codes, signal),
     encode: (frames, signal) => client.encode(frames, signal),
     close: () => client.close(),
   };

@@ -24,6 +24,8 @@ export const FAKE_INFERENCE: InferenceInfo = {
     codec: 'c'.repeat(64),
     maxPromptCharacters: 100,
     sampling: { temperature: 1, topK: 0, topP: 1, guidance: 3, deterministic: true },
+    audio: null,
+    caption: null,
     examples: ['a red ball'],
     trainingCommit: '0000000',
   },
@@ -169,6 +171,7 @@ export function createFakeServices(): FakeServices {
         return follow(jobId, afterSeq, signal);
       },
       activity: () => notInMemory(),
+      previewSound: async () => null,
       previewFrame: async (_viewer, _jobId, _seq, index) => (index < 9 ? Buffer.from(`webp ${index}`) : null),
     },
     assets: {

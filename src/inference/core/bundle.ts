@@ -65,6 +65,8 @@ export function describeBundle({ manifest, digest }: Bundle, deterministic: bool
     codec: codecDigest(manifest),
     maxPromptCharacters: text.maxCharacters,
     sampling: { ...manifest.sampling, deterministic },
+    audio: null,
+    caption: null,
     examples: manifest.examples,
     trainingCommit: manifest.trainingCommit,
   };

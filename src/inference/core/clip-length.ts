@@ -17,6 +17,12 @@ export function nearestLatents(durationMs: number, { fps, framesPerLatent }: Rat
   return Math.min(MAX_LATENTS, Math.max(2, latents));
 }
 
+/** Latent frames of the clip that is made for a sound: not less than the model's own, which hears silence behind a shorter one. */
+export function latentsForSound(durationMs: number | null, bundle: Pick<BundleInfo, 'fps' | 'framesPerLatent' | 'grid' | 'tasks'>): number {
+  const [own] = bundle.grid;
+  return bundle.tasks.includes('EXTEND_VIDEO') ? Math.max(own, nearestLatents(durationMs ?? 0, bundle)) : own;
+}
+
 /** Latent frames that lie wholly before frame `frame`, counted from 0. */
 export function latentsWithin(frame: number, { framesPerLatent }: Rates): number {
   return frame < 1 ? 0 : 1 + Math.floor((frame - 1) / framesPerLatent);

@@ -1,7 +1,10 @@
 /** The language between the job runner and the inference process: one request, a stream of events. */
 
 /** What one request to the model can ask for. */
-export const MODEL_TASKS = ['TEXT_TO_IMAGE', 'TEXT_TO_VIDEO', 'IMAGE_TO_VIDEO', 'EXTEND_VIDEO', 'INPAINT_VIDEO', 'OUTPAINT_VIDEO', 'EDIT_VIDEO'] as const;
+export const MODEL_TASKS = [
+  'TEXT_TO_IMAGE', 'TEXT_TO_VIDEO', 'IMAGE_TO_VIDEO', 'EXTEND_VIDEO', 'INPAINT_VIDEO', 'OUTPAINT_VIDEO', 'EDIT_VIDEO',
+  'TEXT_TO_AUDIO', 'VIDEO_TO_AUDIO', 'AUDIO_TO_VIDEO', 'VIDEO_TO_TEXT', 'AUDIO_TO_TEXT',
+] as const;
 export type ModelTask = (typeof MODEL_TASKS)[number];
 /** What a job can ask for. A film is made of several requests. */
 export const TASKS = [...MODEL_TASKS, 'FILM'] as const;
@@ -33,9 +36,14 @@ export interface GenerationRequest {
   /** Unique among running requests. */
   readonly id: string;
   readonly task: ModelTask;
+  /** Empty where something else says what to make. */
   readonly prompt: string;
   /** What is known of the clip before it is made; without it everything is generated. */
   readonly source?: ClipSource | undefined;
+  /** What the model is shown of a clip: codes `[latents, H, W]`. For VIDEO_TO_AUDIO of any length, window by window; VIDEO_TO_TEXT looks at the first window. */
+  readonly video?: Int32Array | undefined;
+  /** What the model hears: codes `[F, levels]`; of more than a clip's length the beginning, after less comes nothing. */
+  readonly sound?: Int32Array | undefined;
   /** 0 to 2^31 - 1. Candidate c draws from its own counter-based stream (seed, c). */
   readonly seed: number;
   /** 1 to 4. */
@@ -83,7 +91,11 @@ export type GenerationEvent =
   | { readonly type: 'frames'; readonly candidate: number; readonly firstFrame: number; readonly frames: readonly RawFrame[]; readonly final: boolean }
   /** A clip longer than the model's grid is made in windows: the `index`th of `count` begins. */
   | { readonly type: 'window'; readonly index: number; readonly count: number }
-  /** The codes of a finished candidate, `[latents, H, W]`. */
+  /** Samples of a candidate's sound, mono, -1 to 1, from sample `first` on. The parts follow each other without a gap. */
+  | { readonly type: 'sound'; readonly candidate: number; readonly first: number; readonly samples: Float32Array }
+  /** All of a candidate's text so far. */
+  | { readonly type: 'text'; readonly candidate: number; readonly text: string }
+  /** The codes of a finished candidate: `[latents, H, W]`, or of a sound `[F, levels]`. */
   | { readonly type: 'codes'; readonly candidate: number; readonly codes: Int32Array }
   | { readonly type: 'finished' };
 
@@ -127,8 +139,31 @@ export interface BundleInfo {
   readonly codec: string;
   readonly maxPromptCharacters: number;
   readonly sampling: SamplingParams;
+  /** Null: the model knows no sound. */
+  readonly audio: AudioInfo | null;
+  /** Null: it writes no text. */
+  readonly caption: CaptionInfo | null;
   readonly examples: readonly string[];
   readonly trainingCommit: string;
+}
+
+export interface AudioInfo {
+  /** Hz. */
+  readonly sampleRate: number;
+  readonly samplesPerFrame: number;
+  /** Codes of a frame. */
+  readonly levels: number;
+  /** Frames of the sound of a clip of the model's own length. */
+  readonly framesPerClip: number;
+  /** Digest of the graphs: codes mean the same under the same one. */
+  readonly codec: string;
+  readonly sampling: SamplingParams;
+}
+
+export interface CaptionInfo {
+  /** The longest text, in tokens. */
+  readonly maxTokens: number;
+  readonly sampling: SamplingParams;
 }
 
 /** The only way into inference. Owner: the composition root, which closes it. */
@@ -147,6 +182,10 @@ export interface InferenceClient {
    * Throws CANCELED, INVALID_INPUT, INFERENCE_CRASHED, INFERENCE_UNAVAILABLE.
    */
   encode(frames: readonly RawFrame[], signal: AbortSignal): Promise<Int32Array>;
+  /** Codes `[F, levels]` of mono samples at the model's rate; what does not fill a frame is left out. Throws as {@link encode} does, and TASK_NOT_SUPPORTED. */
+  encodeSound(samples: Float32Array, signal: AbortSignal): Promise<Int32Array>;
+  /** The inverse, as far as there is one: `F * samplesPerFrame` samples. Throws as {@link encodeSound} does. */
+  decodeSound(codes: Int32Array, signal: AbortSignal): Promise<Float32Array>;
   /** Ends the process; running requests fail with INFERENCE_CRASHED. */
   close(): Promise<void>;
 }

@@ -14,6 +14,7 @@ export const samplingSchema = z
   .readonly();
 
 const codes = z.custom<Int32Array>((value) => value instanceof Int32Array, 'must be an Int32Array').refine((value) => value.every((code) => code >= UNKNOWN), `must hold codes or ${UNKNOWN}`);
+const shown = codes.refine((value) => value.length > 0 && value.every((code) => code >= 0), 'must hold codes');
 const clipSource = z.object({ latents: z.int().min(1).max(MAX_LATENTS), codes }).readonly();
 
 export const requestSchema = z
@@ -22,6 +23,8 @@ export const requestSchema = z
     task: z.enum(MODEL_TASKS),
     prompt: z.string(),
     source: clipSource.optional(),
+    video: shown.optional(),
+    sound: shown.optional(),
     seed: z.int().min(0).max(MAX_SEED),
     candidates: z.int().min(1).max(MAX_CANDIDATES),
     sampling: samplingSchema,

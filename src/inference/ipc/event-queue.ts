@@ -2,8 +2,8 @@
 import type { GenerationEvent } from '../core/generation.ts';
 
 /**
- * Bounded by coalescing, not by waiting: per candidate at most one unread preview, at most one unread `tokens` event, and the final
- * frames, of which a clip has a fixed number. One reader.
+ * Bounded by coalescing, not by waiting: per candidate at most one unread preview or text, at most one unread `tokens` event, and the final
+ * frames and parts of the sound, of which there is a fixed number. One reader.
  */
 export class EventQueue {
   #events: GenerationEvent[] = [];
@@ -45,8 +45,9 @@ export class EventQueue {
   }
 }
 
-/** A newer preview, or the final frames, make a candidate's unread preview worthless; so does a newer count of tokens. */
+/** A newer preview, or the final frames, make a candidate's unread preview worthless; so does a newer count of tokens, or more of a text. */
 function replaces(event: GenerationEvent, unread: GenerationEvent): boolean {
   if (event.type === 'tokens') return unread.type === 'tokens';
+  if (event.type === 'text') return unread.type === 'text' && unread.candidate === event.candidate;
   return event.type === 'frames' && unread.type === 'frames' && !unread.final && unread.candidate === event.candidate;
 }

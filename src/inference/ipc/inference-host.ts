@@ -20,6 +20,9 @@ export interface InferenceHost {
   generate(ticket: number, request: GenerationRequest): Promise<void>;
   /** Answers with the frames' codes. Never throws. */
   encode(ticket: number, frames: readonly RawFrame[]): Promise<void>;
+  encodeSound(ticket: number, samples: Float32Array): Promise<void>;
+  /** Answers with the codes' samples. Never throws. */
+  decodeSound(ticket: number, codes: Int32Array): Promise<void>;
   cancel(ticket: number): void;
   usage(): CacheUsage;
 }
@@ -47,7 +50,7 @@ export async function openInferenceHost(options: StartOptions, send: (report: Re
   return { info, usage: () => engine.usage, ...answerRequests(generator, send) };
 }
 
-function answerRequests(generator: Generator, send: (report: Report) => Promise<void>): Pick<InferenceHost, 'generate' | 'encode' | 'cancel'> {
+function answerRequests(generator: Generator, send: (report: Report) => Promise<void>): Omit<InferenceHost, 'info' | 'usage'> {
   const running = new Map<number, AbortController>();
   const answer = async (ticket: number, name: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
     const controller = new AbortController();
@@ -68,6 +71,8 @@ function answerRequests(generator: Generator, send: (report: Report) => Promise<
         for await (const event of generator.generate(request, signal)) await send({ type: 'event', ticket, event });
       }),
     encode: async (ticket, frames) => await answer(ticket, 'encode', async () => await send({ type: 'encoded', ticket, codes: await generator.encode(frames) })),
+    encodeSound: async (ticket, samples) => await answer(ticket, 'encode a sound', async () => await send({ type: 'encoded', ticket, codes: await generator.encodeSound(samples) })),
+    decodeSound: async (ticket, codes) => await answer(ticket, 'decode a sound', async () => await send({ type: 'decoded', ticket, samples: await generator.decodeSound(codes) })),
     cancel(ticket) {
       running.get(ticket)?.abort();
     },

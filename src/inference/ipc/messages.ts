@@ -27,12 +27,17 @@ const rawFrame = z
 /** The longest clip at up to 8 frames per latent frame. */
 const frames = z.array(rawFrame).max(8 * MAX_LATENTS).readonly();
 const codes = z.custom<Int32Array>((value) => value instanceof Int32Array, 'codes must be an Int32Array');
+/** A minute and a bit at any usual rate. */
+const MOST_SAMPLES = 4_000_000;
+const samples = z.custom<Float32Array>((value) => value instanceof Float32Array && value.length <= MOST_SAMPLES, `samples must be a Float32Array of up to ${MOST_SAMPLES}`);
 
 /** Server to inference process. */
 export const commandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('start'), options: startOptionsSchema }).readonly(),
   z.object({ type: z.literal('generate'), ticket, request: requestSchema }).readonly(),
   z.object({ type: z.literal('encode'), ticket, frames }).readonly(),
+  z.object({ type: z.literal('encode-sound'), ticket, samples }).readonly(),
+  z.object({ type: z.literal('decode-sound'), ticket, codes }).readonly(),
   z.object({ type: z.literal('cancel'), ticket }).readonly(),
 ]);
 
@@ -54,12 +59,16 @@ const eventSchema = z.discriminatedUnion('type', [
     .object({ type: z.literal('frames'), candidate: count, firstFrame: count, frames: z.array(rawFrame).readonly(), final: z.boolean() })
     .readonly(),
   z.object({ type: z.literal('window'), index: count, count }).readonly(),
+  z.object({ type: z.literal('sound'), candidate: count, first: count, samples }).readonly(),
+  z.object({ type: z.literal('text'), candidate: count, text: z.string() }).readonly(),
   z.object({ type: z.literal('codes'), candidate: count, codes }).readonly(),
   z.object({ type: z.literal('finished') }).readonly(),
 ]);
 
 const errorCode = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]);
 export const failureSchema = z.object({ code: errorCode, message: z.string(), field: z.array(z.string()).readonly().optional() }).readonly();
+
+const sampling = z.object({ temperature: z.number(), topK: z.number(), topP: z.number(), guidance: z.number(), deterministic: z.boolean() }).readonly();
 
 const infoSchema = z
   .object({
@@ -79,9 +88,9 @@ const infoSchema = z
         windows: z.object({ latents: count, overlap: count }).readonly(),
         codec: z.string(),
         maxPromptCharacters: count,
-        sampling: z
-          .object({ temperature: z.number(), topK: z.number(), topP: z.number(), guidance: z.number(), deterministic: z.boolean() })
-          .readonly(),
+        sampling,
+        audio: z.object({ sampleRate: count, samplesPerFrame: count, levels: count, framesPerClip: count, codec: z.string(), sampling }).readonly().nullable(),
+        caption: z.object({ maxTokens: count, sampling }).readonly().nullable(),
         examples: z.array(z.string()).readonly(),
         trainingCommit: z.string(),
       })
@@ -100,8 +109,10 @@ export const reportSchema = z.discriminatedUnion('type', [
   /** Startup failed for good; the process ends. */
   z.object({ type: z.literal('failed'), failure: failureSchema }).readonly(),
   z.object({ type: z.literal('event'), ticket, event: eventSchema }).readonly(),
-  /** The answer to `encode`; `ended` follows. */
+  /** The answer to `encode` and `encode-sound`; `ended` follows. */
   z.object({ type: z.literal('encoded'), ticket, codes }).readonly(),
+  /** The answer to `decode-sound`; `ended` follows. */
+  z.object({ type: z.literal('decoded'), ticket, samples }).readonly(),
   /** The request is over and its slots are free; with a failure when it did not finish. */
   z.object({ type: z.literal('ended'), ticket, failure: failureSchema.optional() }).readonly(),
   /** The event loop turns. */

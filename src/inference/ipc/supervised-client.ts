@@ -6,7 +6,7 @@ import { parseRequest } from '../core/request.ts';
 import { ChildLink } from './child-link.ts';
 import { EventQueue } from './event-queue.ts';
 import { fromFailure } from './failure.ts';
-import type { Report, StartOptions } from './messages.ts';
+import type { Command, Report, StartOptions } from './messages.ts';
 
 export interface RestartPolicy {
   /** Crashes in a row, without `healthyMs` of service between them, after which the client gives up. */
@@ -41,8 +41,8 @@ export class SupervisedClient implements InferenceClient {
   /** Running requests by ticket. */
   readonly #requests = new Map<number, EventQueue>();
   readonly #ids = new Set<string>();
-  /** Running encodings by ticket. */
-  readonly #encodings = new Map<number, PromiseWithResolvers<Int32Array>>();
+  /** Running conversions of one codec or the other, by ticket. */
+  readonly #conversions = new Map<number, PromiseWithResolvers<Int32Array | Float32Array>>();
   #tickets = 0;
   #state: State;
   #ready = unheardRejection();
@@ -97,20 +97,15 @@ export class SupervisedClient implements InferenceClient {
   }
 
   async encode(frames: readonly RawFrame[], signal: AbortSignal): Promise<Int32Array> {
-    if (signal.aborted) throw new CinegraphError('CANCELED');
-    if (this.#state.type !== 'ready') throw new CinegraphError('INFERENCE_UNAVAILABLE');
-    const encoding = Promise.withResolvers<Int32Array>();
-    const ticket = this.#tickets++;
-    const abort = (): void => encoding.reject(new CinegraphError('CANCELED'));
-    signal.addEventListener('abort', abort);
-    this.#encodings.set(ticket, encoding);
-    this.#state.link.send({ type: 'encode', ticket, frames: [...frames] });
-    try {
-      return await encoding.promise;
-    } finally {
-      signal.removeEventListener('abort', abort);
-      this.#encodings.delete(ticket);
-    }
+    return (await this.#convert((ticket) => ({ type: 'encode', ticket, frames: [...frames] }), signal)) as Int32Array;
+  }
+
+  async encodeSound(samples: Float32Array, signal: AbortSignal): Promise<Int32Array> {
+    return (await this.#convert((ticket) => ({ type: 'encode-sound', ticket, samples }), signal)) as Int32Array;
+  }
+
+  async decodeSound(codes: Int32Array, signal: AbortSignal): Promise<Float32Array> {
+    return (await this.#convert((ticket) => ({ type: 'decode-sound', ticket, codes }), signal)) as Float32Array;
   }
 
   async close(): Promise<void> {
@@ -121,6 +116,24 @@ export class SupervisedClient implements InferenceClient {
     if (state.type === 'backoff') clearTimeout(state.timer);
     if (state.type !== 'ready' && state.type !== 'failed') this.#ready.reject(new CinegraphError('INFERENCE_CRASHED', 'The inference process was closed.'));
     if ('link' in state) await state.link.close();
+  }
+
+  /** One question, one answer: the kind of the answer is that of the question. */
+  async #convert(question: (ticket: number) => Command, signal: AbortSignal): Promise<Int32Array | Float32Array> {
+    if (signal.aborted) throw new CinegraphError('CANCELED');
+    if (this.#state.type !== 'ready') throw new CinegraphError('INFERENCE_UNAVAILABLE');
+    const conversion = Promise.withResolvers<Int32Array | Float32Array>();
+    const ticket = this.#tickets++;
+    const abort = (): void => conversion.reject(new CinegraphError('CANCELED'));
+    signal.addEventListener('abort', abort);
+    this.#conversions.set(ticket, conversion);
+    this.#state.link.send(question(ticket));
+    try {
+      return await conversion.promise;
+    } finally {
+      signal.removeEventListener('abort', abort);
+      this.#conversions.delete(ticket);
+    }
   }
 
   #fork(): State {
@@ -148,9 +161,11 @@ export class SupervisedClient implements InferenceClient {
       case 'event':
         return this.#requests.get(report.ticket)?.push(report.event);
       case 'encoded':
-        return this.#encodings.get(report.ticket)?.resolve(report.codes);
+        return this.#conversions.get(report.ticket)?.resolve(report.codes);
+      case 'decoded':
+        return this.#conversions.get(report.ticket)?.resolve(report.samples);
       case 'ended': {
-        if (report.failure !== undefined) this.#encodings.get(report.ticket)?.reject(fromFailure(report.failure));
+        if (report.failure !== undefined) this.#conversions.get(report.ticket)?.reject(fromFailure(report.failure));
         const queue = this.#requests.get(report.ticket);
         return report.failure === undefined ? queue?.end() : queue?.fail(fromFailure(report.failure));
       }
@@ -189,7 +204,7 @@ export class SupervisedClient implements InferenceClient {
 
   #failAll(message: string): void {
     for (const queue of this.#requests.values()) queue.fail(new CinegraphError('INFERENCE_CRASHED', message));
-    for (const encoding of this.#encodings.values()) encoding.reject(new CinegraphError('INFERENCE_CRASHED', message));
+    for (const conversion of this.#conversions.values()) conversion.reject(new CinegraphError('INFERENCE_CRASHED', message));
     this.#requests.clear();
   }
 }

@@ -93,6 +93,16 @@ export class Generator {
     return await this.#parts.encoder.encode(frames);
   }
 
+  /** Codes `[F, levels]` of samples. Throws TASK_NOT_SUPPORTED. */
+  encodeSound(_samples: Float32Array): Promise<Int32Array> {
+    return Promise.reject(noSound());
+  }
+
+  /** Samples of codes `[F, levels]`. Throws TASK_NOT_SUPPORTED. */
+  decodeSound(_codes: Int32Array): Promise<Float32Array> {
+    return Promise.reject(noSound());
+  }
+
   /** A code per position of the finished clip, `UNKNOWN` where one is to be made. */
   #knownCodes({ task, source }: GenerationRequest): Int32Array {
     const latents = source?.latents ?? clipLatents(this.#parts.bundle.manifest, task);
@@ -144,6 +154,10 @@ export class Generator {
     const preview = await stream.preview();
     if (preview !== undefined) yield { type: 'frames', candidate, ...preview };
   }
+}
+
+function noSound(): CinegraphError {
+  return new CinegraphError('TASK_NOT_SUPPORTED', 'The model knows no sound.');
 }
 
 /**

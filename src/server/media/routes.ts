@@ -74,17 +74,19 @@ function fileName({ title, sha256, contentType }: OpenBytes): string {
   return `${name === '' ? `cinegraph-${sha256.slice(0, 12)}` : name}.${extension}`;
 }
 
+/** `0.webp` is a frame, `sound.wav` the event's piece of sound. */
 async function sendPreview({ services, signing }: MediaSource, request: Request, response: Response): Promise<void> {
   const secondsLeft = verifyUrl(request.originalUrl, signing);
-  const [job, seq, index] = [param(request, 'job'), Number(param(request, 'seq')), Number.parseInt(param(request, 'file'), 10)];
-  const webp = await services.jobs.previewFrame(null, job, seq, index);
-  if (webp === null) throw new CinegraphError('NOT_FOUND');
-  const etag = `"${job}-${seq}-${index}"`;
+  const [job, seq, file] = [param(request, 'job'), Number(param(request, 'seq')), param(request, 'file')];
+  const sound = file === 'sound.wav';
+  const bytes = sound ? await services.jobs.previewSound(null, job, seq) : await services.jobs.previewFrame(null, job, seq, Number.parseInt(file, 10));
+  if (bytes === null) throw new CinegraphError('NOT_FOUND');
+  const etag = `"${job}-${seq}-${file}"`;
   setHeaders(response, etag, secondsLeft);
   if (matchesEtag(request.headers['if-none-match'], etag)) return void response.status(304).end();
-  response.setHeader('Content-Type', 'image/webp');
-  response.setHeader('Content-Length', webp.byteLength);
-  response.end(request.method === 'HEAD' ? undefined : webp);
+  response.setHeader('Content-Type', sound ? 'audio/wav' : 'image/webp');
+  response.setHeader('Content-Length', bytes.byteLength);
+  response.end(request.method === 'HEAD' ? undefined : bytes);
 }
 
 /** The bytes behind a path never change, so caches may keep them as long as the URL lives. */

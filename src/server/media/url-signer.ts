@@ -24,6 +24,7 @@ export function createUrlSigner(baseUrl: string, options: SigningOptions): UrlSi
     },
     variant: ({ id }, format) => signed(`/media/variants/${id}/${format}.${format === 'sprites' ? 'webp' : format}`),
     previewFrame: (jobId, seq, frameIndex) => signed(`/media/previews/${jobId}/${seq}/${frameIndex}.webp`),
+    previewSound: (jobId, seq) => signed(`/media/previews/${jobId}/${seq}/sound.wav`),
     upload: ({ id, expiresAt }) => signed(`/media/uploads/${id}`, Math.floor(expiresAt.getTime() / 1000)),
   };
 }

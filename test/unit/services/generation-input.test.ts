@@ -5,7 +5,7 @@ import { checkInput, inputDigest } from '../../../src/services/generation-input.
 
 const bundle: BundleInfo = {
   name: 'small', digest: 'd', description: '', tasks: ['TEXT_TO_VIDEO'], languages: ['en'], width: 64, height: 64, fps: 8, frameCount: 17, grid: [5, 8, 8], framesPerLatent: 4, windows: { latents: 4, overlap: 2 }, codec: 'c',
-  maxPromptCharacters: 40, sampling: { temperature: 1, topK: 0, topP: 0.95, guidance: 3, deterministic: false }, examples: [], trainingCommit: 'none',
+  maxPromptCharacters: 40, sampling: { temperature: 1, topK: 0, topP: 0.95, guidance: 3, deterministic: false }, audio: null, caption: null, examples: [], trainingCommit: 'none',
 };
 const good: GenerateInput = { task: 'TEXT_TO_VIDEO', prompt: ' a red ball ' };
 

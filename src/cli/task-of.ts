@@ -1,0 +1,71 @@
+import { extname } from 'node:path';
+import type { GenerateInput } from '../client/index.ts';
+
+/** The command line asks for something that does not exist. */
+export class UsageError extends Error {}
+
+export interface TaskOptions {
+  readonly image?: boolean;
+  readonly audio?: boolean;
+  readonly text?: boolean;
+  /** A file to make it from. */
+  readonly from?: string;
+  readonly muxed?: boolean;
+  readonly withAudio?: boolean;
+  readonly seed?: number;
+  readonly candidates?: number;
+  /** Seconds. */
+  readonly duration?: number;
+  readonly camera?: string;
+  readonly style?: string;
+  readonly temperature?: number;
+  readonly guidance?: number;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.png': 'image/png', '.jpg': 'image/jpeg', '.jpeg': 'image/jpeg', '.webp': 'image/webp', '.avif': 'image/avif', '.gif': 'image/gif',
+  '.mp4': 'video/mp4', '.m4v': 'video/mp4', '.mov': 'video/quicktime', '.webm': 'video/webm', '.mkv': 'video/matroska',
+  '.wav': 'audio/wav', '.mp3': 'audio/mpeg', '.flac': 'audio/flac', '.ogg': 'audio/ogg', '.opus': 'audio/ogg', '.m4a': 'audio/mp4',
+};
+
+/** The media type that a file's name says. Throws {@link UsageError}. */
+export function contentTypeOf(file: string): string {
+  const type = TYPES[extname(file).toLowerCase()];
+  if (type === undefined) throw new UsageError(`${file}: the name has to end in one of ${Object.keys(TYPES).join(', ')}.`);
+  return type;
+}
+
+/** The task that the options mean. `upload` brings the file in and gives its id. Throws {@link UsageError}. */
+export async function taskOf(prompt: string | undefined, options: TaskOptions, upload: (file: string) => Promise<string>): Promise<GenerateInput> {
+  const { image, audio, text, from, muxed, withAudio, seed, candidates, duration, camera, style, temperature, guidance } = options;
+  if ([image, audio, text].filter((each) => each === true).length > 1) throw new UsageError('Give one of --image, --audio and --text.');
+  const shared = given({ seed, candidates, sampling: given({ temperature, guidance }) });
+  const needed = (): string => {
+    if (prompt === undefined) throw new UsageError('A prompt is missing.');
+    return prompt;
+  };
+  if (from === undefined) {
+    if (text === true) throw new UsageError('--text says what is in a file: give it with --from.');
+    if (image === true) return { textToImage: { ...shared, ...given({ style }), prompt: needed() } };
+    if (audio === true) return { textToAudio: { ...shared, prompt: needed() } };
+    return { textToVideo: { ...shared, ...given({ durationMs: milliseconds(duration), camera, style, withAudio }), prompt: needed() } };
+  }
+  const kind = contentTypeOf(from) === 'image/gif' ? 'video' : contentTypeOf(from).split('/')[0];
+  if (kind === 'video' && audio === true) return { videoToAudio: { ...shared, ...given({ prompt, muxed }), video: await upload(from) } };
+  if (kind === 'video' && text === true) return { videoToText: { ...shared, video: await upload(from) } };
+  if (kind === 'audio' && text === true) return { audioToText: { ...shared, audio: await upload(from) } };
+  if (kind === 'audio' && audio !== true && image !== true) return { audioToVideo: { ...shared, ...given({ prompt, camera, style }), audio: await upload(from) } };
+  if (kind === 'image' && audio !== true && image !== true && text !== true) {
+    return { imageToVideo: { ...shared, ...given({ durationMs: milliseconds(duration), camera, style }), prompt: needed(), image: await upload(from) } };
+  }
+  throw new UsageError('From a picture comes a clip, from a clip a sound (--audio) or a text (--text), from a sound a clip or a text (--text).');
+}
+
+function milliseconds(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : Math.round(seconds * 1000);
+}
+
+/** Without what is left out. */
+function given<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [Key in keyof T]?: Exclude<T[Key], undefined> };
+}
