@@ -6,10 +6,12 @@
   premultiplied RGBA at 8 fps;
 * `photos.npz`: flower photos as `[256, 256, 3]` squares by class, the first few as backgrounds, the others for the
   tokenizer;
-* `clips.npz`: real clips as `[frames, 128, 160, 3]` at 8 fps, for the tokenizer.
+* `clips.npz`: real clips as `[frames, 128, 160, 3]` at 8 fps, for the tokenizer;
+* `sounds.npz`: recordings of ESC-10 (CC BY 3.0) by class, `[n, 80000]` int16 at 16 kHz, and `<class>.sources`, the
+  number of the recording that each was cut from.
 
-The folder given by `--data` (or `CINEGRAPH_DATA`) holds `photos/<class>/` and `clips/`; without it those two are left
-out, and so are the photo backgrounds.
+The folder given by `--data` (or `CINEGRAPH_DATA`) holds `photos/<class>/`, `clips/` and `esc10/<class>/`; without it
+those are left out, and so are the photo backgrounds.
 """
 
 import argparse
@@ -23,16 +25,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import soundfile
 from PIL import Image, ImageSequence
 from tqdm import tqdm
 
 from .attributes import PHOTO_BACKGROUNDS, concepts, is_heldout_concept
 from .paths import CACHE, data_folder
+from .sounds import RATE, VOICES
 
 FRAMES = 17
 FPS = 8
 SPRITE = 96
 PHOTO = 256
+SOUND = 80_000  # samples
 CLIP_SIZE = (160, 128)  # width, height in pixels
 EMOJI_PACKAGES = tuple(f"@lobehub/fluent-emoji-anim-{part}" for part in (1, 2, 3, 4))
 NAMES_PACKAGE = "unicode-emoji-json"
@@ -173,9 +178,31 @@ def read_clip(path: Path) -> np.ndarray:
     return np.stack(frames)
 
 
+def read_sound(path: Path) -> np.ndarray:
+    """The first 5 s as `[80000]` int16 at 16 kHz mono (shorter: silence after), the loud samples at 0.6."""
+    stored, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    mono = stored.mean(axis=1)
+    length = round(len(mono) * RATE / rate)
+    lines = np.fft.rfft(mono)[: length // 2 + 1]  # resampled by cutting the spectrum
+    samples = np.fft.irfft(lines, length)[:SOUND] * (length / len(mono))
+    loud = np.quantile(np.abs(samples), 0.999)
+    samples = np.pad(samples * (0.6 / max(loud, 1e-3)), (0, SOUND - len(samples)))
+    return (samples.clip(-1, 1) * 32767).round().astype(np.int16)
+
+
+def prepare_sounds(folder: Path) -> None:
+    """Every class's recordings in the order of their file names, e.g. `4-161579-B.ogg` cut from recording 161579."""
+    arrays = {}
+    for kind in VOICES.values():
+        files = sorted((folder / kind).glob("*.ogg"))
+        arrays[kind] = np.stack([read_sound(path) for path in tqdm(files, desc=kind)])
+        arrays[f"{kind}.sources"] = np.array([int(path.stem.split("-")[1]) for path in files])
+    np.savez_compressed(CACHE / "sounds.npz", **arrays)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=data_folder(), help="folder with photos/ and clips/")
+    parser.add_argument("--data", type=Path, default=data_folder(), help="folder with photos/, clips/ and esc10/")
     parser.add_argument("--all", action="store_true", help="decode every animated concept, not only the chosen ones")
     parser.add_argument("--force", action="store_true", help="prepare again what is already in the cache")
     options = parser.parse_args()
@@ -192,6 +219,8 @@ def main() -> None:
         files = sorted((options.data / "clips").glob("*.mp4"))
         clips = {path.stem: read_clip(path) for path in tqdm(files, desc="clips")}
         np.savez(CACHE / "clips.npz", **clips)  # pyright: ignore[reportArgumentType]
+    if (options.data / "esc10").exists() and (options.force or not (CACHE / "sounds.npz").exists()):
+        prepare_sounds(options.data / "esc10")
 
 
 if __name__ == "__main__":
