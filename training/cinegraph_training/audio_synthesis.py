@@ -81,10 +81,10 @@ class Synthesis(nn.Module):
         begin = torch.cat([state.phase[:, None], phases[:, :-1]], 1)
         ends = torch.cat([state.amplitude[:, None], amplitudes[:, :-1, -1]], 1)
         points = torch.cat([ends[:, :, None], amplitudes], 2)  # [B, F, hops + 1, 2 * bands]
-        envelopes = points.transpose(2, 3) @ self.hats  # [B, F, 2 * bands, samples]
         with torch.no_grad():
-            carriers = torch.cat([self._tones(before, frequencies, begin), self.carriers[places.long()]], 2)
-        samples = (envelopes * carriers).sum(2).flatten(1)
+            tones, noises = self._tones(before, frequencies, begin), self.carriers[places.long()]
+        sounds = points[..., : self.bands] @ tones + points[..., self.bands :] @ noises  # [B, F, hops + 1, samples]
+        samples = (sounds * self.hats).sum(2).flatten(1)
         return samples, SynthesisState(counter, amplitudes[:, -1, -1], frequencies[:, -1], phases[:, -1])
 
     def _tones(self, before: Tensor, after: Tensor, begin: Tensor) -> Tensor:

@@ -153,14 +153,14 @@ def _synthesis(
     first_end = graph.node("Unsqueeze", [last_amplitude, graph.constant([1])])
     all_ends = graph.node("Concat", [first_end, ends], axis=0)  # [F + 1, 1, 2 * bands]
     starts = graph.node("Slice", [all_ends, *_bounds(graph, 0, -1)])
-    knots = graph.node("Transpose", [graph.node("Concat", [starts, amplitudes], axis=1)], perm=[0, 2, 1])
-    envelopes = graph.node("MatMul", [knots, graph.constant(_array(synthesis.hats)[None], np.float32)])
-    sounds = graph.node("Mul", [envelopes, carriers])
+    knots = graph.node("Concat", [starts, amplitudes], axis=1)  # [F, hops + 1, 2 * bands]
+    hats = graph.constant(_array(synthesis.hats), np.float32)
+    sounds = graph.node("Mul", [graph.node("MatMul", [knots, carriers]), hats])
     final = graph.node("Slice", [all_ends, *_bounds(graph, -1, TO_THE_END)])
     graph.node("Squeeze", [final, graph.constant([1])], [f"state_out_{at + 1}"])
     graph.node("Slice", [track, *_bounds(graph, -1, TO_THE_END)], [f"state_out_{at + 2}"])
     graph.node("Slice", [phases, *_bounds(graph, -1, TO_THE_END)], [f"state_out_{at + 3}"])
-    return graph.node("MatMul", [graph.constant(np.ones((1, 1, 2 * synthesis.bands)), np.float32), sounds])
+    return graph.node("MatMul", [graph.constant(np.ones((1, 1, synthesis.hops + 1)), np.float32), sounds])
 
 
 def _noise(graph: Graph, synthesis: Synthesis, counter: str, count: str, counter_out: str) -> str:
