@@ -26,9 +26,8 @@ from .train_video_tokenizer import load_shipped
 from .video_tokenizer import StreamingDecoder, TokenizerConfig, VideoTokenizer
 
 DESCRIPTION = (
-    "A small VideoPoet-like model, trained for less than an hour on one CPU core: one animated object over a plain, "
-    "gradient or flower background. Background and camera follow the prompt; object and motion often do not yet. "
-    "128 x 128 px, 17 frames at 8 fps."
+    "A small VideoPoet-like model, trained for a few hours on one CPU core: one animated object over a plain, gradient "
+    "or flower background, its sound, and captions of both. 128 x 128 px, 17 frames at 8 fps, 16 kHz."
 )
 EXAMPLES = (
     "a rocket moves up at night",

@@ -15,17 +15,20 @@ LICENCES = (
     {"name": "Real clips (bottle-detection, one-by-one-person)", "licence": "CC BY 4.0", "use": "training data: tokenizer"},
     {"name": "Real clips (cups, blocks, coffee, bedroom)", "licence": "Apache-2.0", "use": "training data: tokenizer"},
     {"name": "Big Buck Bunny (Blender Foundation)", "licence": "CC BY 3.0", "use": "training data: tokenizer"},
+    {"name": "ESC-10 (K. J. Piczak, from freesound.org)", "licence": "CC BY 3.0", "use": "training data: natural sounds"},
 )  # fmt: skip
 
 LIMITS = """\
 - It knows one moving object per clip, from the list above, and no others. "Two dogs" or "a dog chasing a cat" does not work.
 - Pictures are 128 x 128 px, made of blocks of 16 px: the tokenizer keeps shapes and colours, not fine detail.
 - English only, and only the words of its captions (`knownWords` in the manifest). Other words are ignored or mislead it.
-- Clips are 17 frames at 8 fps, about two seconds. No sound.
-- It has had two hours on one CPU core. Backgrounds and camera come out as asked, the object and its motion most of the time; the figures below say how
+- Clips are 17 frames at 8 fps, about two seconds; longer ones are made of overlapping windows.
+- It has had a few hours on one CPU core. Backgrounds and camera come out as asked, the object and its motion most of the time; the figures below say how
   often. Where it errs, an object is drawn twice side by side, frays at its edges, or stops half way.
-- In- and outpainting and the windows of long clips were a tenth of its training; nothing is measured of them yet. A picture of your own loses its fine
+- In- and outpainting and the windows of long clips were a tenth of its training. A picture of your own loses its fine
   detail (about 20 dB PSNR on photos), and what it shows may turn into something that the model knows.
+- Sound is 16 kHz mono at 1 kbit/s: ten kinds of natural sounds, and sounds of motion that are synthesised (thuds, sweeps, whirrs). No speech, no music.
+- Captions name the object, its motion, the background and the camera in one sentence of a fixed form; of a sound, what makes it.
 - Every tenth combination of object, motion and background was kept out of training; the figures are for those.
 - It cannot draw people, places or text, and has seen no photographs of people beyond two of the tokenizer's clips.
 """
@@ -41,12 +44,13 @@ def model_card(name: str, model: LanguageModel, counters: dict, evaluation: dict
     licences = "\n".join(f"- {entry['name']}: {entry['licence']} ({entry['use']})" for entry in LICENCES)
     return f"""# {name}
 
-A small VideoPoet-like model (arXiv 2312.14125): text in, image or video tokens out, one autoregressive transformer.
+A small VideoPoet-like model (arXiv 2312.14125): text, video and sound in, image, video, audio or text tokens out, one autoregressive transformer.
 
 - Language model: {config.layers} layers, width {config.width}, {config.heads} heads ({config.kv_heads} key-value heads), {millions:.1f} M parameters; trained for
   {counters["step"]} steps on {counters["clips"]} clips and pictures (repeats counted), {counters["seconds"] / 3600:.1f} core hours.
 - Video tokenizer: 4 x 16 x 16 compression, a two-level codebook of 512 x 125 entries and a causal convolutional decoder; 128 x 128 px,
   17 frames at 8 fps.
+- Audio tokenizer: 25 frames a second of 4 codes of 1,024 (a residual vector quantizer over principal components of log-mel spectra), and a causal decoder of tones and noise.
 
 ## What it can draw
 
@@ -54,6 +58,7 @@ A small VideoPoet-like model (arXiv 2312.14125): text in, image or video tokens 
 - Backgrounds: plain ({", ".join(attributes.PLAIN_BACKGROUNDS)}), {", ".join(attributes.GRADIENT_BACKGROUNDS)}, and blurred {", ".join(attributes.PHOTO_BACKGROUNDS)}.
 - Motion: {", ".join(attributes.MOTIONS)}. Camera: {", ".join(stage.CAMERAS)}.
 - Size: {", ".join(attributes.SIZES)}. Place: {", ".join(attributes.PLACES)}.
+- Sounds of their own: {", ".join(attributes.VOICES)}. Everything else sounds by its motion.
 
 ## What it cannot
 

@@ -102,10 +102,15 @@ class SoundShards:
 
     def __init__(self, folder: Path, split: str):
         self.by_content: dict[tuple[int, int], list[np.ndarray]] = {}
+        encoders: set[str] = set()
         for path in sorted(folder.glob(f"audio-{split}-[0-9]*.npz")):
             with np.load(path) as shard:
+                encoders.add(str(shard["encoder"]))
                 for sound, scene in zip(shard["sounds"], shard["scenes"], strict=True):
                     self.by_content.setdefault((int(scene[0]), int(scene[2])), []).append(sound)
+
+        if len(encoders) > 1:
+            raise ValueError(f"the sounds in {folder} come from {len(encoders)} encoders")
 
     def __len__(self) -> int:
         return sum(map(len, self.by_content.values()))

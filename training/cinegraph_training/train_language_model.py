@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from . import attributes, paths
+from .audio_tokenizer import AUDIO_TOKENIZER, load_audio_tokenizer
 from .language_model import PRESETS, LanguageModel, LanguageModelConfig
 from .log import log_line, save_atomically
 from .muon import Muon
@@ -38,6 +39,7 @@ CHECKPOINT_SECONDS = 180
 VALIDATION_SECONDS = 300
 VALIDATION_CLIPS = {1: 96, 5: 24}
 ATTRIBUTE_WEIGHT = 0.1
+SOURCE_ATTRIBUTE_WEIGHT = 0.5  # where the prefix shows the scene instead of telling it
 ENTRY_WEIGHT = 0.5  # of sub-token b's loss: which of some alike entries it is matters less than the cell
 SOURCE_WEIGHT = 0.5  # of the loss of tasks that hear or tell, against those that draw
 LABELS = {
@@ -54,10 +56,10 @@ LABELS = {
 TASK_SHARES = {"TEXT_TO_VIDEO": 0.88, "EXTEND_VIDEO": 0.06, "INPAINT_VIDEO": 0.06}  # of the clips
 # Tasks that hear or tell: their share of all steps, and clips per step.
 SOURCE_SHARES = {
-    "VIDEO_TO_AUDIO": 0.08,
+    "VIDEO_TO_AUDIO": 0.09,
     "TEXT_TO_AUDIO": 0.04,
-    "AUDIO_TO_VIDEO": 0.05,
-    "VIDEO_TO_TEXT": 0.06,
+    "AUDIO_TO_VIDEO": 0.06,
+    "VIDEO_TO_TEXT": 0.07,
     "AUDIO_TO_TEXT": 0.02,
 }
 SOURCE_BATCH_SIZES = {
@@ -248,7 +250,8 @@ def train_step(trainer: Trainer, batch: Batch, rate: float, bf16: bool) -> tuple
     frames = 5 if batch.task in SOURCE_SHARES else frames
     told = trainer.attributes.loss(prefix, batch.prefix_valid, batch.scenes, batch.told, frames)
     weight = SOURCE_WEIGHT if batch.task in SOURCE_SHARES and not batch.task.endswith("VIDEO") else 1.0
-    (weight * (a + ENTRY_WEIGHT * b) + ATTRIBUTE_WEIGHT * told).backward()
+    shown = SOURCE_ATTRIBUTE_WEIGHT if batch.task.startswith("VIDEO") else ATTRIBUTE_WEIGHT
+    (weight * (a + ENTRY_WEIGHT * b) + shown * told).backward()
     torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), 1.0)
     for optimizer in trainer.optimizers:
         for group in optimizer.param_groups:
@@ -387,7 +390,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--head-lr", type=float, default=4e-3)
     parser.add_argument("--curriculum", type=int, default=1200, help="steps until the final share of images")
     parser.add_argument("--whole-share", type=float, default=0.5, help="share of clips trained in full length")
-    parser.add_argument("--source-share", type=float, default=0.25, help="share of steps that hear or tell")
+    parser.add_argument("--source-share", type=float, default=0.28, help="share of steps that hear or tell")
     parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32, for processors without bfloat16")
     parser.add_argument(
         "--compile", action="store_true", help="a fifth faster after half a minute; needs a C++ compiler"
@@ -410,6 +413,8 @@ def main() -> None:
     trainer = new_trainer(config, options.seed, options)
     if not options.synthetic:
         trainer.model.contents.describe(load_shipped().codebook.fine)
+        if AUDIO_TOKENIZER.exists():
+            trainer.model.describe_sounds(load_audio_tokenizer().contents())
     if state:
         trainer.restore(state)
     if options.compile:
