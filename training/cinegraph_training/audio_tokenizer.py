@@ -232,10 +232,12 @@ class AudioTokenizer(nn.Module):
         return samples.clamp(-1, 1), after
 
     def contents(self) -> Tensor:
-        """float32 `[levels * codebook_size, Da]`, Da <= 32: what each code adds, in principal components, at a common
-        scale at which the codes of the first level have root mean square 1."""
+        """float32 `[levels * codebook_size, Da]`, Da <= 32: what each code adds, in principal components. Each level
+        has root mean square 1, and within it the first components (loudness above all) keep the root of their lead, so
+        that a reader sees the fine differences too."""
         vectors = self.quantizer.codebooks[..., :CONTENT_DIMENSIONS]
-        return (vectors / vectors[0].square().mean().sqrt().clamp_min(1e-8)).flatten(0, 1).clone()
+        vectors = vectors / vectors.std(1, keepdim=True).clamp_min(1e-6).sqrt()
+        return (vectors / vectors.square().mean((1, 2), keepdim=True).sqrt()).flatten(0, 1).clone()
 
 
 def random_tokenizer(preset: str = "tiny", seed: int = 2107) -> AudioTokenizer:
