@@ -33,7 +33,7 @@ import { request, send, transferError, type HttpOptions, type Token, type TypedD
 import { watchActivity, watchJob, type ActivityOptions, type WatchOptions } from './job-events.ts';
 import { createJobHandle, type JobHandle, type JobMethods } from './job-handle.ts';
 import { createPages, type PageOptions, type Pages } from './pages.ts';
-import { openSocket } from './socket.ts';
+import { openStreams } from './streams.ts';
 import { announcement, sendBytes, type UploadOptions } from './upload.ts';
 import type {
   ActivityEvent,
@@ -71,7 +71,7 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** Instead of the global one. */
   readonly fetch?: typeof fetch;
-  /** Instead of the global one, for Node before 22. */
+  /** Instead of the global one, for Node before 22; without any, subscriptions come as server-sent events. */
   readonly webSocket?: typeof WebSocket;
 }
 
@@ -156,7 +156,7 @@ export interface CinegraphClient extends TaskMethods, JobMethods {
   request<Result, Variables>(document: TypedDocument<Result, Variables>, variables: Variables, options?: RequestOptions): Promise<Result>;
   /** A subscription of your own. Does not resume: a lost connection is thrown as UnreachableError. */
   subscribe<Result, Variables extends Record<string, unknown>>(document: TypedDocument<Result, Variables>, variables: Variables, options?: RequestOptions): AsyncGenerator<Result, void, void>;
-  /** Closes the WebSocket now; left alone it closes by itself some seconds after the last subscription. */
+  /** Closes the WebSocket now, if there is one; left alone it closes by itself some seconds after the last subscription. */
   close(): void;
 }
 
@@ -164,7 +164,7 @@ export function createCinegraphClient(options: ClientOptions): CinegraphClient {
   const url = options.url.replace(/\/+$/, '');
   const { token, timeoutMs = 30_000, webSocket } = options;
   const http: HttpOptions = { url, timeoutMs, token, fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)) };
-  const socket = openSocket({ url, token, webSocket });
+  const socket = openStreams(http, { webSocket });
   const ask = <Result, Variables>(document: TypedDocument<Result, Variables>, variables: Variables, signal?: AbortSignal) => request(http, document, variables, signal);
 
   const methods: Omit<CinegraphClient, TaskName> = {

@@ -37,6 +37,7 @@ export interface Socket {
 
 const PING_EVERY_MS = 12_000;
 const PONG_WITHIN_MS = 10_000;
+const OPEN_WITHIN_MS = 10_000;
 const ACK_WITHIN_MS = 10_000;
 const CLOSE_UNUSED_AFTER_MS = 5_000;
 /** Results held for a reader that does not keep up. */
@@ -45,6 +46,11 @@ const MAX_PENDING = 256;
 export function openSocket({ url, token, webSocket, pingEveryMs = PING_EVERY_MS, pongWithinMs = PONG_WITHIN_MS }: SocketOptions): Socket {
   const connected = new Set<() => void>();
   let pongTimer: ReturnType<typeof setTimeout> | undefined;
+  let openTimer: ReturnType<typeof setTimeout> | undefined;
+  const clearTimers = () => {
+    clearTimeout(pongTimer);
+    clearTimeout(openTimer);
+  };
   const client: Client = createClient({
     url: `${url.replace(/^http/, 'ws')}/graphql`,
     lazy: true,
@@ -59,6 +65,9 @@ export function openSocket({ url, token, webSocket, pingEveryMs = PING_EVERY_MS,
       return value === null ? undefined : { authorization: `Bearer ${value}` };
     },
     on: {
+      // Some networks neither refuse a WebSocket nor let it through.
+      connecting: () => void (openTimer = setTimeout(() => client.terminate(), OPEN_WITHIN_MS)),
+      opened: () => clearTimeout(openTimer),
       connected: () => {
         for (const listener of connected) listener();
       },
@@ -69,8 +78,8 @@ export function openSocket({ url, token, webSocket, pingEveryMs = PING_EVERY_MS,
       pong(received) {
         if (received) clearTimeout(pongTimer);
       },
-      closed: () => clearTimeout(pongTimer),
-      error: () => clearTimeout(pongTimer),
+      closed: clearTimers,
+      error: clearTimers,
     },
   });
 
@@ -103,7 +112,7 @@ export function openSocket({ url, token, webSocket, pingEveryMs = PING_EVERY_MS,
   return {
     stream,
     close() {
-      clearTimeout(pongTimer);
+      clearTimers();
       // Rejects when a connection was just being made and failed.
       Promise.resolve(client.dispose()).catch(() => undefined);
     },

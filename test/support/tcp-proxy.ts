@@ -6,6 +6,8 @@ export interface TcpProxy {
   readonly port: number;
   /** Connections cut so far, by `cut` or at their limit. */
   readonly cuts: number;
+  /** Upgrades refused so far. */
+  readonly refused: number;
   /** Cuts every connection, without a word of farewell. */
   cut(): void;
   /** The connections that are open now carry nothing more in either direction, and stay open: the peer has vanished. New ones work. */
@@ -19,11 +21,13 @@ export interface ProxyOptions {
   readonly limits?: readonly number[];
   /** The same for bytes from the client. */
   readonly upLimits?: readonly number[];
+  /** Lets no WebSocket through, as some companies' networks do. */
+  readonly refuseUpgrades?: boolean;
 }
 
-export async function startTcpProxy({ target, limits = [], upLimits = [] }: ProxyOptions): Promise<TcpProxy> {
+export async function startTcpProxy({ target, limits = [], upLimits = [], refuseUpgrades = false }: ProxyOptions): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
-  let [accepted, cuts] = [0, 0];
+  let [accepted, cuts, refused] = [0, 0, 0];
   const drop = (pair: readonly [Socket, Socket]) => {
     if (!pairs.delete(pair)) return;
     for (const socket of pair) socket.destroy();
@@ -36,6 +40,11 @@ export async function startTcpProxy({ target, limits = [], upLimits = [] }: Prox
       let left = limit;
       from.on('data', (chunk: Buffer) => {
         if (left <= 0) return;
+        if (refuseUpgrades && /^upgrade: websocket/im.test(chunk.toString('latin1'))) {
+          refused += 1;
+          near.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+          return;
+        }
         left -= chunk.byteLength;
         if (left > 0) return void to.write(chunk);
         cuts += 1;
@@ -54,6 +63,9 @@ export async function startTcpProxy({ target, limits = [], upLimits = [] }: Prox
     port: (server.address() as AddressInfo).port,
     get cuts() {
       return cuts;
+    },
+    get refused() {
+      return refused;
     },
     cut() {
       cuts += pairs.size;

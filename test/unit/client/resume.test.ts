@@ -46,6 +46,33 @@ it('goes on for every reader when the socket that they share is cut', async () =
   expect(proxy?.cuts).toBe(1);
 });
 
+it('takes server-sent events where no WebSocket comes through, over cuts, and tries the WebSocket once', async () => {
+  // One request for the job's events, and as many more as there are cuts in them; the first connection of all is the upgrade.
+  const job = await jobBehind({ limits: [Number.POSITIVE_INFINITY, 3000, 9000, 1], refuseUpgrades: true });
+  expect((await Array.fromAsync(job.client.watchJob(job.id))).map((event) => event.seq)).toEqual(ALL);
+  expect([proxy?.refused, proxy?.cuts]).toEqual([1, 3]);
+  expect((await Array.fromAsync(job.client.watchJob(job.id, { afterSeq: 150 }))).map((event) => event.seq)).toEqual(ALL.slice(150));
+  expect(proxy?.refused).toBe(1);
+});
+
+it('says why the server refuses, over server-sent events too', async () => {
+  const job = await jobBehind({ refuseUpgrades: true });
+  await expect(Array.fromAsync(job.client.watchJob('nonsense'))).rejects.toMatchObject({ name: 'RequestError', code: 'INVALID_ID' });
+  await expect(Array.fromAsync(job.client.watchJob(Buffer.from('Job:00000000-0000-4000-8000-000000000000').toString('base64url')))).rejects.toMatchObject({ name: 'RequestError', code: 'NOT_FOUND' });
+});
+
+it('leaves the stream of events when the reader does', async () => {
+  const job = await jobBehind({ refuseUpgrades: true });
+  for await (const event of job.client.watchJob(job.id)) if (event.seq === 3) break;
+  const leaving = new AbortController();
+  const seen: number[] = [];
+  for await (const event of job.client.watchJob(job.id, { signal: leaving.signal })) {
+    seen.push(event.seq);
+    if (event.seq === 2) leaving.abort();
+  }
+  expect(seen).toEqual([1, 2]);
+});
+
 it('asks for a token at each connection', async () => {
   let asked = 0;
   const job = await jobBehind({ limits: [3000] }, () => `token ${(asked += 1)}`);
