@@ -1,4 +1,5 @@
 /** The composition root: every part of the program is made here, and closed here. */
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { closeInOrder, type Closable } from './close-in-order.ts';
 import type { Config } from './config.ts';
@@ -91,6 +92,7 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
       provider: config.executionProvider,
       threads: config.inferenceThreads,
       maxRows: config.maxRows,
+      measurementsDir: join(config.dataDir, 'inference'),
       log: ({ level, message, details }) => log[level]({ part: 'inference', ...details }, message),
     });
     opened.push({ name: 'inference', close: () => model.close() });

@@ -48,7 +48,7 @@ export const VARIABLES = {
   JWT_ROLE_CLAIM: variable(z.string().min(1), 'role', 'name of a claim', 'The claim of a token that is `admin`, or holds it in a list, for admins.'),
   PUBLIC_URL: variable(httpUrl, null, 'an http or https URL', 'Where clients reach the server, when it stands behind a proxy. Signed URLs begin with it.'),
   ALLOWED_ORIGINS: variable(origins, null, 'origins, separated by commas', 'Web origins that may call the server from a browser, besides its own and those on this machine.'),
-  DATA_DIR: variable(path, resolve('.data'), 'a folder that can be written to', 'Where the embedded database keeps everything.'),
+  DATA_DIR: variable(path, resolve('.data'), 'a folder that can be written to', 'Where the embedded database keeps everything, and the model what it measured of this machine.'),
   DATABASE_URL: variable(postgresUrl, null, 'postgres://...', 'A Postgres of version 15 or later to use instead of the embedded one.'),
   MODEL_DIR: variable(path, resolve(ROOT, 'models/cinegraph-small'), 'a folder with a manifest.json', 'The model bundle.'),
   EXECUTION_PROVIDER: variable(z.enum(['auto', 'cuda', 'webgpu', 'cpu']), 'auto', 'auto, cuda, webgpu or cpu', 'Where the model runs. `auto` takes the first that passes the self-check.'),

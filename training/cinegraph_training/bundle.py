@@ -10,7 +10,7 @@ from . import export_codebook
 from .audio_tokenizer import AudioTokenizer
 from .export_audio import export_audio_decoder, export_audio_encoder
 from .export_codebook import CodebookTable
-from .export_language_model import codebook_table, export_language_model
+from .export_language_model import DECODE_FORMS, codebook_table, decode_file, export_language_model
 from .language_model import SPECIAL_ROWS, TASK_ROWS, TEXT_START, LanguageModel
 from .onnx_graph import Graph, WeightFile
 from .text_tokenizer import TextTokenizer
@@ -120,7 +120,8 @@ def _manifest(facts: BundleFacts, model: LanguageModel, states: list[list[int]])
             "outputSize": config.output_size,
             "windows": WINDOWS,
             "prefill": "lm-prefill.onnx",
-            "decode": "lm-decode.onnx",
+            "decode": decode_file("fp32"),
+            "precisions": {form: decode_file(form) for form in DECODE_FORMS if form != "fp32"},
             "head": "lm-head.onnx",
             "audioHead": "lm-audio-head.onnx",
             "textHead": "lm-text-head.onnx",

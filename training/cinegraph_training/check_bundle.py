@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime as ort
 import torch
 
+from .export_language_model import DECODE_FORMS
 from .language_model import (
     Inputs,
     KeyValueCache,
@@ -35,12 +36,12 @@ def open_session(path: Path, threads: int = 1) -> ort.InferenceSession:
 class OnnxLanguageModel:
     """The engine's use of the graphs: slots of one cache, prefill row by row, steps in place."""
 
-    def __init__(self, folder: Path, config, batch: int, threads: int = 1):
+    def __init__(self, folder: Path, config, batch: int, threads: int = 1, decode: str = "decode"):
         self.config = config
         started = time.perf_counter()
         self.prefill_session, self.decode_session, self.head_session, self.audio_session, self.text_session = (
             open_session(folder / f"lm-{name}.onnx", threads)
-            for name in ("prefill", "decode", "head", "audio-head", "text-head")
+            for name in ("prefill", decode, "head", "audio-head", "text-head")
         )
         self.load_seconds = time.perf_counter() - started
         shape = (batch, config.kv_heads, config.max_length, config.head_dim)
@@ -94,7 +95,9 @@ def difference(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 @torch.no_grad()
-def compare_language_model(folder: Path, model: LanguageModel, steps: int | None = None) -> dict[str, float]:
+def compare_language_model(
+    folder: Path, model: LanguageModel, steps: int | None = None, decode: str = "decode"
+) -> dict[str, float]:
     """Relative differences between the graphs and PyTorch over tasks of every kind, fed with random tokens; two rows of
     unequal length."""
     config = model.config
@@ -119,20 +122,20 @@ def compare_language_model(folder: Path, model: LanguageModel, steps: int | None
             "sound": sound if task.startswith("AUDIO") else None,
         }
         prefixes = [prefix_inputs(config, task, list(range(30, 42)), **source), prefix_inputs(config, task, None)]
-        found, milliseconds = _compare_task(folder, model, prefixes, inputs, steps or config.positions)
+        found, milliseconds = _compare_task(folder, model, prefixes, inputs, steps or config.positions, decode)
         for name, value in found.items():
             worst[name] = max(worst.get(name, 0.0), value)
     return {**worst, "millisecondsPerStep": milliseconds}
 
 
 def _compare_task(
-    folder: Path, model: LanguageModel, prefixes: list[Inputs], inputs: Inputs, steps: int
+    folder: Path, model: LanguageModel, prefixes: list[Inputs], inputs: Inputs, steps: int, decode: str
 ) -> tuple[dict[str, float], float]:
     """Two rows through the graphs and through PyTorch: relative differences, and the last task's milliseconds a
     step."""
     config = model.config
     steps = min(steps, inputs.rows.shape[1])
-    session = OnnxLanguageModel(folder, config, batch=2)
+    session = OnnxLanguageModel(folder, config, batch=2, decode=decode)
     worst = dict.fromkeys(("keys", "logits", "hidden", "logits_b", "logits_audio", "logits_text"), 0.0)
     for row, prefix in enumerate(prefixes):
         cache = KeyValueCache(config, 1)
@@ -213,6 +216,8 @@ def main() -> None:
         folder = Path(name)
         tiny_bundle.write_tiny_bundle(folder, model, decoder, tokenizer, audio)
         print("language model:", compare_language_model(folder, model))
+        for form in DECODE_FORMS[1:]:
+            print(f"language model in {form}:", compare_language_model(folder, model, decode=f"decode-{form}"))
         shapes = [list(state.shape) for state in decoder.initial_states()]
         config = model.config
         codes = torch.stack([torch.randint(size, config.grid) for size in config.sub_codebooks], dim=-1)

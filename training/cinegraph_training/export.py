@@ -16,6 +16,7 @@ from . import paths, stage
 from .audio_tokenizer import AUDIO_TOKENIZER, load_audio_tokenizer
 from .bundle import BundleFacts, write_bundle
 from .check_bundle import compare_decoder, compare_encoder, compare_language_model
+from .export_language_model import DECODE_FORMS
 from .export_video_decoder import POSITION, export_video_decoder, projection_of
 from .export_video_encoder import export_video_encoder
 from .language_model import PRESETS, LanguageModel, LanguageModelConfig
@@ -36,6 +37,7 @@ EXAMPLES = (
     "a large penguin sways on the left on a yellow background",
 )
 MAXIMUM_BYTES = 40_000_000
+WORST_ROUNDING = 0.25  # of the largest hidden value, where products are of integers
 
 
 def load_language_model(
@@ -126,6 +128,11 @@ def check(folder: Path, model: LanguageModel, streaming: StreamingDecoder, manif
     """Raises SystemExit unless the graphs agree with PyTorch and the decoder streams bit for bit."""
     found = compare_language_model(folder, model, steps=40)
     print("language model:", {name: float(f"{value:.3g}") for name, value in found.items()})
+    for form in DECODE_FORMS[1:]:
+        rounded = compare_language_model(folder, model, steps=40, decode=f"decode-{form}")
+        print(f"language model in {form}:", {name: float(f"{value:.3g}") for name, value in rounded.items()})
+        if rounded["hidden"] > WORST_ROUNDING:
+            raise SystemExit(f"the decode graph in {form} is too far from PyTorch")
     config = model.config
     shapes = [state["shape"] for state in manifest["video"]["decoder"]["states"]]
     codes = torch.stack([torch.randint(size, config.grid) for size in config.sub_codebooks], dim=-1)

@@ -8,13 +8,19 @@ from onnx import TensorProto, helper
 
 from .export_codebook import CodebookTable
 from .language_model import NORM_EPSILON, LanguageModel, LanguageModelConfig
+from .matrix_forms import MICROSOFT, multiply
 from .onnx_graph import Graph, WeightFile
-
-MICROSOFT = "com.microsoft"
-
 
 # Matrices of the blocks and looks: stored as int8 per output channel. The rest is float16.
 INT8 = (".qkv", ".out", ".gate_up", ".down", ".gate", ".far")
+
+
+# The decode graph has a file for each; all read the same weights.
+DECODE_FORMS = ("fp32", "int8", "dynamic")
+
+
+def decode_file(form: str) -> str:
+    return "lm-decode.onnx" if form == "fp32" else f"lm-decode-{form}.onnx"
 
 
 def is_int8(name: str) -> bool:
@@ -38,7 +44,11 @@ def export_language_model(model: LanguageModel, folder: Path, codebook: WeightFi
     parameters = {name: value.detach().float().numpy() for name, value in model.named_parameters()}
     buffers = {name: value.numpy() for name, value in model.named_buffers()}
     table = codebook_table(model)
-    for file, write in (("lm-decode", _decode), ("lm-prefill", _prefill), ("lm-head", _head)):
+    for form in DECODE_FORMS:
+        graph = Graph("lm-decode", weights, form)
+        _decode(graph, model.config, parameters, buffers, table.add(graph, codebook))
+        graph.save(folder / decode_file(form))
+    for file, write in (("lm-prefill", _prefill), ("lm-head", _head)):
         graph = Graph(file, weights)
         write(graph, model.config, parameters, buffers, table.add(graph, codebook))
         graph.save(folder / f"{file}.onnx")
@@ -50,8 +60,10 @@ def export_language_model(model: LanguageModel, folder: Path, codebook: WeightFi
 
 
 def _linear(graph: Graph, parameters: dict, name: str, value: str) -> str:
-    store = graph.matrix if is_int8(name) else graph.weight
-    return graph.node("MatMul", [value, store(name, parameters[f"{name}.weight"].T)])
+    matrix = parameters[f"{name}.weight"].T
+    if is_int8(name):
+        return multiply(graph, name, matrix, value)
+    return graph.node("MatMul", [value, graph.weight(name, matrix)])
 
 
 def _norm_weight(graph: Graph, parameters: dict, name: str) -> str:
@@ -68,10 +80,25 @@ def _swiglu(graph: Graph, config: LanguageModelConfig, parameters: dict, block: 
 
 def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str) -> None:
     """One output position per row; the caches are read and written in place (past and present share memory)."""
-    cache_shape = ["B", config.kv_heads, "M", config.head_dim]
     rows = graph.input("row_ids", "int64", ["B", config.rows_per_position])
     codes = graph.input("code_ids", "int64", ["B", len(config.contexts)])
     sounds = graph.input("audio_ids", "int64", ["B", len(config.audio_contexts)])
+    table = graph.weight("table", parameters["table"], widen=False)
+    gathered = graph.node("Cast", [graph.node("Gather", [table, rows])], to=TensorProto.FLOAT)
+    summed = graph.node("ReduceSum", [gathered, graph.constant([1])], keepdims=1)  # [B, 1, d]
+    seen = graph.node("Cast", [graph.node("Gather", [content, codes])], to=TensorProto.FLOAT)  # [B, C, D + 1]
+    residual = graph.node("Add", [summed, _first_look(graph, config, parameters, seen)])
+    residual = graph.node("Add", [residual, _heard(graph, config, parameters, buffers, sounds, [-1, 1])])
+    decode_blocks(graph, config, parameters, buffers, residual, _far(graph, config, seen))
+    graph.output("hidden", "float", ["B", config.width])
+
+
+def decode_blocks(
+    graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, residual: str, far: str
+) -> None:
+    """The blocks on one position `residual` `[B, 1, d]` per row, and the logits of sub-token a. `far`: what the looks
+    see, `[B, 1, contexts (D + 1)]`."""
+    cache_shape = ["B", config.kv_heads, "M", config.head_dim]
     for layer in range(config.layers):
         graph.input(f"past_key_{layer}", "float", cache_shape)
         graph.input(f"past_value_{layer}", "float", cache_shape)
@@ -85,13 +112,6 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers
             "aa_sentinel", helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.INT32, []))
         )
     )
-    table = graph.weight("table", parameters["table"], widen=False)
-    gathered = graph.node("Cast", [graph.node("Gather", [table, rows])], to=TensorProto.FLOAT)
-    summed = graph.node("ReduceSum", [gathered, graph.constant([1])], keepdims=1)  # [B, 1, d]
-    seen = graph.node("Cast", [graph.node("Gather", [content, codes])], to=TensorProto.FLOAT)  # [B, C, D + 1]
-    residual = graph.node("Add", [summed, _first_look(graph, config, parameters, seen)])
-    residual = graph.node("Add", [residual, _heard(graph, config, parameters, buffers, sounds, [-1, 1])])
-    far = _far(graph, config, seen)
     cos, sin = (graph.constant(buffers[name], np.float32) for name in ("cos", "sin"))
     update = None
     for layer in range(config.layers):
@@ -118,7 +138,6 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers
     graph.node("Squeeze", [normed, graph.constant([1])], ["hidden"])
     graph.node("MatMul", ["hidden", graph.weight("head_a", parameters["head_a.weight"].T)], ["logits"])
     graph.output("logits", "float", ["B", config.output_size])
-    graph.output("hidden", "float", ["B", config.width])
     for layer in range(config.layers):
         graph.output(f"present_key_{layer}", "float", cache_shape)
         graph.output(f"present_value_{layer}", "float", cache_shape)

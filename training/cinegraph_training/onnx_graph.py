@@ -53,9 +53,10 @@ class WeightFile:
 class Graph:
     """Collects nodes and initializers; every method returns the name of the value it made."""
 
-    def __init__(self, name: str, weights: WeightFile):
+    def __init__(self, name: str, weights: WeightFile, form: str = "fp32"):
         self.name = name
         self.weights = weights
+        self.form = form  # of the products with quantised matrices: matrix_forms.py
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, TensorProto] = {}
         self.inputs: list[onnx.ValueInfoProto] = []
@@ -114,11 +115,19 @@ class Graph:
         """A matrix `[in, out]` as int8 with one float32 scale per output channel. onnxruntime folds the Cast and the
         Mul once at load, so that every product is computed in float32."""
         if f"{name}.i8" not in self.initializers:
-            integers, scales = to_int8(values)
-            self._external(f"{name}.i8", integers)
-            self._external(f"{name}.scales", scales)
-            wide = self.node("Cast", [f"{name}.i8"], to=TensorProto.FLOAT)
-            self.node("Mul", [wide, f"{name}.scales"], [name])
+            integers, scales = self.integers(name, values)
+            wide = self.node("Cast", [integers], to=TensorProto.FLOAT)
+            self.node("Mul", [wide, scales], [name])
+        return name
+
+    def integers(self, name: str, values: np.ndarray) -> tuple[str, str]:
+        """The same as it is stored: int8 `[in, out]` and float32 scales `[out]`."""
+        stored, scales = to_int8(values)
+        return self.stored(f"{name}.i8", stored), self.stored(f"{name}.scales", scales)
+
+    def stored(self, name: str, values: np.ndarray) -> str:
+        """An initializer in the external file, as it is."""
+        self._external(name, values)
         return name
 
     def kernel(self, name: str, values: np.ndarray) -> str:

@@ -12,6 +12,10 @@ const bundlePath = z.string().regex(/^(?!\/)(?!.*\.\.)[A-Za-z0-9._/-]+$/, 'must 
 const range = z.object({ start: index, size: count });
 const taskRows = z.partialRecord(z.enum(MODEL_TASKS), index);
 
+/** How the decode graph multiplies by the model's matrices (docs/BUNDLE.md, "Precisions"). */
+export const PRECISIONS = ['fp32', 'int8', 'dynamic'] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 const video = z.object({
   width: count,
   height: count,
@@ -36,6 +40,8 @@ const languageModel = z.object({
   windows: z.object({ latents: count, overlap: count }),
   prefill: bundlePath,
   decode: bundlePath,
+  /** The decode graph in precisions other than fp32. */
+  precisions: z.partialRecord(z.enum(PRECISIONS).exclude(['fp32']), bundlePath).default({}),
   head: bundlePath,
   outputRanges: z.object({ video: range }),
   rows: z.object({
@@ -101,7 +107,7 @@ function parseJson(text: string): unknown {
 function findFault({ tasks, video, languageModel: model, text, files }: Manifest): string | undefined {
   const [frames, height, width] = video.grid;
   const listed = new Set(files.map((file) => file.path));
-  const missing = [model.prefill, model.decode, model.head, video.codebook, video.encoder.file, video.decoder.file, text.file].find((path) => !listed.has(path));
+  const missing = [model.prefill, model.decode, ...Object.values(model.precisions), model.head, video.codebook, video.encoder.file, video.decoder.file, text.file].find((path) => !listed.has(path));
   if (missing !== undefined) return `files does not list ${missing}`;
   if (listed.size !== files.length) return 'files lists a path twice';
   const output = model.outputRanges.video;

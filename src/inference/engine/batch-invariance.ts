@@ -3,7 +3,7 @@
  *
  * Which kernel computes a row, and in which order it adds, is fixed by the shape of the step, the row's place in it and the row's length,
  * never by the values. So random values show a dependence almost surely, and each batch size at two placements covers the shapes that
- * the engine runs. Where this holds, deterministic sequences join the shared batch at no cost; where it does not (another library,
+ * the engine runs (pairs of rows, see `pairedRows`). Where this holds, deterministic sequences join the shared batch at no cost; where it does not (another library,
  * processor or provider), they step alone. The head is a graph of its own and far cheaper: where only it depends on its batch (a reduction
  * that begins where memory is aligned is enough), it runs for each deterministic sequence by itself.
  */
@@ -11,7 +11,7 @@ import { KvCache } from '../kv-cache/kv-cache.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { CounterRandom } from '../sampling/philox.ts';
-import { MIN_SHARED_ROWS } from '../scheduler/scheduler.ts';
+import { MIN_SHARED_ROWS, pairedRows } from '../scheduler/scheduler.ts';
 import { VideoGrid, type StepInput } from '../tokenizers/video-grid.ts';
 
 interface Probe {
@@ -35,8 +35,9 @@ export interface Invariance {
   readonly headInvariant: boolean;
 }
 
-/** Whether every batch of 2 to `maxRows` rows gives each row the bits that it gets in a pair. Takes `4 * maxRows` steps or less. */
-export async function findInvariance(manifest: Manifest, model: LanguageModel, maxRows: number): Promise<Invariance> {
+/** Whether every batch of pairs up to `most` rows gives each row the bits that it gets in a pair alone. Takes `2 * most` steps or less. */
+export async function findInvariance(manifest: Manifest, model: LanguageModel, most: number): Promise<Invariance> {
+  const maxRows = pairedRows(most);
   const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
   const cache = new KvCache<string>({ slots: maxRows, layers, kvHeads, maxLength, headDim });
   const random = new CounterRandom(1, 0);
@@ -45,7 +46,7 @@ export async function findInvariance(manifest: Manifest, model: LanguageModel, m
   const probes = Array.from({ length: maxRows }, (_, row) => makeProbe(manifest, random, row));
   const reference = await rowsInPairs(model, cache, probes);
   let headInvariant = true;
-  for (let rows = MIN_SHARED_ROWS + 1; rows <= maxRows; rows += 1) {
+  for (let rows = 2 * MIN_SHARED_ROWS; rows <= maxRows; rows += MIN_SHARED_ROWS) {
     // Rows from the front and rows from the back stand at different places of the batch.
     for (const first of new Set([0, maxRows - rows])) {
       const found = await runRows(model, cache, probes, first, rows);
@@ -57,14 +58,12 @@ export async function findInvariance(manifest: Manifest, model: LanguageModel, m
   return { batchInvariant: true, headInvariant };
 }
 
-/** The last pair reaches back when the number of rows is odd. */
 async function rowsInPairs(model: LanguageModel, cache: KvCache<string>, probes: readonly Probe[]): Promise<RowResult[]> {
   const results: RowResult[] = [];
   for (let row = 0; row < probes.length; row += MIN_SHARED_ROWS) {
-    const first = Math.min(row, probes.length - MIN_SHARED_ROWS);
-    results.splice(first, 0, ...(await runRows(model, cache, probes, first, MIN_SHARED_ROWS)));
+    results.push(...(await runRows(model, cache, probes, row, MIN_SHARED_ROWS)));
   }
-  return results.slice(0, probes.length);
+  return results;
 }
 
 /** One step of the slots `[first, first + rows)`. It rewrites the same cache entries each time, with the same values. */

@@ -6,7 +6,7 @@ import type { Manifest } from '../core/manifest.ts';
 import type { Sequence } from '../core/sequence.ts';
 import { KvCache } from '../kv-cache/kv-cache.ts';
 import type { LanguageModel } from '../models/language-model.ts';
-import { Scheduler } from '../scheduler/scheduler.ts';
+import { pairedRows, Scheduler } from '../scheduler/scheduler.ts';
 import { VideoGrid } from '../tokenizers/video-grid.ts';
 import type { Invariance } from './batch-invariance.ts';
 import { StepRunner, type Drawn } from './step-runner.ts';
@@ -14,7 +14,7 @@ import { Wake } from './wake.ts';
 
 /** With what `findInvariance` found. */
 export interface EngineOptions extends Invariance {
-  /** Cache slots, and the most rows of one step. At least 2. */
+  /** Cache slots, and the most rows of one step; an odd number is taken as the even one above. */
   readonly maxRows: number;
   /** Sequences that may wait for slots. */
   readonly maxWaiting: number;
@@ -34,8 +34,8 @@ export class Engine {
 
   constructor(model: LanguageModel, manifest: Manifest, { maxRows, maxWaiting, batchInvariant, headInvariant }: EngineOptions) {
     const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
-    const cache = new KvCache<Sequence>({ slots: maxRows, layers, kvHeads, maxLength, headDim });
-    this.maxRows = maxRows;
+    this.maxRows = pairedRows(maxRows);
+    const cache = new KvCache<Sequence>({ slots: this.maxRows, layers, kvHeads, maxLength, headDim });
     this.#cache = cache;
     this.#scheduler = new Scheduler(cache, { maxWaiting, batchInvariant });
     this.#runner = new StepRunner(model, cache, new VideoGrid(manifest), headInvariant);

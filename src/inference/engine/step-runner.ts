@@ -48,7 +48,7 @@ export class StepRunner {
 
   async #decode(plan: DecodePlan): Promise<readonly Drawn[]> {
     const { input, lengths } = this.#layOut(plan);
-    const { logits, hidden } = await this.#model.decode(input, lengths, this.#cache.view(plan.firstSlot, plan.rows));
+    const { logits, hidden } = await this.#model.decode(input, lengths, this.#cache.view(plan.firstSlot, plan.rows), hasDeterministic(plan));
     const first = this.#draw(plan, logits, 0);
     if (plan.sequences.every((sequence) => sequence.nextForced !== undefined)) {
       return plan.sequences.map((sequence, i) => ({ sequence, a: first[i] as number, b: this.#given(sequence, 1) as number }));
@@ -63,7 +63,7 @@ export class StepRunner {
 
   /** Logits of sub-token b `[B, n]`. A head that depends on its batch runs for each sequence by itself once one of them is deterministic. */
   async #head({ sequences, rows }: DecodePlan, hidden: Float32Array, a: BigInt64Array): Promise<Float32Array> {
-    if (this.#headInvariant || !sequences.some((sequence) => sequence.input.sampling.deterministic)) return await this.#model.head(hidden, a);
+    if (this.#headInvariant || !hasDeterministic({ sequences })) return await this.#model.head(hidden, a);
     const width = hidden.length / rows;
     const parts: Float32Array[] = [];
     let row = 0;
@@ -124,4 +124,8 @@ export class StepRunner {
       return this.#sampler.sample(conditional, own === 2 ? unconditional : undefined, input.sampling, uniform);
     });
   }
+}
+
+function hasDeterministic({ sequences }: Pick<DecodePlan, 'sequences'>): boolean {
+  return sequences.some((sequence) => sequence.input.sampling.deterministic);
 }

@@ -1,10 +1,11 @@
 /** The inference process's side of the conversation: opens the bundle, then answers requests. */
 import { openBundle, bundleFile, describeBundle, type Bundle } from '../core/bundle.ts';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CinegraphError } from '../../errors.ts';
 import type { CacheUsage, GenerationRequest, InferenceInfo, RawFrame } from '../core/generation.ts';
-import { findInvariance } from '../engine/batch-invariance.ts';
 import { Engine } from '../engine/engine.ts';
+import { choosePrecisions, type KeptChoice } from '../engine/precision-choice.ts';
 import { openModels, type Models } from '../open-models.ts';
 import { Generator } from '../pipelines/generator.ts';
 import { defaultThreads, deviceName } from '../runtime/device.ts';
@@ -34,20 +35,25 @@ export async function openInferenceHost(options: StartOptions, send: (report: Re
   const choice = await chooseProvider(options.provider, async (provider) => await probeProvider(options.bundleDir, provider, threads));
   const models = await openCheckedModels(bundle, choice, threads);
   const tokenizer = TextTokenizer.parse(await readFile(bundleFile(bundle, bundle.manifest.text.file), 'utf8'), bundle.manifest.text.file);
-  const invariance = await findInvariance(bundle.manifest, models.language, options.maxRows);
-  await send({ type: 'log', level: 'info', message: 'batch invariance', details: { ...invariance } });
+  const device = deviceName(choice.provider, threads);
+  const { plan, ...invariance } = await choosePrecisions(bundle.manifest, models.language, options.maxRows, keptChoice(options, bundle, device));
+  await send({ type: 'log', level: 'info', message: 'precision and batch invariance', details: { ...plan, ...invariance } });
   const engine = new Engine(models.language, bundle.manifest, { ...options, ...invariance });
   const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, executionProvider: choice.provider });
   const info: InferenceInfo = {
     // The default where it costs nothing (bench/determinism.md).
     bundle: describeBundle(bundle, invariance.batchInvariant),
     executionProvider: choice.provider,
-    device: `${choice.provider}: ${deviceName(choice.provider, threads)}`,
+    device: `${choice.provider}: ${device}`,
     providerNotes: choice.notes,
     threads,
     selfCheckMs: models.check.totalMs,
   };
   return { info, usage: () => engine.usage, ...answerRequests(generator, send) };
+}
+
+function keptChoice({ measurementsDir, maxRows }: StartOptions, { digest }: Bundle, device: string): KeptChoice | undefined {
+  return measurementsDir === undefined ? undefined : { file: join(measurementsDir, 'precisions.json'), holdsFor: `${digest}, ${device}, ${maxRows} rows` };
 }
 
 function answerRequests(generator: Generator, send: (report: Report) => Promise<void>): Omit<InferenceHost, 'info' | 'usage'> {

@@ -14,6 +14,8 @@ export const startOptionsSchema = z
     threads: z.int().nonnegative(),
     maxRows: z.int().min(2),
     maxWaiting: z.int().positive(),
+    /** Folder that keeps what was measured on this machine. */
+    measurementsDir: z.string().min(1).optional(),
   })
   .readonly();
 

@@ -3,7 +3,7 @@
  * Prefills go first. Then the runs take turns: the shared batch, and each sequence that must step alone.
  *
  * A deterministic sequence gets the same bits whatever runs beside it. On a machine whose kernels are batch invariant
- * (engine/batch-invariance.ts) it may share, as long as a shared step never has a single row; elsewhere it steps alone, always in the same shape.
+ * (engine/batch-invariance.ts) it may share, as long as a shared step never has a row without another; elsewhere it steps alone, always in the same shape.
  */
 import type { Sequence } from '../core/sequence.ts';
 import type { KvCache } from '../kv-cache/kv-cache.ts';
@@ -23,8 +23,13 @@ export interface SchedulerOptions {
   readonly batchInvariant: boolean;
 }
 
-/** Rows of the smallest shared step on a batch-invariant machine: one row alone takes another kernel (matrix times vector). */
+/** A shared step on a batch-invariant machine has pairs of rows: a row without another takes another kernel (matrix times vector, or the rest of a tile). */
 export const MIN_SHARED_ROWS = 2;
+
+/** `rows`, and the padding that makes pairs of them. */
+export function pairedRows(rows: number): number {
+  return Math.ceil(rows / MIN_SHARED_ROWS) * MIN_SHARED_ROWS;
+}
 
 export class Scheduler {
   readonly #cache: KvCache<Sequence>;
@@ -107,7 +112,7 @@ export class Scheduler {
     const rows = sequences.reduce((total, sequence) => total + sequence.rows, 0);
     if (run !== 'shared') return { type: 'decode', sequences, firstSlot: this.#firstSlot(run), rows };
     // Nothing is private on a batch-invariant machine, so the slot after the shared ones is free.
-    return { type: 'decode', sequences, firstSlot: 0, rows: this.#batchInvariant ? Math.max(rows, MIN_SHARED_ROWS) : rows };
+    return { type: 'decode', sequences, firstSlot: 0, rows: this.#batchInvariant ? pairedRows(rows) : rows };
   }
 
   #firstSlot(sequence: Sequence): number {

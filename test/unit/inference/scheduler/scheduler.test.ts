@@ -47,6 +47,14 @@ describe('scheduler', () => {
     expect(decodePlan(target)).toMatchObject({ firstSlot: 0, rows: 3 });
   });
 
+  it('pads shared steps to pairs of rows on a batch-invariant machine', () => {
+    const target = scheduler(8, { batchInvariant: true });
+    target.add([sequence('a')]);
+    target.add([sequence('b', { rows: 1, deterministic: true })]);
+    prefillAll(target);
+    expect(decodePlan(target)).toMatchObject({ firstSlot: 0, rows: 4 });
+  });
+
   it('gives turns in a ring: the shared batch and each lone sequence', () => {
     const target = scheduler(8);
     for (const [name, deterministic] of [['a', false], ['d', true], ['b', false], ['e', true]] as const) target.add([sequence(name, { deterministic })]);

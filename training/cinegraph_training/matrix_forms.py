@@ -1,0 +1,68 @@
+"""The forms in which a graph multiplies by one of the language model's matrices (docs/BUNDLE.md, "Precisions").
+
+All but `int4` read the same stored integers, so a bundle holds its weights once, whatever forms its graphs have.
+"""
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from .onnx_graph import Graph
+
+MICROSOFT = "com.microsoft"
+Form = Literal["fp32", "int8", "dynamic", "int4"]
+FORMS: tuple[Form, ...] = get_args(Form)
+BLOCK = 128  # inputs that share a scale in MatMulNBits
+ACCURACY_LEVEL = 4  # MatMulNBits quantises each row's block to int8 too and multiplies integers
+
+
+def multiply(graph: Graph, name: str, matrix: np.ndarray, value: str) -> str:
+    """`value` `[..., in]` times `matrix` `[in, out]`, in the graph's form.
+
+    fp32: widened once at load. int8: MatMulNBits, each row quantised by itself. dynamic: the whole batch quantised with
+    one scale, so a row's result depends on the rows beside it. int4: MatMulNBits with 15 levels per block.
+    """
+    match graph.form:
+        case "fp32":
+            return graph.node("MatMul", [value, graph.matrix(name, matrix)])
+        case "dynamic":
+            return graph.node("DynamicQuantizeMatMul", [value, *graph.integers(name, matrix)], domain=MICROSOFT)
+        case "int8":
+            return _multiply_blocks(graph, 8, matrix.shape, value, *_int8_blocks(graph, name, matrix))
+        case "int4":
+            return _multiply_blocks(graph, 4, matrix.shape, value, *_int4_blocks(graph, name, matrix))
+    raise ValueError(f"there is no form {graph.form}")
+
+
+def _multiply_blocks(graph: Graph, bits: int, shape: tuple, value: str, blocks: str, scales: str) -> str:
+    size = {"K": shape[0], "N": shape[1], "bits": bits, "block_size": BLOCK, "accuracy_level": ACCURACY_LEVEL}
+    return graph.node("MatMulNBits", [value, blocks, scales], domain=MICROSOFT, **size)
+
+
+def _int8_blocks(graph: Graph, name: str, matrix: np.ndarray) -> tuple[str, str]:
+    """From the stored integers `[in, out]`: unsigned blocks `[out, in / 128, 128]` and a scale per block. The nodes are
+    constant, onnxruntime folds them once at load."""
+    integers, scales = graph.integers(name, matrix)
+    inputs, outputs = matrix.shape
+    count = -(-inputs // BLOCK)
+    wide = graph.node("Cast", [integers], to=6)  # int32
+    padded = graph.node("Pad", [wide, graph.constant([0, 0, count * BLOCK - inputs, 0])])
+    shifted = graph.node("Add", [padded, graph.constant(128, np.int32)])
+    narrow = graph.node("Transpose", [graph.node("Cast", [shifted], to=2)], perm=[1, 0])  # uint8
+    blocks = graph.node("Reshape", [narrow, graph.constant([outputs, count, BLOCK])])
+    column = graph.node("Reshape", [scales, graph.constant([outputs, 1])])
+    return blocks, graph.node("Expand", [column, graph.constant([outputs, count])])
+
+
+def _int4_blocks(graph: Graph, name: str, matrix: np.ndarray) -> tuple[str, str]:
+    """Two numbers a byte, the first in the low half; 8 stands for zero."""
+    inputs, outputs = matrix.shape
+    count = -(-inputs // BLOCK)
+    blocks = np.zeros((outputs, count * BLOCK), np.float32)
+    blocks[:, :inputs] = matrix.T
+    blocks = blocks.reshape(outputs, count, BLOCK)
+    scales = (np.abs(blocks).max(-1) / 7).astype(np.float32)
+    scales[scales == 0] = 1
+    levels = np.clip(np.round(blocks / scales[..., None]) + 8, 1, 15).astype(np.uint8)
+    packed = levels[..., 0::2] | (levels[..., 1::2] << 4)
+    return graph.stored(f"{name}.i4", packed), graph.stored(f"{name}.i4_scales", scales)
