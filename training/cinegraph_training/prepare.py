@@ -1,11 +1,12 @@
 """Fetch and prepare the material of the rendered world.
 
-`python -m cinegraph_training.prepare [--data FOLDER] [--all]` writes into the cache:
+`python -m cinegraph_training.prepare [--data FOLDER] [--all] [--unseen]` writes into the cache:
 
 * `sprites.npz`: animated Fluent emoji (MIT, npm `@lobehub/fluent-emoji-anim-1..4`), `[concepts, 17, 96, 96, 4]` uint8,
   premultiplied RGBA at 8 fps;
 * `photos.npz`: flower photos as `[256, 256, 3]` squares by class, the first few as backgrounds, the others for the
   tokenizer;
+* `unseen-sprites.npz` (with `--unseen`): the concepts of `is_heldout_concept`, in the same form;
 * `clips.npz`: real clips as `[frames, 128, 160, 3]` at 8 fps, for the tokenizer;
 * `sounds.npz`: recordings of ESC-10 (CC BY 3.0) by class, `[n, 80000]` int16 at 16 kHz, and `<class>.sources`, the
   number of the recording that each was cut from.
@@ -41,6 +42,7 @@ SOUND = 80_000  # samples
 CLIP_SIZE = (160, 128)  # width, height in pixels
 EMOJI_PACKAGES = tuple(f"@lobehub/fluent-emoji-anim-{part}" for part in (1, 2, 3, 4))
 NAMES_PACKAGE = "unicode-emoji-json"
+UNSEEN = CACHE / "unseen-sprites.npz"
 PHOTO_FOLDERS = dict(zip(PHOTO_BACKGROUNDS, ("daisy", "dandelion", "roses", "sunflowers", "tulips"), strict=True))
 
 
@@ -95,12 +97,8 @@ def decode_sprite(webp: bytes) -> np.ndarray:
     )
 
 
-def prepare_sprites(everything: bool) -> None:
-    """Decode the chosen concepts (one of them does not move by itself), or with `everything` all animated ones too (the
-    held-out ones for evaluation)."""
-    stems = code_points()
-    chosen = set(concepts())
-    names = list(stems) if everything else list(concepts())
+def decode_sprites(names: list[str], stills: set[str], stems: dict[str, list[str]]) -> dict[str, np.ndarray]:
+    """The sprites of those of `names` that are animated, or in `stills`; `stems` is `code_points()`."""
     wanted = {stem: name for name in names for stem in stems[name]}
     sprites: dict[str, np.ndarray] = {}
     with tqdm(total=len(names), desc="sprites") as bar:
@@ -112,9 +110,17 @@ def prepare_sprites(everything: bool) -> None:
                     if name is None or source is None:
                         continue
                     webp = source.read()
-                    if name in chosen or not is_still(webp):
+                    if name in stills or not is_still(webp):
                         sprites[name] = decode_sprite(webp)
                     bar.update()
+    return sprites
+
+
+def prepare_sprites(everything: bool) -> None:
+    """Decode the chosen concepts (one of them does not move by itself), or with `everything` all animated ones too."""
+    stems = code_points()
+    chosen = set(concepts())
+    sprites = decode_sprites(list(stems) if everything else list(concepts()), chosen, stems)
     missing = chosen - set(sprites)
     if missing:
         raise SystemExit(f"not in the packages: {sorted(missing)}")
@@ -126,6 +132,14 @@ def prepare_sprites(everything: bool) -> None:
         heldout=np.array([is_heldout_concept(name) for name in ordered]),
     )
     print(f"{len(ordered)} concepts")
+
+
+def prepare_unseen() -> None:
+    """Decode the animated concepts that no training has seen, for evaluation alone."""
+    stems = code_points()
+    sprites = decode_sprites([name for name in stems if is_heldout_concept(name)], set(), stems)
+    np.savez_compressed(UNSEEN, names=np.array(list(sprites)), sprites=np.stack(list(sprites.values())))
+    print(f"{len(sprites)} concepts that no training has seen")
 
 
 def has_sprites() -> bool:
@@ -204,12 +218,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=data_folder(), help="folder with photos/, clips/ and esc10/")
     parser.add_argument("--all", action="store_true", help="decode every animated concept, not only the chosen ones")
+    parser.add_argument("--unseen", action="store_true", help="decode also those kept out of all training")
     parser.add_argument("--force", action="store_true", help="prepare again what is already in the cache")
     options = parser.parse_args()
     os.makedirs(CACHE, exist_ok=True)
     cv2.setNumThreads(1)
     if options.force or not has_sprites():
         prepare_sprites(options.all)
+    if options.unseen and (options.force or not UNSEEN.exists()):
+        prepare_unseen()
     if options.data is None:
         print("no --data folder: no photo backgrounds, no real clips")
         return

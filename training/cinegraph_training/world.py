@@ -99,17 +99,23 @@ class World:
         cv2.setNumThreads(1)
         with np.load(cache / "sprites.npz") as stored:
             names, sprites = stored["names"], stored["sprites"]
-        self.sprites = {str(name): sprite for name, sprite in zip(names, sprites, strict=True)}
-        self.half_sprites = {
-            name: np.stack([cv2.resize(frame, (48, 48), interpolation=cv2.INTER_AREA) for frame in sprite])
-            for name, sprite in self.sprites.items()
-        }
+        self.sprites: dict[str, np.ndarray] = {}
+        self.half_sprites: dict[str, np.ndarray] = {}
+        self.add_sprites(list(map(str, names)), sprites)
         self.canvases = {name: [canvas] for name, canvas in painted().items()}
         if (cache / "photos.npz").exists():
             with np.load(cache / "photos.npz") as stored:
                 for name in PHOTO_BACKGROUNDS:
                     chosen = [stored[name][index] for index in BACKGROUND_PHOTOS[name]]
                     self.canvases[name] = [cv2.GaussianBlur(photo, (0, 0), PHOTO_BLUR) for photo in chosen]
+
+    def add_sprites(self, names: list[str], sprites: np.ndarray) -> None:
+        """Objects that scenes may show, `[N, 17, 96, 96, 4]` premultiplied RGBA."""
+        for name, sprite in zip(names, sprites, strict=True):
+            self.sprites[name] = sprite
+            self.half_sprites[name] = np.stack(
+                [cv2.resize(frame, (48, 48), interpolation=cv2.INTER_AREA) for frame in sprite]
+            )
 
     def render(self, scene: Scene, rng: np.random.Generator) -> np.ndarray:
         """`[17, 128, 128, 3]` uint8 RGB at 8 fps."""
