@@ -25,4 +25,6 @@ process.on('message', (message) => {
     void app.close().then(() => process.exit(0));
   }
 });
+// The bench was interrupted.
+process.once('disconnect', () => void app.close().then(() => process.exit(0)));
 process.send?.({ type: 'ready', url: app.url });
