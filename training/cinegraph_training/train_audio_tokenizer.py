@@ -3,8 +3,8 @@
 `python -m cinegraph_training.train_audio_tokenizer --fresh --steps 1500 [--until 05:25]`. Without `--fresh` it goes on
 from its last checkpoint, or else from the shipped weights: the codes stay as they are, and what was learnt on them.
 
-Loss: distances of log-mel spectra and of spectral lines at several resolutions; for the pitches, which no spectrum
-teaches well by its slope, the strongest frequency of each band, measured on the target. Half of the parts of a second
+Loss: distances of log-mel spectra and of spectral lines at several resolutions; for pitches and tonalities, which
+spectra do not teach, the strongest frequency of each band and how much of a tone it is, measured on the target. Half of the parts of a second
 are of scenes, half of recordings; a part is heard from all levels of the quantizer or, a quarter of the time, from
 fewer (quantizer dropout, SoundStream section III-C). AdamW, cosine; an exponential moving average of the weights
 is shipped.
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .audio_losses import SpectralLoss, pitches
+from .audio_losses import SpectralLoss, Tones
 from .audio_tokenizer import (
     AUDIO_TOKENIZER,
     PRESETS,
@@ -43,23 +43,30 @@ BATCH = 12  # parts
 PART = 25  # frames
 FEWER_LEVELS = 0.25
 PITCH_WEIGHT = 0.5
+TONALITY_WEIGHT = 1.0
 CHECKPOINT_SECONDS = 180
 VALIDATION_SOUNDS = 32
 
 
-def loss_of(model: AudioTokenizer, samples: Tensor, codes: Tensor, levels: Tensor, spectra: SpectralLoss) -> Tensor:
+def loss_of(
+    model: AudioTokenizer, samples: Tensor, codes: Tensor, levels: Tensor, spectra: SpectralLoss, tones: Tones
+) -> Tensor:
     """Samples `[B, n]`, codes `[B, F, levels]`, levels heard `[B, 1]`."""
-    config, decoder = model.config, model.decoder
+    decoder = model.decoder
     points = model.quantizer.decode(codes, levels)
     start = decoder.start(len(codes))
     controls, _ = decoder.controls(points, model.known(points), start.pasts)
-    turns, weight = pitches(samples, config.bands, config.samples_per_frame)
+    turns, tonality, loud = tones.measure(samples)
     synthesis = decoder.synthesis
     wanted = ((turns - synthesis.center) / synthesis.reach).clamp(-1, 1)
+    weight = tonality * loud
     pitch = ((controls.bends - wanted).abs() * weight).sum() / weight.sum().clamp_min(1e-6)
+    missed = (controls.tonality.sigmoid() - tonality[:, :, None]).abs().mean(2)  # its median, not its mean, is learnt
+    tonal = (missed * loud).sum() / loud.sum().clamp_min(1e-6)
+    controls = controls._replace(tonality=controls.tonality.detach())
     frequencies = synthesis.frequencies(controls.bends.detach())
     sound, _ = synthesis(decoder.amplitudes(controls), frequencies, start.synthesis)
-    return spectra.log_mel(sound, samples) + PITCH_WEIGHT * pitch
+    return spectra.log_mel(sound, samples) + PITCH_WEIGHT * pitch + TONALITY_WEIGHT * tonal
 
 
 class Trainer:
@@ -73,6 +80,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=options.lr, betas=(0.9, 0.95), weight_decay=0.01)
         self.base_lr = options.lr
         self.spectra = SpectralLoss()
+        self.tones = Tones(model.config.bands, model.config.samples_per_frame)
         self.step = 0
         self.progress = 0.0
         self.seconds = 0.0
@@ -108,7 +116,7 @@ class Trainer:
         rate = min(1.0, (self.step + 1) / 40) * (0.02 + 0.98 * (1 + math.cos(math.pi * self.progress)) / 2)
         for group in self.optimizer.param_groups:
             group["lr"] = self.base_lr * rate
-        loss = loss_of(self.model, samples, codes, torch.from_numpy(levels), self.spectra)
+        loss = loss_of(self.model, samples, codes, torch.from_numpy(levels), self.spectra, self.tones)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
