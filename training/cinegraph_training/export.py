@@ -142,7 +142,8 @@ def check(folder: Path, model: LanguageModel, streaming: StreamingDecoder, manif
     drawn = streaming(codes, zeros)[0]
     encoded = compare_encoder(folder, lambda clip: _codes(streaming, clip), drawn)
     print("video encoder:", {name: float(f"{value:.3g}") for name, value in encoded.items()})
-    worst = max(found[name] for name in ("keys", "logits", "hidden", "logits_b", "logits_audio", "logits_text"))
+    compared = ("keys", "logits", "hidden", "logits_b", "logits_audio", "logits_text", "given")
+    worst = max(found[name] for name in compared)
     if (
         worst > 1e-3
         or frames["frames"] > 1e-3

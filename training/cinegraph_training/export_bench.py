@@ -69,7 +69,6 @@ def write_decode_graphs(folder: Path, config: LanguageModelConfig, parameters: d
         rows = graph.node("Gather", [graph.weight("table", parameters["table"], widen=False), ids])
         residual = graph.node("Cast", [rows], to=TensorProto.FLOAT)
         decode_blocks(graph, config, parameters, buffers, residual, "")
-        graph.output("hidden", "float", ["B", config.width])
         graph.save(folder / f"decode-{form}.onnx")
         weights.write()
 

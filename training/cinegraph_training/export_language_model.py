@@ -48,7 +48,7 @@ def export_language_model(model: LanguageModel, folder: Path, codebook: WeightFi
         graph = Graph("lm-decode", weights, form)
         _decode(graph, model.config, parameters, buffers, table.add(graph, codebook))
         graph.save(folder / decode_file(form))
-    for file, write in (("lm-prefill", _prefill), ("lm-head", _head)):
+    for file, write in (("lm-prefill", _prefill), ("lm-given", _given), ("lm-head", _head)):
         graph = Graph(file, weights)
         write(graph, model.config, parameters, buffers, table.add(graph, codebook))
         graph.save(folder / f"{file}.onnx")
@@ -80,6 +80,23 @@ def _swiglu(graph: Graph, config: LanguageModelConfig, parameters: dict, block: 
 
 def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str) -> None:
     """One output position per row; the caches are read and written in place (past and present share memory)."""
+    residual, far = _outputs(graph, config, parameters, buffers, content)
+    decode_blocks(graph, config, parameters, buffers, residual, far)
+
+
+def _given(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str) -> None:
+    """Output positions of one row whose codes are given: their entries of the caches, in one run. Predicts nothing."""
+    residual, far = _outputs(graph, config, parameters, buffers, content)
+    seen = (config.far_contexts.stop - config.far_contexts.start) * (config.content_dimensions + 1)
+    residual = graph.node("Reshape", [residual, graph.constant([1, -1, config.width])])
+    far = graph.node("Reshape", [far, graph.constant([1, -1, seen])])
+    decode_blocks(graph, config, parameters, buffers, residual, far, given=True)
+
+
+def _outputs(
+    graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str
+) -> tuple[str, str]:
+    """What `B` output positions are told `[B, 1, d]`, and what their looks see `[B, 1, contexts (D + 1)]`."""
     rows = graph.input("row_ids", "int64", ["B", config.rows_per_position])
     codes = graph.input("code_ids", "int64", ["B", len(config.contexts)])
     sounds = graph.input("audio_ids", "int64", ["B", len(config.audio_contexts)])
@@ -89,20 +106,26 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers
     seen = graph.node("Cast", [graph.node("Gather", [content, codes])], to=TensorProto.FLOAT)  # [B, C, D + 1]
     residual = graph.node("Add", [summed, _first_look(graph, config, parameters, seen)])
     residual = graph.node("Add", [residual, _heard(graph, config, parameters, buffers, sounds, [-1, 1])])
-    decode_blocks(graph, config, parameters, buffers, residual, _far(graph, config, seen))
-    graph.output("hidden", "float", ["B", config.width])
+    return residual, _far(graph, config, seen)
 
 
 def decode_blocks(
-    graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, residual: str, far: str
+    graph: Graph,
+    config: LanguageModelConfig,
+    parameters: dict,
+    buffers: dict,
+    residual: str,
+    far: str,
+    given: bool = False,
 ) -> None:
     """The blocks on one position `residual` `[B, 1, d]` per row, and the logits of sub-token a. `far`: what the looks
-    see, `[B, 1, contexts (D + 1)]`."""
-    cache_shape = ["B", config.kv_heads, "M", config.head_dim]
+    see, `[B, 1, contexts (D + 1)]`. `given`: on the next positions `[1, N, d]` of one row, up to the last entries of
+    the caches."""
+    cache_shape = [1 if given else "B", config.kv_heads, "M", config.head_dim]
     for layer in range(config.layers):
         graph.input(f"past_key_{layer}", "float", cache_shape)
         graph.input(f"past_value_{layer}", "float", cache_shape)
-    graph.input("seqlens_k", "int32", ["B"])
+    graph.input("seqlens_k", "int32", [1 if given else "B"])
     total = graph.input("total_sequence_length", "int32", [])
     # First output: a Sequence. onnxruntime-node throws on it after the run, before it would copy every fetched tensor;
     # the engine catches exactly that and reads the tensors that it bound.
@@ -131,16 +154,25 @@ def decode_blocks(
             rotary_interleaved=0,
             scale=config.head_dim**-0.5,
         )
+        if given and layer == config.layers - 1:
+            break
         update = _linear(graph, parameters, f"{block}.out", attended)
         normed, residual = _skip_norm(graph, parameters, f"{block}.mlp_norm", residual, update)
         update = _swiglu(graph, config, parameters, block, normed)
+    if not given:
+        _predict(graph, config, parameters, residual, update)
+    for layer in range(config.layers):
+        graph.output(f"present_key_{layer}", "float", cache_shape)
+        graph.output(f"present_value_{layer}", "float", cache_shape)
+
+
+def _predict(graph: Graph, config: LanguageModelConfig, parameters: dict, residual: str, update: str | None) -> None:
+    """`hidden` and `logits` from the residual stream after the last block."""
     normed, _ = _skip_norm(graph, parameters, "norm", residual, update)
     graph.node("Squeeze", [normed, graph.constant([1])], ["hidden"])
     graph.node("MatMul", ["hidden", graph.weight("head_a", parameters["head_a.weight"].T)], ["logits"])
     graph.output("logits", "float", ["B", config.output_size])
-    for layer in range(config.layers):
-        graph.output(f"present_key_{layer}", "float", cache_shape)
-        graph.output(f"present_value_{layer}", "float", cache_shape)
+    graph.output("hidden", "float", ["B", config.width])
 
 
 def _silu(graph: Graph, value: str) -> str:
