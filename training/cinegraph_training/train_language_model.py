@@ -367,7 +367,7 @@ def write_compact(source: Path, out: Path) -> None:
     its codes; a run resumes from it with fresh momentum."""
     state = load_checkpoint(source)
     compact = {name: state[name] for name in ("config", "step", "seconds", "clips")}
-    kept = {name: value for name, value in state["model"].items() if not name.startswith(("contents.", "sounds"))}
+    kept = {name: value for name, value in state["model"].items() if not name.startswith("contents.")}
     compact["model"] = {name: value.half() for name, value in kept.items()}
     save_atomically(compact, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, step {state['step']}")
@@ -411,12 +411,12 @@ def main() -> None:
     state = load_checkpoint(source) if source.exists() else None
     config = LanguageModelConfig.from_dict(state["config"]) if state else PRESETS[options.preset]
     trainer = new_trainer(config, options.seed, options)
+    if state:
+        trainer.restore(state)
     if not options.synthetic:
         trainer.model.contents.describe(load_shipped().codebook.fine)
         if AUDIO_TOKENIZER.exists():
             trainer.model.describe_sounds(load_audio_tokenizer().contents())
-    if state:
-        trainer.restore(state)
     if options.compile:
         for block in trainer.model.blocks:
             block.compile(dynamic=True)
