@@ -34,10 +34,11 @@ export interface EngineSettings {
   readonly maxWaiting?: number;
   readonly batchInvariant?: boolean;
   readonly headInvariant?: boolean;
+  readonly prefixBytes?: number;
 }
 
-export function openEngine({ bundle, models }: TinyInference, { maxRows = 8, maxWaiting = 64, batchInvariant = true, headInvariant = true }: EngineSettings = {}): Engine {
-  return new Engine(models.language, bundle.manifest, { maxRows, maxWaiting, batchInvariant, headInvariant });
+export function openEngine({ bundle, models }: TinyInference, settings: EngineSettings = {}): Engine {
+  return new Engine(models.language, bundle.manifest, { maxRows: 8, maxWaiting: 64, batchInvariant: true, headInvariant: true, ...settings });
 }
 
 export function openGenerator({ bundle, models, tokenizer }: TinyInference, engine: Engine): Generator {
@@ -49,6 +50,7 @@ export interface SequenceSettings {
   readonly task?: ModelTask;
   readonly seed?: number;
   readonly candidate?: number;
+  readonly owner?: string;
   readonly sampling?: Partial<SamplingParams>;
   readonly forced?: Int32Array;
   readonly condition?: Int32Array;
@@ -60,8 +62,8 @@ export function makeSequence({ bundle, tokenizer }: TinyInference, settings: Seq
   const spec = taskSpec(bundle.manifest, task);
   const { conditional, unconditional } = layOutPrompt(prompt, spec, bundle.manifest, new Set(), tokenizer);
   const prefixes = sampling.guidance === 1 ? [conditional] : [conditional, unconditional];
-  const { forced, condition } = settings;
-  return new Sequence({ requestId: `request-${seed}-${candidate}`, candidate, seed, spec, sampling, prefixes, ...(forced && { forced }), ...(condition && { condition }) });
+  const { forced, condition, owner } = settings;
+  return new Sequence({ ...(owner !== undefined && { owner }), requestId: `request-${seed}-${candidate}`, candidate, seed, spec, sampling, prefixes, ...(forced && { forced }), ...(condition && { condition }) });
 }
 
 /** Runs sequences to their end. */

@@ -7,7 +7,7 @@ export interface CacheView {
   readonly values: readonly Float32Array[];
 }
 
-/** Keys and values of one row's prefix, per layer `[Kv, P, hd]`. */
+/** Keys and values of the beginning of one row, its prefix or more, per layer `[Kv, P, hd]`. */
 export interface PrefixCache {
   readonly length: number;
   readonly keys: readonly Float32Array[];

@@ -35,6 +35,8 @@ export interface SamplingParams {
 export interface GenerationRequest {
   /** Unique among running requests. */
   readonly id: string;
+  /** Whom it is for: requests of one owner share what is that owner's part of the model. Default: the request stands for itself. */
+  readonly owner?: string | undefined;
   readonly task: ModelTask;
   /** Empty where something else says what to make. */
   readonly prompt: string;
@@ -99,12 +101,21 @@ export type GenerationEvent =
   | { readonly type: 'codes'; readonly candidate: number; readonly codes: Int32Array }
   | { readonly type: 'finished' };
 
-/** How full the key-value cache is. */
+/** How full the key-value cache is, and what sharing it did since the start. */
 export interface CacheUsage {
   readonly slots: number;
   readonly usedSlots: number;
   /** Sequences that wait for slots. */
   readonly waiting: number;
+  /** Rows on their way into slots: of sequences that gave up theirs, and prefixes whose sequence is not complete. */
+  readonly stagedRows: number;
+  /** Prefixes kept for others that begin the same way. */
+  readonly prefixRows: number;
+  /** Prefixes that were there when a sequence began, and those that had to be computed. */
+  readonly prefixHits: number;
+  readonly prefixMisses: number;
+  /** How often a sequence gave up its slots to another owner's. */
+  readonly preemptions: number;
 }
 
 /** What the inference process reports after its startup self-check. */

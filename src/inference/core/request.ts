@@ -20,6 +20,7 @@ const clipSource = z.object({ latents: z.int().min(1).max(MAX_LATENTS), codes })
 export const requestSchema = z
   .object({
     id: z.string().min(1).max(200),
+    owner: z.string().min(1).max(200).optional(),
     task: z.enum(MODEL_TASKS),
     prompt: z.string(),
     source: clipSource.optional(),

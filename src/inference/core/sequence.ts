@@ -3,9 +3,9 @@ import { UNKNOWN, type SamplingParams } from './generation.ts';
 import type { TaskSpec } from './task-spec.ts';
 
 export type SequenceStatus =
-  /** Waits for cache slots. */
+  /** Waits for cache slots; for the first time, or because it gave up its own. */
   | 'waiting'
-  /** Owns slots, its prefix is not in them yet. */
+  /** Owns slots, its prefix (and what it had made) is not in them yet. */
   | 'prefill'
   /** Owns slots and takes part in steps. */
   | 'decode'
@@ -15,6 +15,8 @@ export type SequenceStatus =
 
 export interface SequenceInput {
   readonly requestId: string;
+  /** Whom it is for: owners share the cache fairly. Default: the request. */
+  readonly owner?: string;
   readonly candidate: number;
   readonly seed: number;
   readonly spec: TaskSpec;
@@ -33,6 +35,8 @@ export class Sequence {
   readonly input: SequenceInput;
   /** `[positions, 2]`, sub-tokens a and b; the first `done` positions are valid. */
   readonly codes: Int32Array;
+  /** Positions at the beginning that are given, without a gap. */
+  readonly lead: number;
   /** Positions generated. */
   done = 0;
   status: SequenceStatus = 'waiting';
@@ -42,6 +46,13 @@ export class Sequence {
   constructor(input: SequenceInput) {
     this.input = input;
     this.codes = new Int32Array(input.spec.positions * 2);
+    const { forced = new Int32Array() } = input;
+    const drawn = forced.indexOf(UNKNOWN);
+    this.lead = drawn < 0 ? forced.length : drawn;
+  }
+
+  get owner(): string {
+    return this.input.owner ?? this.input.requestId;
   }
 
   /** Batch rows and cache slots that this sequence needs: one, or two under classifier-free guidance. */
@@ -64,7 +75,11 @@ export class Sequence {
 
   /** The given code of the next position, if it is not to be drawn. */
   get nextForced(): number | undefined {
-    const code = this.input.forced?.[this.done] ?? UNKNOWN;
+    return this.forcedAt(this.done);
+  }
+
+  forcedAt(position: number): number | undefined {
+    const code = this.input.forced?.[position] ?? UNKNOWN;
     return code === UNKNOWN ? undefined : code;
   }
 

@@ -4,7 +4,7 @@ import { CinegraphError } from '../../errors.ts';
 import type { CacheUsage } from '../core/generation.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { Sequence } from '../core/sequence.ts';
-import { KvCache } from '../kv-cache/kv-cache.ts';
+import { openCaches, type Caches } from '../kv-cache/caches.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { pairedRows, Scheduler } from '../scheduler/scheduler.ts';
 import { VideoGrid } from '../tokenizers/video-grid.ts';
@@ -18,12 +18,18 @@ export interface EngineOptions extends Invariance {
   readonly maxRows: number;
   /** Sequences that may wait for slots. */
   readonly maxWaiting: number;
+  /** How long newcomers' prefills may hold up the running sequences between two of their steps, ms; a single one may take longer. Default 20. */
+  readonly maxPauseMs?: number;
+  /** Memory for prefixes that several sequences begin with. Default: as much as the slots take. */
+  readonly prefixBytes?: number;
 }
+
+const MAX_PAUSE_MS = 20;
 
 export class Engine {
   readonly maxRows: number;
   readonly #scheduler: Scheduler;
-  readonly #cache: KvCache<Sequence>;
+  readonly #caches: Caches;
   readonly #runner: StepRunner;
   readonly #work = new Wake();
   readonly #idle = new Set<() => void>();
@@ -32,13 +38,14 @@ export class Engine {
   #closed = false;
   readonly #loop: Promise<void>;
 
-  constructor(model: LanguageModel, manifest: Manifest, { maxRows, maxWaiting, batchInvariant, headInvariant }: EngineOptions) {
+  constructor(model: LanguageModel, manifest: Manifest, options: EngineOptions) {
+    const { maxRows, maxWaiting, maxPauseMs = MAX_PAUSE_MS, batchInvariant, headInvariant, prefixBytes } = options;
     const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
     this.maxRows = pairedRows(maxRows);
-    const cache = new KvCache<Sequence>({ slots: this.maxRows, layers, kvHeads, maxLength, headDim });
-    this.#cache = cache;
-    this.#scheduler = new Scheduler(cache, { maxWaiting, batchInvariant });
-    this.#runner = new StepRunner(model, cache, new VideoGrid(manifest), headInvariant);
+    const caches = openCaches({ slots: this.maxRows, layers, kvHeads, maxLength, headDim }, { batchInvariant, prefixBytes });
+    this.#caches = caches;
+    this.#scheduler = new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs });
+    this.#runner = new StepRunner(model, caches, new VideoGrid(manifest), headInvariant);
     this.#loop = this.#run();
   }
 
@@ -52,8 +59,24 @@ export class Engine {
     return this.#scheduler.running;
   }
 
+  /** Sequences whose readers have not left. */
+  get watched(): number {
+    return this.#watchers.size;
+  }
+
   get usage(): CacheUsage {
-    return { slots: this.maxRows, usedSlots: this.maxRows - this.#cache.table.free, waiting: this.waiting };
+    const { slots, staged, prefixes } = this.#caches;
+    const { hits, misses } = prefixes.counts;
+    return {
+      slots: this.maxRows,
+      usedSlots: this.maxRows - slots.table.free,
+      waiting: this.waiting,
+      stagedRows: staged.rows,
+      prefixRows: prefixes.size,
+      prefixHits: hits,
+      prefixMisses: misses,
+      preemptions: this.#scheduler.preemptions,
+    };
   }
 
   /**
@@ -118,8 +141,10 @@ export class Engine {
     const plan = this.#scheduler.schedule();
     if (plan === undefined) return false;
     const sequences = plan.type === 'prefill' ? [plan.sequence] : plan.sequences;
+    const startedAt = performance.now();
     try {
       const drawn = await this.#runner.run(plan);
+      this.#scheduler.ran(plan, performance.now() - startedAt);
       this.#postprocess(sequences, drawn);
     } catch (error) {
       for (const sequence of sequences) this.#end(sequence, error);
@@ -129,7 +154,7 @@ export class Engine {
 
   /** Appends what was drawn. A sequence canceled during the run keeps its state: the scheduler retires it next. */
   #postprocess(sequences: readonly Sequence[], drawn: readonly Drawn[]): void {
-    for (const sequence of sequences) if (sequence.status === 'prefill') sequence.status = 'decode';
+    for (const sequence of sequences) if (sequence.status === 'prefill' && this.#caches.staged.count(sequence) === 0) sequence.status = 'decode';
     for (const { sequence, a, b } of drawn) {
       if (sequence.ended) continue;
       sequence.append(a, b);

@@ -1,6 +1,7 @@
-/** Runs one planned step: the graphs, then the drawing of tokens. Changes the cache, not the sequences. */
+/** Runs one planned step: the graphs, then the drawing of tokens. Changes the caches, not the sequences. */
+import type { PrefixCache } from '../core/cache-view.ts';
 import type { Sequence } from '../core/sequence.ts';
-import type { KvCache } from '../kv-cache/kv-cache.ts';
+import type { Caches } from '../kv-cache/caches.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { legalLogits } from '../sampling/logits.ts';
 import { CounterRandom } from '../sampling/philox.ts';
@@ -8,47 +9,88 @@ import { Sampler } from '../sampling/sampler.ts';
 import type { StepPlan } from '../scheduler/scheduler.ts';
 import type { StepInput, VideoGrid } from '../tokenizers/video-grid.ts';
 
-/** The code of a sequence's next position, drawn or given. */
+/** The code of a sequence's next position, drawn or given; several of one sequence follow each other. */
 export interface Drawn {
   readonly sequence: Sequence;
   readonly a: number;
   readonly b: number;
 }
 
+type PrefillPlan = Extract<StepPlan, { type: 'prefill' }>;
 type DecodePlan = Extract<StepPlan, { type: 'decode' }>;
 
 export class StepRunner {
   readonly #model: LanguageModel;
-  readonly #cache: KvCache<Sequence>;
+  readonly #caches: Caches;
   readonly #grid: VideoGrid;
   readonly #headInvariant: boolean;
   readonly #sampler: Sampler;
 
   /** `headInvariant`: whether the head gives a row the same bits in every batch. */
-  constructor(model: LanguageModel, cache: KvCache<Sequence>, grid: VideoGrid, headInvariant: boolean) {
+  constructor(model: LanguageModel, caches: Caches, grid: VideoGrid, headInvariant: boolean) {
     this.#model = model;
-    this.#cache = cache;
+    this.#caches = caches;
     this.#grid = grid;
     this.#headInvariant = headInvariant;
     this.#sampler = new Sampler(model.config.outputSize);
   }
 
-  /** A prefill draws nothing: the first output position is the first decode step. */
   async run(plan: StepPlan): Promise<readonly Drawn[]> {
     switch (plan.type) {
       case 'prefill':
-        for (const [row, prefix] of plan.sequence.input.prefixes.entries()) {
-          this.#cache.write(plan.firstSlot + row, await this.#model.prefill(prefix));
-        }
-        return [];
+        return await this.#prefill(plan);
       case 'decode':
         return await this.#decode(plan);
     }
   }
 
+  /**
+   * Stages the sequence's next row, or all that are known; the last one fills its slots. Slots are written all at once: until then a step's
+   * padding may lie there. Draws nothing: beyond given codes that others have computed, the first output position is the first decode step.
+   */
+  async #prefill({ sequence, firstSlot }: PrefillPlan): Promise<readonly Drawn[]> {
+    const { slots, staged, prefixes } = this.#caches;
+    if (staged.count(sequence) < sequence.rows) {
+      const lead = staged.count(sequence) === 0 ? prefixes.lead(sequence) : undefined;
+      staged.add(sequence, lead ?? [await this.#prefix(sequence, staged.count(sequence))]);
+    }
+    if (staged.count(sequence) < sequence.rows) return [];
+    const rows = staged.take(sequence);
+    rows.forEach((row, i) => slots.write(firstSlot + i, row));
+    const given = (rows[0]?.length ?? 0) - sequence.cacheLength(0);
+    return Array.from({ length: given }, (_, i) => this.#givenAt(sequence, sequence.done + i));
+  }
+
+  async #prefix(sequence: Sequence, row: number): Promise<PrefixCache> {
+    const { prefixes } = this.#caches;
+    const known = prefixes.prefix(sequence, row);
+    if (known !== undefined) return known;
+    const computed = await this.#model.prefill(sequence.input.prefixes[row] ?? []);
+    prefixes.keepPrefix(sequence, row, computed);
+    return computed;
+  }
+
+  #givenAt(sequence: Sequence, position: number): Drawn {
+    const [a, b] = this.#grid.split(sequence.forcedAt(position) ?? 0);
+    return { sequence, a, b };
+  }
+
+  /** Keeps what a sequence was given once the step at its end is done, for others that are given the same. */
+  #keepLeads({ sequences, firstSlot }: DecodePlan): void {
+    const { slots, prefixes } = this.#caches;
+    let slot = firstSlot;
+    for (const sequence of sequences) {
+      const first = slot;
+      slot += sequence.rows;
+      if (sequence.done + 1 !== sequence.lead || sequence.lead === sequence.total || prefixes.hasLead(sequence)) continue;
+      prefixes.keepLead(sequence, sequence.input.prefixes.map((_, row) => slots.read(first + row, sequence.cacheLength(row) + 1)));
+    }
+  }
+
   async #decode(plan: DecodePlan): Promise<readonly Drawn[]> {
     const { input, lengths } = this.#layOut(plan);
-    const { logits, hidden } = await this.#model.decode(input, lengths, this.#cache.view(plan.firstSlot, plan.rows), hasDeterministic(plan));
+    const { logits, hidden } = await this.#model.decode(input, lengths, this.#caches.slots.view(plan.firstSlot, plan.rows), hasDeterministic(plan));
+    this.#keepLeads(plan);
     const first = this.#draw(plan, logits, 0);
     if (plan.sequences.every((sequence) => sequence.nextForced !== undefined)) {
       return plan.sequences.map((sequence, i) => ({ sequence, a: first[i] as number, b: this.#given(sequence, 1) as number }));

@@ -72,6 +72,10 @@ export const failureSchema = z.object({ code: errorCode, message: z.string(), fi
 
 const sampling = z.object({ temperature: z.number(), topK: z.number(), topP: z.number(), guidance: z.number(), deterministic: z.boolean() }).readonly();
 
+const usage = z
+  .object({ slots: count, usedSlots: count, waiting: count, stagedRows: count, prefixRows: count, prefixHits: count, prefixMisses: count, preemptions: count })
+  .readonly();
+
 const infoSchema = z
   .object({
     bundle: z
@@ -118,7 +122,7 @@ export const reportSchema = z.discriminatedUnion('type', [
   /** The request is over and its slots are free; with a failure when it did not finish. */
   z.object({ type: z.literal('ended'), ticket, failure: failureSchema.optional() }).readonly(),
   /** The event loop turns. */
-  z.object({ type: z.literal('heartbeat'), usage: z.object({ slots: count, usedSlots: count, waiting: count }).readonly().optional() }).readonly(),
+  z.object({ type: z.literal('heartbeat'), usage: usage.optional() }).readonly(),
   z
     .object({
       type: z.literal('log'),

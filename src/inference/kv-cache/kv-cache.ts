@@ -59,7 +59,24 @@ export class KvCache<Owner> {
     }
   }
 
-  /** Copies a prefix, per layer `[Kv, P, hd]`, to the start of a slot. */
+  /** A copy of the first `length` entries of a slot, per layer `[Kv, length, hd]`: what `write` puts back. */
+  read(slot: number, length: number): PrefixCache {
+    return { length, keys: this.#readSide(this.#keys, slot, length), values: this.#readSide(this.#values, slot, length) };
+  }
+
+  #readSide(layers: readonly Float32Array[], slot: number, length: number): Float32Array[] {
+    const { kvHeads, maxLength, headDim } = this.shape;
+    return layers.map((layer) => {
+      const copy = new Float32Array(kvHeads * length * headDim);
+      for (let head = 0; head < kvHeads; head += 1) {
+        const from = slot * this.#slotSize + head * maxLength * headDim;
+        copy.set(layer.subarray(from, from + length * headDim), head * length * headDim);
+      }
+      return copy;
+    });
+  }
+
+  /** Copies a row's beginning, per layer `[Kv, P, hd]`, to the start of a slot. */
   write(slot: number, prefix: PrefixCache): void {
     this.#writeSide(this.#keys, slot, prefix.keys, prefix.length);
     this.#writeSide(this.#values, slot, prefix.values, prefix.length);

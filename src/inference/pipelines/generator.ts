@@ -133,6 +133,7 @@ export class Generator {
     const spec = taskSpec(manifest, task, window.latents);
     return new Sequence({
       requestId: request.id,
+      ...(request.owner !== undefined && { owner: request.owner }),
       candidate: clip.candidate,
       seed: request.seed,
       spec,

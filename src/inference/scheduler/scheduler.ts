@@ -1,18 +1,24 @@
 /**
  * Decides what the next step runs (continuous batching, Yu et al., "Orca", OSDI 2022). Sequences join and leave between steps.
- * Prefills go first. Then the runs take turns: the shared batch, and each sequence that must step alone.
+ * Runs take turns: the shared batch, and each sequence that must step alone. Prefills go between the turns, as many as the pace allows.
  *
  * A deterministic sequence gets the same bits whatever runs beside it. On a machine whose kernels are batch invariant
  * (engine/batch-invariance.ts) it may share, as long as a shared step never has a row without another; elsewhere it steps alone, always in the same shape.
+ *
+ * Both rows of a guided sequence lie side by side and come and go together. When the slots are taken, an owner who has more than a newcomer
+ * would have gives some back: the cache of a sequence is kept, and copied into slots when it goes on (vLLM's "swapping", Kwon et al., SOSP 2023).
  */
 import type { Sequence } from '../core/sequence.ts';
-import type { KvCache } from '../kv-cache/kv-cache.ts';
+import type { Caches } from '../kv-cache/caches.ts';
 import type { Side } from '../kv-cache/slot-table.ts';
+import { Pace } from './pace.ts';
+import { choosePreempted, rowsByOwner } from './preemption.ts';
 import { WaitingQueue } from './waiting-queue.ts';
 
 export type StepPlan =
+  /** The next row of the sequence, or all of them at once where they are known. */
   | { readonly type: 'prefill'; readonly sequence: Sequence; readonly firstSlot: number }
-  /** The sequences' rows lie in this order in the slots from `firstSlot` on; rows after theirs are padding, in a free slot. */
+  /** The sequences' rows lie in this order in the slots from `firstSlot` on; rows after theirs are padding, in a slot whose contents nobody needs. */
   | { readonly type: 'decode'; readonly sequences: readonly Sequence[]; readonly firstSlot: number; readonly rows: number };
 
 type Run = 'shared' | Sequence;
@@ -21,6 +27,8 @@ export interface SchedulerOptions {
   /** Sequences that may wait for slots. */
   readonly maxWaiting: number;
   readonly batchInvariant: boolean;
+  /** How long prefills may hold up the running sequences between two of their steps, ms; a single one may take longer. */
+  readonly maxPauseMs: number;
 }
 
 /** A shared step on a batch-invariant machine has pairs of rows: a row without another takes another kernel (matrix times vector, or the rest of a tile). */
@@ -32,16 +40,19 @@ export function pairedRows(rows: number): number {
 }
 
 export class Scheduler {
-  readonly #cache: KvCache<Sequence>;
+  readonly #caches: Caches;
   readonly #waiting: WaitingQueue;
+  readonly #pace: Pace;
   readonly #batchInvariant: boolean;
   /** Runs in turn order; the first is next. */
   #ring: Run[] = [];
+  #preemptions = 0;
 
-  constructor(cache: KvCache<Sequence>, { maxWaiting, batchInvariant }: SchedulerOptions) {
-    this.#cache = cache;
+  constructor(caches: Caches, { maxWaiting, batchInvariant, maxPauseMs }: SchedulerOptions) {
+    this.#caches = caches;
     this.#batchInvariant = batchInvariant;
     this.#waiting = new WaitingQueue(maxWaiting);
+    this.#pace = new Pace(maxPauseMs);
   }
 
   get waiting(): number {
@@ -50,6 +61,11 @@ export class Scheduler {
 
   get running(): number {
     return this.#running().length;
+  }
+
+  /** How often a sequence gave up its slots. */
+  get preemptions(): number {
+    return this.#preemptions;
   }
 
   /** Queues the candidates of one request. Throws QUEUE_FULL. */
@@ -61,62 +77,122 @@ export class Scheduler {
   schedule(): StepPlan | undefined {
     this.#retire();
     this.#admit();
+    const ready = this.#ring.filter((run) => this.#sequencesOf(run).length > 0);
     const fresh = this.#running().find((sequence) => sequence.status === 'prefill');
-    if (fresh !== undefined) return { type: 'prefill', sequence: fresh, firstSlot: this.#firstSlot(fresh) };
-    const run = this.#ring.shift();
+    if (fresh !== undefined && (ready.length === 0 || this.#pace.allows)) return { type: 'prefill', sequence: fresh, firstSlot: this.#firstSlot(fresh) };
+    const [run] = ready;
     if (run === undefined) return undefined;
-    this.#ring.push(run);
+    this.#ring = [...this.#ring.filter((other) => other !== run), run];
+    this.#pace.stepped(ready.length);
     return this.#plan(run);
   }
 
-  /** Every slot owned by a live sequence, every live sequence in one turn of the ring. Throws otherwise. */
+  /** Tells how long a planned step took, ms. */
+  ran(plan: StepPlan, ms: number): void {
+    if (plan.type === 'prefill') this.#pace.prefilled(ms);
+  }
+
+  /** Every slot, staged row and turn owned by a live sequence, in the order that the shared batch relies on. Throws otherwise. */
   checkIntegrity(): void {
-    this.#cache.checkIntegrity();
-    const table = this.#cache.table;
+    const { slots, staged, prefixes } = this.#caches;
+    slots.checkIntegrity();
+    prefixes.checkIntegrity();
     const turns = new Set(this.#ring);
     if (turns.size !== this.#ring.length) throw new Error('scheduler: a run has two turns');
-    if (turns.has('shared') !== table.owners('shared').length > 0) throw new Error('scheduler: the shared batch and its turn disagree');
-    const alone = table.owners('private');
+    if (turns.has('shared') !== slots.table.owners('shared').length > 0) throw new Error('scheduler: the shared batch and its turn disagree');
+    const alone = slots.table.owners('private');
     const expected = alone.length + (turns.has('shared') ? 1 : 0);
     if (expected !== turns.size || alone.some((sequence) => !turns.has(sequence))) throw new Error('scheduler: a turn without an owner');
+    const live = new Set([...this.#running(), ...this.#waiting.sequences]);
+    if (staged.owners.some((sequence) => !live.has(sequence))) throw new Error('scheduler: rows are staged for nobody');
+    const shared = slots.table.owners('shared').filter((sequence) => !sequence.ended);
+    const unfilled = shared.findIndex((sequence) => sequence.status === 'prefill');
+    if (unfilled >= 0 && shared.slice(unfilled).some((sequence) => sequence.status === 'decode')) throw new Error('scheduler: a sequence overtook another in the shared batch');
   }
 
   #running(): Sequence[] {
-    return [...this.#cache.table.owners('shared'), ...this.#cache.table.owners('private')];
+    const { table } = this.#caches.slots;
+    return [...table.owners('shared'), ...table.owners('private')];
   }
 
   #retire(): void {
     this.#waiting.sweep((sequence) => sequence.ended);
-    for (const sequence of this.#running()) {
-      if (!sequence.ended) continue;
-      this.#cache.release(sequence);
-      this.#ring = this.#ring.filter((run) => run !== sequence);
-    }
-    if (this.#cache.table.used('shared') === 0) this.#ring = this.#ring.filter((run) => run !== 'shared');
+    for (const sequence of this.#running()) if (sequence.ended) this.#release(sequence);
+    for (const sequence of this.#caches.staged.owners) if (sequence.ended) this.#caches.staged.take(sequence);
   }
 
-  /** First come, first served: a sequence that does not fit is not overtaken by a smaller one. */
+  #release(sequence: Sequence): void {
+    const { slots } = this.#caches;
+    slots.release(sequence);
+    const sharing = slots.table.used('shared') > 0;
+    this.#ring = this.#ring.filter((run) => run !== sequence && (run !== 'shared' || sharing));
+  }
+
+  /** Who is next does not fit: nobody overtakes, however small. */
   #admit(): void {
-    for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
       const side: Side = next.input.sampling.deterministic && !this.#batchInvariant ? 'private' : 'shared';
-      if (!this.#cache.claim(next, next.rows, side)) return;
-      this.#waiting.take();
+      if (!this.#makeRoom(next)) return;
+      if (!this.#caches.slots.claim(next, next.rows, side)) throw new Error('scheduler: the room that was made is not free');
+      this.#waiting.take(next);
       next.status = 'prefill';
-      if (side === 'private') this.#ring.push(next);
-      else if (!this.#ring.includes('shared')) this.#ring.push('shared');
+      const run = side === 'private' ? next : 'shared';
+      if (!this.#ring.includes(run)) this.#ring.push(run);
     }
+  }
+
+  #next(): Sequence | undefined {
+    if (this.#waiting.length === 0) return undefined;
+    const running = this.#running();
+    const rows = rowsByOwner(running);
+    return this.#waiting.next({ rowsOf: (owner) => rows.get(owner) ?? 0, held: (sequence) => this.#isComing(sequence, running) });
+  }
+
+  /** What the sequence is given is being computed by another: it waits for a copy instead of computing it again. */
+  #isComing(sequence: Sequence, running: readonly Sequence[]): boolean {
+    const { prefixes } = this.#caches;
+    if (sequence.lead === 0 || sequence.done > 0) return false;
+    return running.some((other) => !other.ended && other.done < other.lead && prefixes.sameLead(sequence, other)) && !prefixes.hasLead(sequence);
+  }
+
+  #makeRoom(next: Sequence): boolean {
+    const { slots } = this.#caches;
+    const missing = next.rows - slots.table.free;
+    if (missing <= 0) return true;
+    const preempted = choosePreempted(next, missing, this.#running());
+    for (const sequence of preempted) this.#preempt(sequence);
+    return preempted.length > 0;
+  }
+
+  /** The sequence waits again, its cache kept. */
+  #preempt(sequence: Sequence): void {
+    const { slots, staged } = this.#caches;
+    if (sequence.status === 'decode') {
+      const first = this.#firstSlot(sequence);
+      staged.add(sequence, sequence.input.prefixes.map((_, row) => slots.read(first + row, sequence.cacheLength(row))));
+    }
+    this.#release(sequence);
+    sequence.status = 'waiting';
+    this.#waiting.putBack(sequence);
+    this.#preemptions += 1;
+  }
+
+  /** Those of a run that take part in its next step. In the shared batch they lie before all that are not filled yet. */
+  #sequencesOf(run: Run): Sequence[] {
+    const sequences = run === 'shared' ? this.#caches.slots.table.owners('shared') : [run];
+    return sequences.filter((sequence) => sequence.status === 'decode');
   }
 
   #plan(run: Run): StepPlan {
-    const sequences = run === 'shared' ? this.#cache.table.owners('shared') : [run];
+    const sequences = this.#sequencesOf(run);
     const rows = sequences.reduce((total, sequence) => total + sequence.rows, 0);
     if (run !== 'shared') return { type: 'decode', sequences, firstSlot: this.#firstSlot(run), rows };
-    // Nothing is private on a batch-invariant machine, so the slot after the shared ones is free.
+    // Nothing is private on a batch-invariant machine, so the slot after the shared rows is free, or of a sequence that is yet to be filled.
     return { type: 'decode', sequences, firstSlot: 0, rows: this.#batchInvariant ? pairedRows(rows) : rows };
   }
 
   #firstSlot(sequence: Sequence): number {
-    const slot = this.#cache.table.firstSlot(sequence);
+    const slot = this.#caches.slots.table.firstSlot(sequence);
     if (slot === undefined) throw new Error('scheduler: a running sequence owns no slots');
     return slot;
   }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Sequence } from '../../../../src/inference/core/sequence.ts';
 import type { Engine } from '../../../../src/inference/engine/engine.ts';
+import { schedules, ScheduleRunner } from '../../../support/schedules.ts';
 import { GREEDY, makeSequence, openEngine, openTinyInference, runToEnd, type EngineSettings, type SequenceSettings, type TinyInference } from '../../../support/inference.ts';
 
 let tiny: TinyInference;
@@ -153,61 +154,73 @@ async function expectCanceled(engine: Engine, sequence: Sequence, signal: AbortS
   ).rejects.toMatchObject({ code: 'CANCELED' });
 }
 
-/** Resolves when the sequence has `done` positions, or ended. */
-async function reached(sequence: Sequence | undefined, done: number): Promise<void> {
-  for (;;) {
-    if (sequence === undefined || sequence.ended || sequence.done >= done) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+/** The real model, its work counted. */
+function counting(inference: TinyInference): { readonly inference: TinyInference; readonly work: { prefills: number; decodedRows: number } } {
+  const { language } = inference.models;
+  const work = { prefills: 0, decodedRows: 0 };
+  const counted = {
+    config: language.config,
+    prefill: async (rowIds: readonly number[]) => {
+      work.prefills += 1;
+      return await language.prefill(rowIds);
+    },
+    decode: async (...[input, lengths, cache]: Parameters<typeof language.decode>) => {
+      work.decodedRows += cache.rows;
+      return await language.decode(input, lengths, cache);
+    },
+    head: language.head.bind(language),
+  } as unknown as typeof language;
+  return { inference: { ...inference, models: { ...inference.models, language: counted } }, work };
 }
 
-describe('any traffic', () => {
-  const clip = fc.record({
-    seed: fc.integer({ min: 0, max: 2 }),
-    guidance: fc.constantFrom(1, 3),
-    task: fc.constantFrom('TEXT_TO_IMAGE' as const, 'TEXT_TO_VIDEO' as const),
-    prompt: fc.constantFrom('a fox', 'a polar bear moves to the left on a blue background'),
-    /** Positions after which its reader leaves; beyond the clip: never. */
-    leaveAt: fc.integer({ min: 0, max: 120 }),
-    /** Positions of the clip before it that are done when it arrives. */
-    arriveAt: fc.integer({ min: 0, max: 40 }),
+describe('what is shared', () => {
+  const picture = Int32Array.from({ length: 16 }, (_, i) => 41 * i);
+
+  it('a prefix is computed once for all candidates and for later requests', async () => {
+    const { inference, work } = counting(tiny);
+    const engine = openEngine(inference, { maxRows: 4 });
+    engines.push(engine);
+    await runToEnd(engine, ...[0, 1, 2].map((candidate) => makeSequence(tiny, { candidate, task: 'TEXT_TO_IMAGE' })));
+    await runToEnd(engine, makeSequence(tiny, { seed: 7, task: 'TEXT_TO_IMAGE' }));
+    expect(work.prefills).toBe(2);
+    expect(engine.usage).toMatchObject({ prefixRows: 2, prefixHits: 6, prefixMisses: 2 });
   });
 
-  it.each([true, false])('frees everything, and each finished clip equals its solo run (sharing a batch: %s)', { timeout: 120_000 }, async (batchInvariant) => {
-    const alone = new Map<string, number[]>();
-    const reference = newEngine({ batchInvariant });
-    const soloCodes = async (settings: SequenceSettings): Promise<number[]> => {
-      const key = JSON.stringify(settings);
-      const known = alone.get(key);
-      if (known !== undefined) return known;
-      const sequence = makeSequence(tiny, settings);
-      await runToEnd(reference, sequence);
-      alone.set(key, [...sequence.codes]);
-      return [...sequence.codes];
-    };
-    await fc.assert(
-      fc.asyncProperty(fc.array(clip, { minLength: 1, maxLength: 6 }), fc.constantFrom(2, 3, 8), async (clips, maxRows) => {
-        const engine = openEngine(tiny, { maxRows, batchInvariant });
-        const runs: Promise<void>[] = [];
-        let before: Sequence | undefined;
-        for (const { leaveAt, arriveAt, guidance, ...rest } of clips) {
-          const settings = { ...rest, sampling: { guidance, deterministic: true } };
-          const sequence = makeSequence(tiny, settings);
-          await reached(before, arriveAt);
-          before = sequence;
-          runs.push(
-            (async () => {
-              await leaveAfter(engine, sequence, leaveAt);
-              const done = 2 * sequence.done;
-              expect([...sequence.codes.subarray(0, done)]).toEqual((await soloCodes(settings)).slice(0, done));
-            })(),
-          );
-        }
-        await Promise.all(runs);
-        await expectFree(engine);
-        await engine.close();
-      }),
-      { numRuns: 15 },
-    );
+  it.each([true, false])('so is a picture, and the clips are the same as without (sharing a batch: %s)', async (batchInvariant) => {
+    const { inference, work } = counting(tiny);
+    const engine = openEngine(inference, { maxRows: 6, batchInvariant });
+    engines.push(engine);
+    const settings = [0, 1, 2].map((candidate) => ({ candidate, forced: picture }));
+    const candidates = settings.map((each) => makeSequence(tiny, each));
+    await runToEnd(engine, ...candidates);
+    expect(work.decodedRows).toBe(2 * (80 + 2 * 64));
+    const later = makeSequence(tiny, { seed: 5, forced: picture });
+    await runToEnd(engine, later);
+    expect(work.decodedRows).toBe(2 * (80 + 3 * 64));
+    for (const [i, each] of settings.entries()) expect([...(candidates[i] as Sequence).codes]).toEqual(await solo(each, { batchInvariant }));
+    expect([...later.codes]).toEqual(await solo({ seed: 5, forced: picture }, { batchInvariant }));
+    await expectFree(engine);
+  });
+
+  it('another picture, condition or task is another beginning', async () => {
+    const { inference, work } = counting(tiny);
+    const engine = openEngine(inference);
+    engines.push(engine);
+    const condition = new Int32Array(80).fill(3);
+    for (const settings of [{ forced: picture }, { forced: picture.map((code) => code + 1) }, { forced: picture, condition }, { forced: picture, prompt: 'a fox' }]) {
+      const before = work.decodedRows;
+      await runToEnd(engine, makeSequence(tiny, settings));
+      expect(work.decodedRows - before).toBe(160);
+    }
+  });
+});
+
+describe.each([true, false])('any traffic, sharing a batch: %s', (batchInvariant) => {
+  it('frees everything, and each clip equals its run alone', { timeout: 300_000 }, async () => {
+    const runner = new ScheduleRunner(tiny, batchInvariant);
+    await fc.assert(fc.asyncProperty(schedules, async (schedule) => await runner.run(schedule)), { numRuns: 25 });
+    expect(runner.preemptions).toBeGreaterThan(0);
+    expect(runner.sharedRows).toBeGreaterThan(0);
+    await runner.close();
   });
 });

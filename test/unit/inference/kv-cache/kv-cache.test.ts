@@ -84,4 +84,19 @@ describe('key-value cache', () => {
     expect([...(keys[1] as Float32Array)]).toEqual([101, 102, 103, 104, 105, 106, 0, 0, 0, 0, 0, 0, 107, 108, 109, 110, 111, 112, 0, 0, 0, 0, 0, 0]);
     expect(cache.view(2, 1).keys[1]?.some((value) => value !== 0)).toBe(false);
   });
+
+  it('reads back what was written, from one slot into another', () => {
+    const cache = new KvCache<Owner>(SHAPE);
+    const owner = makeOwner(1, 1);
+    cache.claim(owner, 1, 'shared');
+    sign(cache, owner);
+    const copy = cache.read(0, 3);
+    expect(copy.keys[0]).toHaveLength(2 * 3 * 3);
+    cache.write(5, copy);
+    expect(cache.read(5, 3)).toEqual(copy);
+    // A copy, not a view.
+    cache.view(0, 1).keys[0]?.fill(0);
+    expect(cache.read(5, 3)).toEqual(copy);
+    expect(copy.keys[0]?.some((value) => value === 0)).toBe(false);
+  });
 });

@@ -1,18 +1,30 @@
 import { describe, expect, it } from 'vitest';
 import { Sequence } from '../../../../src/inference/core/sequence.ts';
-import { KvCache } from '../../../../src/inference/kv-cache/kv-cache.ts';
+import { openCaches, type Caches } from '../../../../src/inference/kv-cache/caches.ts';
 import { Scheduler, type StepPlan } from '../../../../src/inference/scheduler/scheduler.ts';
 import { PLAIN } from '../../../support/inference.ts';
 
 const SPEC = { task: 'TEXT_TO_VIDEO', taskRow: 17, conditioned: false, grid: [1, 2, 2], positions: 4, outputRange: { start: 0, size: 4 } } as const;
 
-function sequence(requestId: string, { rows = 2, deterministic = false }: { rows?: 1 | 2; deterministic?: boolean } = {}): Sequence {
-  const prefixes = rows === 2 ? [[1], [2]] : [[1]];
-  return new Sequence({ requestId, candidate: 0, seed: 1, spec: SPEC, sampling: { ...PLAIN, deterministic }, prefixes });
+interface Settings {
+  readonly owner?: string;
+  readonly rows?: 1 | 2;
+  readonly deterministic?: boolean;
+  readonly forced?: readonly number[];
 }
 
-function scheduler(slots: number, { batchInvariant = false, maxWaiting = 8 } = {}): Scheduler {
-  return new Scheduler(new KvCache({ slots, layers: 1, kvHeads: 1, maxLength: 8, headDim: 2 }), { maxWaiting, batchInvariant });
+function sequence(requestId: string, { owner = requestId, rows = 2, deterministic = false, forced = [] }: Settings = {}): Sequence {
+  const prefixes = rows === 2 ? [[1], [2]] : [[1]];
+  return new Sequence({ requestId, owner, candidate: 0, seed: 1, spec: SPEC, sampling: { ...PLAIN, deterministic }, prefixes, forced: Int32Array.from(forced) });
+}
+
+function openScheduler(slots: number, { batchInvariant = false, maxWaiting = 8, maxPauseMs = 20 } = {}): { target: Scheduler; caches: Caches } {
+  const caches = openCaches({ slots, layers: 1, kvHeads: 1, maxLength: 8, headDim: 2 }, { batchInvariant });
+  return { target: new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs }), caches };
+}
+
+function scheduler(slots: number, options: { batchInvariant?: boolean; maxWaiting?: number; maxPauseMs?: number } = {}): Scheduler {
+  return openScheduler(slots, options).target;
 }
 
 /** Plans until every admitted sequence is prefilled. */
@@ -134,5 +146,144 @@ describe('scheduler', () => {
     first.status = 'canceled';
     expect(target.schedule()).toBeUndefined();
     target.checkIntegrity();
+  });
+});
+
+/** Plans `count` steps; a prefill fills its sequence and takes `prefillMs`. Names of what ran. */
+function follow(target: Scheduler, count: number, prefillMs: number): string[] {
+  return Array.from({ length: count }, () => {
+    const plan = target.schedule();
+    if (plan === undefined) return 'nothing';
+    target.ran(plan, plan.type === 'prefill' ? prefillMs : 1);
+    if (plan.type === 'decode') return names(plan).join('+');
+    plan.sequence.status = 'decode';
+    return `prefill ${plan.sequence.input.requestId}`;
+  });
+}
+
+describe('the pace of prefills', () => {
+  it('lets one go between two steps of those that run, when each takes as long as the limit', () => {
+    const target = scheduler(8, { maxPauseMs: 20 });
+    for (const name of ['a', 'b', 'c', 'd']) target.add([sequence(name)]);
+    expect(follow(target, 7, 20)).toEqual(['prefill a', 'a', 'prefill b', 'a+b', 'prefill c', 'a+b+c', 'prefill d']);
+  });
+
+  it('lets as many go as fit', () => {
+    const target = scheduler(10, { maxPauseMs: 20 });
+    target.add([sequence('a')]);
+    follow(target, 2, 8);
+    for (const name of ['b', 'c', 'd', 'e']) target.add([sequence(name)]);
+    expect(follow(target, 6, 8)).toEqual(['prefill b', 'prefill c', 'a+b+c', 'prefill d', 'prefill e', 'a+b+c+d+e']);
+  });
+
+  it('counts the pause of every run, not of the next one only', () => {
+    const target = scheduler(8, { maxPauseMs: 20 });
+    for (const name of ['a', 'b']) target.add([sequence(name, { deterministic: true })]);
+    follow(target, 4, 20);
+    for (const name of ['c', 'd']) target.add([sequence(name, { deterministic: true })]);
+    const ran = follow(target, 9, 20);
+    // Between two steps of a, or of b, one prefill: never one before each.
+    expect(ran.indexOf('prefill d') - ran.indexOf('prefill c')).toBeGreaterThan(2);
+    expect(ran).toContain('d');
+  });
+});
+
+describe('owners', () => {
+  it('may differ within one call', () => {
+    const target = scheduler(8);
+    target.add([sequence('a', { owner: 'x' }), sequence('b', { owner: 'y' }), sequence('c', { owner: 'x' })]);
+    expect(prefillAll(target)).toEqual(['a', 'b', 'c']);
+    expect(target.waiting).toBe(0);
+  });
+
+  it('with fewer rows at work go first', () => {
+    const target = scheduler(8);
+    target.add([sequence('x1', { owner: 'x' })]);
+    target.add([sequence('x2', { owner: 'x' })]);
+    target.add([sequence('x3', { owner: 'x' })]);
+    target.add([sequence('y1', { owner: 'y' })]);
+    target.add([sequence('z1', { owner: 'z' })]);
+    expect(prefillAll(target)).toEqual(['x1', 'y1', 'z1', 'x2']);
+  });
+
+  it('who have more than a newcomer would have give slots back, and go on when he has ended', () => {
+    const { target, caches } = openScheduler(8);
+    const all = ['x1', 'x2', 'x3', 'x4'].map((name) => sequence(name, { owner: 'x' }));
+    for (const each of all) target.add([each]);
+    prefillAll(target);
+    all.forEach((each, i) => (each.done = 3 - i));
+    const newcomer = sequence('y1', { owner: 'y' });
+    target.add([newcomer]);
+    expect(prefillAll(target)).toEqual(['y1']);
+    target.checkIntegrity();
+    expect([all[3]?.status, caches.staged.rows, target.preemptions]).toEqual(['waiting', 2, 1]);
+    newcomer.status = 'finished';
+    const plan = target.schedule();
+    expect(plan).toMatchObject({ type: 'prefill', sequence: all[3] });
+    target.checkIntegrity();
+  });
+
+  it('never take slots from each other in turn', () => {
+    const target = scheduler(6);
+    const x = ['x1', 'x2', 'x3'].map((name) => sequence(name, { owner: 'x' }));
+    for (const each of x) target.add([each]);
+    prefillAll(target);
+    const y = ['y1', 'y2', 'y3'].map((name) => sequence(name, { owner: 'y' }));
+    for (const each of y) target.add([each]);
+    prefillAll(target);
+    expect(target.preemptions).toBe(1);
+    for (let step = 0; step < 20; step += 1) decodePlan(target);
+    expect(target.preemptions).toBe(1);
+  });
+
+  it('keep both rows of a guided pair, and make room for one of another', () => {
+    const target = scheduler(4);
+    const x = ['x1', 'x2', 'x3', 'x4'].map((name) => sequence(name, { owner: 'x', rows: 1 }));
+    for (const each of x) target.add([each]);
+    prefillAll(target);
+    target.add([sequence('y1', { owner: 'y' })]);
+    expect(prefillAll(target)).toEqual(['y1']);
+    target.checkIntegrity();
+    expect(x.filter((each) => each.status === 'waiting')).toHaveLength(2);
+  });
+
+  it('who cancel while they wait leave nothing staged', () => {
+    const { target, caches } = openScheduler(4);
+    const x = ['x1', 'x2'].map((name) => sequence(name, { owner: 'x' }));
+    for (const each of x) target.add([each]);
+    prefillAll(target);
+    target.add([sequence('y1', { owner: 'y' })]);
+    prefillAll(target);
+    const waiting = x.find((each) => each.status === 'waiting') as Sequence;
+    waiting.status = 'canceled';
+    target.schedule();
+    expect([caches.staged.rows, target.waiting]).toEqual([0, 0]);
+    target.checkIntegrity();
+  });
+});
+
+describe('sequences that are given the same', () => {
+  it('wait while one of them computes it, and let others pass', () => {
+    const { target, caches } = openScheduler(8);
+    const [first, second] = [sequence('a', { forced: [1, 2] }), sequence('a', { forced: [1, 2] })];
+    target.add([first, second]);
+    target.add([sequence('b')]);
+    expect(prefillAll(target)).toEqual(['a', 'b']);
+    decodePlan(target);
+    expect(second.status).toBe('waiting');
+    const copy = caches.slots.read(0, 3);
+    caches.prefixes.keepLead(first, [copy, copy]);
+    first.done = 2;
+    expect(target.schedule()).toMatchObject({ type: 'prefill', sequence: second });
+  });
+
+  it('do not wait for one that is gone', () => {
+    const target = scheduler(8);
+    const [first, second] = [sequence('a', { forced: [1, 2] }), sequence('a', { forced: [1, 2] })];
+    target.add([first, second]);
+    prefillAll(target);
+    first.status = 'canceled';
+    expect(prefillAll(target)).toEqual(['a']);
+    expect(second.status).toBe('decode');
   });
 });

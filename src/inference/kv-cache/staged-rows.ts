@@ -1,0 +1,29 @@
+/** Cache rows on their way into slots: those of a sequence that gave up its own, and prefixes until all rows of a sequence are there. Owner of its copies. */
+import type { PrefixCache } from '../core/cache-view.ts';
+
+export class StagedRows<Owner> {
+  readonly #staged = new Map<Owner, PrefixCache[]>();
+
+  get owners(): Owner[] {
+    return [...this.#staged.keys()];
+  }
+
+  /** Rows of all owners. */
+  get rows(): number {
+    return [...this.#staged.values()].reduce((sum, rows) => sum + rows.length, 0);
+  }
+
+  count(owner: Owner): number {
+    return this.#staged.get(owner)?.length ?? 0;
+  }
+
+  add(owner: Owner, rows: readonly PrefixCache[]): void {
+    this.#staged.set(owner, [...(this.#staged.get(owner) ?? []), ...rows]);
+  }
+
+  take(owner: Owner): readonly PrefixCache[] {
+    const rows = this.#staged.get(owner) ?? [];
+    this.#staged.delete(owner);
+    return rows;
+  }
+}
