@@ -116,7 +116,7 @@ class FilmRun {
     const frames: RawFrame[] = [];
     let codes: Int32Array | undefined;
     const request = {
-      id: `${this.#run.jobId}:${this.#run.attempt}:${index}`, task: previous === undefined ? ('TEXT_TO_VIDEO' as const) : ('EXTEND_VIDEO' as const),
+      id: `${this.#run.jobId}:${this.#run.attempt}:${index}`, owner: this.#run.ownerId, task: previous === undefined ? ('TEXT_TO_VIDEO' as const) : ('EXTEND_VIDEO' as const),
       prompt, seed: plan.seed, candidates: 1, sampling: this.#run.sampling, source,
     };
     for await (const event of inference.generate(request, signal)) {

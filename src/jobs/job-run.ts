@@ -96,7 +96,7 @@ async function followClip(run: Attempt, task: ClipTask, plan: ClipPlan, clips: C
   // Known when the first event comes.
   const share = { before: 0, total: 0 };
   const request = {
-    id: `${run.jobId}:${run.attempt}`, task, prompt, seed: run.seed, candidates: run.candidates, sampling: run.sampling, source,
+    id: `${run.jobId}:${run.attempt}`, owner: run.ownerId, task, prompt, seed: run.seed, candidates: run.candidates, sampling: run.sampling, source,
     ...(heard === undefined ? {} : { sound: heard.codes }),
   };
   const codes = await follow(request, {

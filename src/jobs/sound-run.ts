@@ -57,7 +57,7 @@ function followSound(run: Attempt, task: 'TEXT_TO_AUDIO' | 'VIDEO_TO_AUDIO', cli
   const { sampleRate } = audioOf(bundle);
   const prompt = composePrompt(run.input);
   const request = {
-    id: `${run.jobId}:${run.attempt}`, task, prompt, seed: run.seed, candidates: run.candidates, sampling: run.sampling,
+    id: `${run.jobId}:${run.attempt}`, owner: run.ownerId, task, prompt, seed: run.seed, candidates: run.candidates, sampling: run.sampling,
     ...(clip === undefined ? {} : { video: clip.source.video }),
   };
   return follow(request, {

@@ -19,7 +19,7 @@ export async function runText(run: Attempt, task: 'VIDEO_TO_TEXT' | 'AUDIO_TO_TE
   const texts = new Map<number, string>();
   try {
     const shown = await untilAborted<Shown>(task === 'VIDEO_TO_TEXT' ? lookAt(source, context) : listenTo(source, context), signal);
-    const request: GenerationRequest = { id: `${run.jobId}:${run.attempt}`, task, prompt: '', ...shown, seed: run.seed, candidates: run.candidates, sampling: run.sampling };
+    const request: GenerationRequest = { id: `${run.jobId}:${run.attempt}`, owner: run.ownerId, task, prompt: '', ...shown, seed: run.seed, candidates: run.candidates, sampling: run.sampling };
     await follow(request, {
       started: event => recorder.started(total, event.executionProvider, [...reader.warnings, ...event.warnings]),
       text: async ({ candidate, text }) => {

@@ -118,4 +118,25 @@ function addCache(registry: Registry, usage: MetricSources['cache']): void {
       this.set({ state: 'free' }, slots - usedSlots);
     },
   }));
+  registry.registerMetric(new Counter({
+    name: 'cinegraph_prefixes_total',
+    help: 'Beginnings of sequences in the cache: hit, computed before by another; miss, computed.',
+    labelNames: ['result'],
+    registers: [],
+    collect() {
+      const { prefixHits = 0, prefixMisses = 0 } = usage() ?? {};
+      this.reset();
+      this.inc({ result: 'hit' }, prefixHits);
+      this.inc({ result: 'miss' }, prefixMisses);
+    },
+  }));
+  registry.registerMetric(new Counter({
+    name: 'cinegraph_preemptions_total',
+    help: 'How often a sequence gave up its slots to another owner and went on later.',
+    registers: [],
+    collect() {
+      this.reset();
+      this.inc(usage()?.preemptions ?? 0);
+    },
+  }));
 }
