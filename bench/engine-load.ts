@@ -1,0 +1,173 @@
+/**
+ * Prints how the engine shares a machine: tokens per second of eight clips at once against one, each clip's part of them, how long the eight
+ * wait for a ninth that joins, and how many clips differ from their runs alone, in deterministic mode and outside it.
+ *
+ *     node bench/engine-load.ts [models/cinegraph-small] [threads] [repeats]
+ *
+ * The steps alone: no frames are decoded. A measurement, never a test. With one thread the processor time of this process is what an idle
+ * machine would take; on a busy one the wall clock shows the neighbours.
+ */
+import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { bundleFile, openBundle } from '../src/inference/core/bundle.ts';
+import { Sequence } from '../src/inference/core/sequence.ts';
+import { taskSpec } from '../src/inference/core/task-spec.ts';
+import { findInvariance } from '../src/inference/engine/batch-invariance.ts';
+import { Engine } from '../src/inference/engine/engine.ts';
+import { openModels } from '../src/inference/open-models.ts';
+import { layOutPrompt } from '../src/inference/pipelines/prompt.ts';
+import { defaultThreads, deviceName } from '../src/inference/runtime/device.ts';
+import { TextTokenizer } from '../src/inference/tokenizers/text-tokenizer.ts';
+
+const CLIPS = 8;
+const MAX_ROWS = 2 * (CLIPS + 1);
+/** Tokens of the running clips when the ninth joins. */
+const JOIN_AT = 80;
+
+const [dir = 'models/cinegraph-small', threadsText, repeatsText = '5'] = process.argv.slice(2);
+const threads = threadsText === undefined ? defaultThreads() : Number(threadsText);
+const repeats = Number(repeatsText);
+const load = loadavg()[0] ?? 0;
+const bundle = await openBundle(dir);
+const models = await openModels(bundle, { provider: 'cpu', threads });
+const tokenizer = TextTokenizer.parse(readFileSync(bundleFile(bundle, bundle.manifest.text.file), 'utf8'));
+const invariance = await findInvariance(bundle.manifest, models.language, MAX_ROWS);
+console.log(`${bundle.manifest.name}, ${deviceName('cpu', threads)}, ${new Date().toISOString().slice(0, 10)}, load ${load.toFixed(1)}`);
+console.log(`batch invariant: ${invariance.batchInvariant}, head: ${invariance.headInvariant}`);
+
+/** What one run of clips side by side took and made. */
+interface Run {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly sequences: readonly Sequence[];
+  /** The least and the fair share of the tokens until the first clip ended. */
+  readonly leastShare: number;
+}
+
+interface Join {
+  /** Longest time between two tokens of a running clip, ms: over the steps before, and from the ninth's arrival to its third token. */
+  readonly before: number;
+  readonly during: number;
+  /** The same as processor time. */
+  readonly beforeCpu: number;
+  readonly duringCpu: number;
+}
+
+for (const deterministic of [false, true]) {
+  const ones: Run[] = [];
+  const eights: Run[] = [];
+  const joins: Join[] = [];
+  for (let repeat = 0; repeat < repeats; repeat += 1) {
+    // Interleaved: what disturbs one disturbs the other.
+    ones.push(await runTogether([newClip(repeat, deterministic)]));
+    eights.push(await runTogether(Array.from({ length: CLIPS }, (_, seed) => newClip(seed, deterministic))));
+    joins.push(await joinNinth(deterministic));
+  }
+  const rate = (run: Run, by: 'wallMs' | 'cpuMs'): number => (1000 * run.sequences.length * (run.sequences[0]?.total ?? 0)) / run[by];
+  const different = await countDifferent(eights[0]?.sequences ?? [], deterministic);
+  const joined = (pick: (join: Join) => number): string => `${median(joins.map(pick)).toFixed(1)} / ${Math.max(...joins.map(pick)).toFixed(1)}`;
+  console.log(`\n${deterministic ? 'deterministic' : 'ordinary'} clips, guidance 3, median of ${repeats}`);
+  console.table({
+    'tokens / s, one clip': { wall: median(ones.map((run) => rate(run, 'wallMs'))).toFixed(0), cpu: median(ones.map((run) => rate(run, 'cpuMs'))).toFixed(0) },
+    [`tokens / s, ${CLIPS} clips`]: { wall: median(eights.map((run) => rate(run, 'wallMs'))).toFixed(0), cpu: median(eights.map((run) => rate(run, 'cpuMs'))).toFixed(0) },
+    'ratio': {
+      wall: median(eights.map((run, i) => rate(run, 'wallMs') / rate(ones[i] as Run, 'wallMs'))).toFixed(2),
+      cpu: median(eights.map((run, i) => rate(run, 'cpuMs') / rate(ones[i] as Run, 'cpuMs'))).toFixed(2),
+    },
+    'longest pause before the ninth, ms, median / max': { wall: joined(({ before }) => before), cpu: joined(({ beforeCpu }) => beforeCpu) },
+    'longest pause while it joins': { wall: joined(({ during }) => during), cpu: joined(({ duringCpu }) => duringCpu) },
+  });
+  console.log(`least part of the tokens: ${(100 * Math.min(...eights.map((run) => run.leastShare))).toFixed(0)} % of the fair share`);
+  console.log(`different from their runs alone: ${different} of ${CLIPS} clips`);
+}
+await models.close();
+
+function newClip(seed: number, deterministic: boolean): Sequence {
+  const { manifest } = bundle;
+  const spec = taskSpec(manifest, 'TEXT_TO_VIDEO');
+  const prompt = manifest.examples[seed % manifest.examples.length] ?? 'a fox';
+  const { conditional, unconditional } = layOutPrompt(prompt, spec, manifest, new Set(), tokenizer);
+  const sampling = { ...manifest.sampling, guidance: 3, deterministic };
+  return new Sequence({ requestId: `clip-${seed}`, candidate: 0, seed, spec, sampling, prefixes: [conditional, unconditional] });
+}
+
+function openEngine(): Engine {
+  return new Engine(models.language, bundle.manifest, { maxRows: MAX_ROWS, maxWaiting: 64, ...invariance });
+}
+
+async function follow(engine: Engine, sequence: Sequence, moved: () => void = () => undefined): Promise<void> {
+  for await (const _ of engine.generate([sequence], new AbortController().signal)) moved();
+}
+
+async function runTogether(sequences: readonly Sequence[]): Promise<Run> {
+  const engine = openEngine();
+  let leastShare: number | undefined;
+  const [startedAt, cpuAt] = [performance.now(), cpuMs()];
+  await Promise.all(
+    sequences.map(async (sequence) =>
+      await follow(engine, sequence, () => {
+        if (sequence.done < sequence.total) return;
+        const made = sequences.map(({ done }) => done);
+        leastShare ??= (Math.min(...made) * made.length) / made.reduce((sum, done) => sum + done, 0);
+      }),
+    ),
+  );
+  const run = { wallMs: performance.now() - startedAt, cpuMs: cpuMs() - cpuAt, sequences, leastShare: leastShare ?? 0 };
+  await engine.close();
+  return run;
+}
+
+/** Eight clips run, a ninth with a prompt of its own joins; all are left once it has a few tokens. */
+async function joinNinth(deterministic: boolean): Promise<Join> {
+  const engine = openEngine();
+  const running = Array.from({ length: CLIPS }, (_, seed) => newClip(seed, deterministic));
+  const ninth = newClip(CLIPS, deterministic);
+  const stop = new AbortController();
+  const longest = { before: 0, during: 0, beforeCpu: 0, duringCpu: 0 };
+  let arrival: Promise<void> | undefined;
+  const watch = async (sequence: Sequence): Promise<void> => {
+    let [at, cpuAt] = [0, 0];
+    for await (const _ of engine.generate([sequence], stop.signal)) {
+      const [now, cpu] = [performance.now(), cpuMs()];
+      const [wall, busy] = arrival === undefined ? (['before', 'beforeCpu'] as const) : (['during', 'duringCpu'] as const);
+      // Once all have begun.
+      if (running.every(({ done }) => done > 1)) {
+        longest[wall] = Math.max(longest[wall], now - at);
+        longest[busy] = Math.max(longest[busy], cpu - cpuAt);
+      }
+      [at, cpuAt] = [now, cpu];
+      if (sequence === running[0] && sequence.done === JOIN_AT) {
+        arrival = follow(engine, ninth, () => {
+          if (ninth.done === 3) stop.abort();
+        });
+        arrival.catch(() => undefined);
+      }
+    }
+  };
+  await Promise.allSettled(running.map(watch));
+  await engine.close();
+  await arrival?.catch(() => undefined);
+  return longest;
+}
+
+async function countDifferent(together: readonly Sequence[], deterministic: boolean): Promise<number> {
+  let different = 0;
+  for (const sequence of together) {
+    const alone = newClip(sequence.input.seed, deterministic);
+    const engine = openEngine();
+    await follow(engine, alone);
+    await engine.close();
+    if (sequence.codes.some((code, i) => code !== alone.codes[i])) different += 1;
+  }
+  return different;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+}
+
+/** Processor time of this process so far, ms, all threads. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
