@@ -24,13 +24,18 @@ import { startProgram } from './program.ts';
 /** Cases of each task, in the order in which they run (the long ones first), and the task's name in a manifest. */
 const TASKS: Readonly<Record<string, readonly [manifest: string, count: number]>> = {
   extendVideo: ['EXTEND_VIDEO', 10],
-  createFilm: ['FILM', 2],
+  createFilm: ['FILM', 1],
   imageToVideo: ['IMAGE_TO_VIDEO', 100],
   textToVideo: ['TEXT_TO_VIDEO', 200],
   inpaintVideo: ['INPAINT_VIDEO', 30],
   outpaintVideo: ['OUTPAINT_VIDEO', 30],
   editVideo: ['EDIT_VIDEO', 45],
+  audioToVideo: ['AUDIO_TO_VIDEO', 40],
+  videoToAudio: ['VIDEO_TO_AUDIO', 60],
+  textToAudio: ['TEXT_TO_AUDIO', 40],
   textToImage: ['TEXT_TO_IMAGE', 200],
+  videoToText: ['VIDEO_TO_TEXT', 100],
+  audioToText: ['AUDIO_TO_TEXT', 40],
 };
 
 interface Options {

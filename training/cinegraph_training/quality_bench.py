@@ -1,10 +1,12 @@
 """What scoring needs: the attribute reader, the bundle's codec and the world; and the figures that most tasks share."""
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from .bundle_codec import BundleCodec
+from .audio_reader import Ear, load_ear
+from .bundle_codec import AudioCodec, VideoCodec
 from .quality_scores import NOTHING, Figure, most_frequent, psnr, share
 from .quality_truth import Facts, Truth, class_numbers
 from .reader import load_reader, read_classes
@@ -18,9 +20,18 @@ class Bench:
     """Owns the models."""
 
     def __init__(self, bundle: Path):
+        self.bundle = bundle
         self.reader = load_reader()
-        self.codec = BundleCodec(bundle)
+        self.codec = VideoCodec(bundle)
         self.truth = Truth()
+
+    @cached_property
+    def ear(self) -> Ear:
+        return load_ear()
+
+    @cached_property
+    def audio_codec(self) -> AudioCodec:
+        return AudioCodec(self.bundle)
 
     def read(self, clips: Clips) -> np.ndarray:
         """Class numbers int `[N, 6]` of clips of 17 frames; one that is not there reads as nothing."""
@@ -41,14 +52,14 @@ class Bench:
         aims: dict[str, float] | None = None,
         floors: dict[str, Clips] | None = None,
     ) -> list[Figure]:
-        """How many clips show each column of their scene as asked, and all of them at once; with the same of the real
-        clips, of those through the codec, by chance, for another case's scene, and of the clips in `floors`."""
+        """How many clips show each column of their scene as asked, and of several all at once; with the same of the
+        real clips, of those through the codec, by chance, for another case's scene, and of the clips in `floors`."""
         wanted = np.array([class_numbers(one.scene) for one in facts])
         read = self.read(clips)
         ceilings = {"real": self.read(list(real)), "codec": self.read(self.through_codec(real))}
         others = {name: self.read(floor) for name, floor in (floors or {}).items()}
         figures = []
-        for name in (*columns, "all"):
+        for name in (*columns, "all") if len(columns) > 1 else columns:
             picked = columns if name == "all" else (name,)
             what = f"{label}all of these at once" if name == "all" else f"{label}{name} as asked"
             above = {anchor: share(value, wanted, picked) for anchor, value in ceilings.items()}
@@ -70,5 +81,7 @@ def standing(picture: np.ndarray) -> np.ndarray:
 def mean_psnr(clips: Clips, real: list[np.ndarray], where: list[np.ndarray] | None = None) -> float:
     """Mean over the clips that are there, dB; with `where`, bool `[128, 128]` each, there only."""
     places = where or [ALL] * len(real)
-    values = [psnr(*one) for one in zip(clips, real, places, strict=True) if one[0] is not None]
+    values = [
+        psnr(clip, true, place) for clip, true, place in zip(clips, real, places, strict=True) if clip is not None
+    ]
     return float(np.mean(values)) if values else float("nan")

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from .attributes import Scene
-from .quality_truth import SAMPLE_RATE, Facts, Truth
+from .quality_truth import Facts, Truth
+from .sounds import RATE
 from .stage import sample_stage_scene
 
 
@@ -93,6 +94,6 @@ class CaseMaker:
         with wave.open(str(self.folder / name), "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE)
+            file.setframerate(RATE)
             file.writeframes((samples.clip(-1, 1) * 32767).round().astype("<i2").tobytes())
         return Source(field, "AUDIO", name)

@@ -14,10 +14,11 @@ from tqdm import tqdm
 from .prepare import UNSEEN, prepare_unseen
 from .quality_case import CaseMaker
 from .quality_clip_cases import CLIP_CASES
+from .quality_sound_cases import SOUND_CASES
 from .quality_truth import Truth
 
 SEED = 2026
-CASES = CLIP_CASES
+CASES = CLIP_CASES | SOUND_CASES
 
 
 def wanted(text: str) -> tuple[str, int]:

@@ -39,6 +39,15 @@ class Outcome:
         pixels = np.load(self.folder / output["file"])
         return pixels if pixels.shape == (frames, VIEW, VIEW, 3) else None
 
+    def sound(self) -> np.ndarray | None:
+        """The samples of the first output, float32 `[n]` at 16 kHz; None: there is none."""
+        file = self.results[0]["file"] if self.results else None
+        samples = np.load(self.folder / file) if file is not None else None
+        return samples if samples is not None and samples.ndim == 1 else None
+
+    def text(self) -> str | None:
+        return self.results[0]["text"] if self.results else None
+
     def round_trip(self) -> np.ndarray | None:
         """The first source as the program's own encoder leaves it."""
         return np.load(self.folder / self.round_trips[0]) if self.round_trips else None

@@ -13,11 +13,13 @@ import torch
 
 from .bundle_codec import MODELS
 from .quality_bench import Bench
+from .quality_captions import audio_to_text, video_to_text
 from .quality_clips import edit_video, film, image_to_video, text_to_image, text_to_video
 from .quality_extension import extend_video
 from .quality_filling import inpaint_video, outpaint_video
 from .quality_outcome import Outcome, read_outcomes
 from .quality_scores import Figure
+from .quality_sounds import audio_to_video, text_to_audio, video_to_audio
 from .quality_table import curve_svg, table
 
 SCORES: dict[str, Callable[[Bench, list[Outcome]], list[Figure]]] = {
@@ -27,6 +29,11 @@ SCORES: dict[str, Callable[[Bench, list[Outcome]], list[Figure]]] = {
     "inpaintVideo": inpaint_video,
     "outpaintVideo": outpaint_video,
     "editVideo": edit_video,
+    "videoToAudio": video_to_audio,
+    "textToAudio": text_to_audio,
+    "audioToVideo": audio_to_video,
+    "videoToText": video_to_text,
+    "audioToText": audio_to_text,
     "createFilm": film,
 }
 

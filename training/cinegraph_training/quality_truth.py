@@ -1,6 +1,7 @@
 """What the cases of bench/quality should look like: clips rendered again from a case's facts, the same every time."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -8,11 +9,11 @@ from .attributes import COLUMNS, Scene, vocabulary
 from .captions import caption
 from .paths import CACHE
 from .prepare import UNSEEN
+from .sounds import SceneSound, Sounds
 from .world import FRAMES, VIEW, World
 
 PERIOD = 8  # frames after which everything that does not travel comes back (world.py)
 KEPT = 9  # frames of an edited clip that are kept: three latent frames
-SAMPLE_RATE = 16_000  # Hz
 NAMESAKE = "robot"  # stands in for an unseen concept in captions: it has one word only
 
 
@@ -65,6 +66,14 @@ class Truth:
     def clip(self, facts: Facts) -> np.ndarray:
         """uint8 `[17, 128, 128, 3]`."""
         return self.world.render(facts.scene, facts.rng())
+
+    @cached_property
+    def _sounds(self) -> Sounds:
+        return Sounds()
+
+    def sound(self, facts: Facts) -> SceneSound:
+        """Of recordings that no training has heard."""
+        return self._sounds.of(facts.scene, facts.rng(1), "heldout")
 
     def looped(self, facts: Facts, frames: int) -> np.ndarray:
         """uint8 `[frames, 128, 128, 3]` of a scene that does not travel: it comes back every second."""
