@@ -49,7 +49,7 @@ process.on('message', (message) => {
       return;
   }
 });
-// The server is gone: nobody is left to work for.
-process.on('disconnect', () => process.exit(0));
+// The server is gone: nobody is left to work for. `exit` would abort, with a core dump, where a thread is in the middle of a run.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 // Ctrl-C in a terminal reaches the whole process group; the parent decides when this process ends.
 process.on('SIGINT', () => {});

@@ -2,8 +2,9 @@
 import { bundleFile, type Bundle } from '../core/bundle.ts';
 import type { RawFrame } from '../core/generation.ts';
 import type { Manifest } from '../core/manifest.ts';
-import { GraphSession, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
+import { GraphSession, type GraphRunner, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
 import { floats, floatTensor, int64Tensor } from '../runtime/tensors.ts';
+import { WorkerSession } from '../runtime/worker-session.ts';
 
 /** One array per `state_in_<i>`. Never mutated: keeping one is keeping that point of the clip. */
 export type DecoderState = readonly Float32Array[];
@@ -16,16 +17,24 @@ export interface DecodedFrames {
 
 export class VideoDecoder {
   readonly config: Manifest['video'];
-  readonly #session: GraphSession;
+  readonly #session: GraphRunner;
+  #running = 0;
 
-  private constructor(config: Manifest['video'], session: GraphSession) {
+  private constructor(config: Manifest['video'], session: GraphRunner) {
     this.config = config;
     this.#session = session;
   }
 
+  /** On the CPU it has a thread of its own: frames are decoded while the language model makes the next tokens. */
   static async open(bundle: Bundle, options: SessionOptions): Promise<VideoDecoder> {
     const config = bundle.manifest.video;
-    return new VideoDecoder(config, await GraphSession.open(bundleFile(bundle, config.decoder.file), options));
+    const path = bundleFile(bundle, config.decoder.file);
+    return new VideoDecoder(config, await (options.provider === 'cpu' ? WorkerSession.open(path, options) : GraphSession.open(path, options)));
+  }
+
+  /** Frames are being decoded: who asks now will wait. */
+  get busy(): boolean {
+    return this.#running > 0;
   }
 
   /** The state before a clip: zeros. */
@@ -42,12 +51,21 @@ export class VideoDecoder {
     decoder.states.forEach(({ shape }, i) => {
       feeds[`state_in_${i}`] = floatTensor(state[i] as Float32Array, shape);
     });
-    const outputs = await this.#session.run(feeds);
+    const outputs = await this.#run(feeds);
     return { pixels: floats(outputs['frames'], 'frames'), state: decoder.states.map((_, i) => floats(outputs[`state_out_${i}`], `state_out_${i}`)) };
   }
 
   async close(): Promise<void> {
     await this.#session.close();
+  }
+
+  async #run(feeds: Tensors): Promise<Tensors> {
+    this.#running += 1;
+    try {
+      return await this.#session.run(feeds);
+    } finally {
+      this.#running -= 1;
+    }
   }
 }
 

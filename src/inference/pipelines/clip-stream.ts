@@ -52,11 +52,11 @@ export class ClipStream {
     return { ...this.#cut(pixels, latent), final: true };
   }
 
-  /** A preview of the unfinished latent frame, once per latent frame, when at least half of it is there. */
+  /** A preview of the unfinished latent frame, once per latent frame, when at least half of it is there. None while the decoder is busy: previews never queue. */
   async preview(): Promise<ClipFrames | undefined> {
     const latent = this.#committed;
     const known = this.clip.done - latent * this.#frameSize;
-    if (this.#previewed === latent || known >= this.#frameSize || 2 * known < this.#frameSize) return undefined;
+    if (this.#decoder.busy || this.#previewed === latent || known >= this.#frameSize || 2 * known < this.#frameSize) return undefined;
     this.#previewed = latent;
     const { pixels } = await this.#decoder.decode(this.#guess(latent, known), this.#state);
     return { ...this.#cut(pixels, latent), final: false };

@@ -75,7 +75,9 @@ export class Generator {
         takes.forEach(({ clip }, i) => clip.take(sequences[i] as Sequence, window));
         const tokens = meter.read(tokensDone + sequences.reduce((done, sequence) => done + sequence.done, 0), performance.now());
         if (tokens !== undefined) yield tokens;
-        for (const take of takes) yield* this.#framesOf(take, signal);
+        // What is left when a window ends is decoded while the next one runs.
+        const goesOn = index + 1 < windows.length && sequences.every((sequence) => sequence.ended);
+        if (!goesOn) for (const take of takes) yield* this.#framesOf(take, signal);
       }
       tokensDone += window.latents * this.#grid.frameSize * takes.length;
     }

@@ -11,6 +11,13 @@ export interface SessionOptions {
 
 export type Tensors = Readonly<Record<string, Tensor>>;
 
+/** A loaded graph, on this thread or on one of its own. */
+export interface GraphRunner {
+  /** Every output is a fresh tensor. */
+  run(feeds: Tensors): Promise<Tensors>;
+  close(): Promise<void>;
+}
+
 /**
  * First output of a graph that runs in place, of Sequence type. onnxruntime-node copies each fetched output into a fresh buffer,
  * preallocated ones too, in the order of the graph's outputs; it cannot convert a Sequence and throws at the first one: after the run,
@@ -19,7 +26,7 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 export const SENTINEL = 'aa_sentinel';
 const SENTINEL_MESSAGE = 'Non tensor type is temporarily not supported';
 
-export class GraphSession {
+export class GraphSession implements GraphRunner {
   readonly path: string;
   readonly #session: InferenceSession;
 

@@ -5,7 +5,7 @@ import { toRawFrames } from '../../../../src/inference/models/video-decoder.ts';
 import { taskSpec } from '../../../../src/inference/core/task-spec.ts';
 import { ClipStream } from '../../../../src/inference/pipelines/clip-stream.ts';
 import { layOutPrompt } from '../../../../src/inference/pipelines/prompt.ts';
-import { clipBytes, collect, framesOf, makeRequest, makeSequence, openEngine, openGenerator, openTinyInference, runToEnd, type TinyInference } from '../../../support/inference.ts';
+import { clipBytes, collect, framesOf, makeRequest, makeSequence, openEngine, openGenerator, openTinyInference, runToEnd, type FramesEvent, type TinyInference } from '../../../support/inference.ts';
 
 const never = new AbortController().signal;
 let tiny: TinyInference;
@@ -31,20 +31,19 @@ describe('the events of a clip', () => {
     expect(finals.every(({ frames }) => frames.every(({ width, height, rgb }) => width === 32 && height === 32 && rgb.length === 3072))).toBe(true);
   });
 
-  it('show a preview of each latent frame before its final frames, with the same place and length', async () => {
+  it('show previews of a latent frame before its final frames, with the same place and length, at most one of each', async () => {
     const frames = framesOf(await run());
-    const finals = frames.filter((event) => event.final);
-    for (const final of finals) {
-      const at = frames.findIndex((event) => !event.final && event.firstFrame === final.firstFrame);
-      expect(frames[at]?.frames.length).toBe(final.frames.length);
-      expect(at).toBeLessThan(frames.indexOf(final));
+    const previews = frames.filter((event) => !event.final);
+    for (const preview of previews) {
+      const final = frames.find((event) => event.final && event.firstFrame === preview.firstFrame);
+      expect(final?.frames.length).toBe(preview.frames.length);
+      expect(frames.indexOf(preview)).toBeLessThan(frames.indexOf(final as FramesEvent));
     }
-    expect(frames.length).toBe(2 * finals.length);
+    expect(new Set(previews.map(({ firstFrame }) => firstFrame)).size).toBe(previews.length);
   });
 
-  it('count tokens upwards to the end, two to four times a latent frame', async () => {
+  it('count tokens upwards to the end, four times a latent frame at most', async () => {
     const tokens = (await run()).filter((event) => event.type === 'tokens');
-    expect(tokens.length).toBeGreaterThanOrEqual(10);
     expect(tokens.length).toBeLessThanOrEqual(20);
     const done = tokens.map((event) => event.tokensDone);
     expect(done).toEqual([...new Set(done)].sort((a, b) => a - b));
@@ -114,13 +113,14 @@ describe('previews', () => {
     engine = openEngine(tiny);
     const sequence = makeSequence(tiny, { seed: 8 });
     await runToEnd(engine, sequence);
+    let previews = 0;
     const decode = async (withPreviews: boolean): Promise<Buffer[]> => {
       const copy = makeSequence(tiny, { seed: 8 });
       const clip = new ClipStream(copy, tiny.models.decoder);
       const parts: Buffer[] = [];
       while (copy.done < copy.total) {
         copy.append(sequence.codes[2 * copy.done] as number, sequence.codes[2 * copy.done + 1] as number);
-        if (withPreviews) await clip.preview();
+        if (withPreviews && (await clip.preview()) !== undefined) previews += 1;
         const frames = await clip.next();
         if (frames !== undefined) parts.push(...frames.frames.map((frame) => Buffer.from(frame.rgb)));
       }
@@ -128,6 +128,7 @@ describe('previews', () => {
       return parts;
     };
     expect(await decode(true)).toEqual(await decode(false));
+    expect(previews).toBe(5);
   });
 });
 
