@@ -19,11 +19,20 @@ export async function readTokens(client: Queryable, assetId: string, kind: Asset
   const { rows } = await client.query<Omit<AssetTokens, 'codes'> & { codes: Buffer }>('SELECT kind, codec, skip, exact, codes FROM asset_tokens WHERE asset_id = $1 AND kind = $2', [assetId, kind]);
   const [row] = rows;
   if (row === undefined) return undefined;
-  return { ...row, codes: Int32Array.from({ length: row.codes.byteLength / CODE_BYTES }, (_, index) => row.codes.readInt32LE(index * CODE_BYTES)) };
+  return { ...row, codes: codesOf(row.codes) };
+}
+
+/** int32, little-endian. */
+export function bytesOf(codes: Int32Array): Buffer {
+  const bytes = Buffer.alloc(codes.length * CODE_BYTES);
+  codes.forEach((code, index) => bytes.writeInt32LE(code, index * CODE_BYTES));
+  return bytes;
+}
+
+export function codesOf(bytes: Buffer): Int32Array {
+  return Int32Array.from({ length: bytes.byteLength / CODE_BYTES }, (_, index) => bytes.readInt32LE(index * CODE_BYTES));
 }
 
 export async function insertTokens(client: Queryable, assetId: string, { kind, codec, skip, exact, codes }: AssetTokens): Promise<void> {
-  const bytes = Buffer.alloc(codes.length * CODE_BYTES);
-  codes.forEach((code, index) => bytes.writeInt32LE(code, index * CODE_BYTES));
-  await client.query('INSERT INTO asset_tokens (asset_id, kind, codec, skip, exact, codes) VALUES ($1, $2, $3, $4, $5, $6)', [assetId, kind, codec, skip, exact, bytes]);
+  await client.query('INSERT INTO asset_tokens (asset_id, kind, codec, skip, exact, codes) VALUES ($1, $2, $3, $4, $5, $6)', [assetId, kind, codec, skip, exact, bytesOf(codes)]);
 }

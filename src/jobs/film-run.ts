@@ -115,8 +115,9 @@ class FilmRun {
     const { source, skip } = plan.source(previous?.codes);
     const frames: RawFrame[] = [];
     let codes: Int32Array | undefined;
+    const resume = await untilDatabase(() => store.checkpoint(this.#run, index, bundle.digest), { deadlineMs: DATABASE_DEADLINE_MS, signal });
     const request = {
-      id: `${this.#run.jobId}:${this.#run.attempt}:${index}`, owner: this.#run.ownerId, task: previous === undefined ? ('TEXT_TO_VIDEO' as const) : ('EXTEND_VIDEO' as const),
+      resume, id: `${this.#run.jobId}:${this.#run.attempt}:${index}`, owner: this.#run.ownerId, task: previous === undefined ? ('TEXT_TO_VIDEO' as const) : ('EXTEND_VIDEO' as const),
       prompt, seed: plan.seed, candidates: 1, sampling: this.#run.sampling, source,
     };
     for await (const event of inference.generate(request, signal)) {
@@ -125,6 +126,7 @@ class FilmRun {
         for (const { code, message } of event.warnings) reader.warn(code, `Shot ${index + 1}: ${message}`);
         await recorder.shotStarted(index, count, prompt, reader.warnings);
       }
+      if (event.type === 'window' && event.made.length > 0) await recorder.checkpoint({ part: index, modelDigest: bundle.digest, codes: event.made });
       if (event.type === 'tokens') await recorder.tokens(event, this.#tokensDone, tokensTotal);
       if (event.type === 'codes') codes = event.codes;
       if (event.type === 'frames') {

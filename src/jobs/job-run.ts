@@ -60,6 +60,7 @@ async function runClip(run: Attempt, task: ClipTask, plan: ClipPlan, context: Ru
   const clips = new ClipCollector(run.candidates, { media, still: task === 'TEXT_TO_IMAGE', frameCount, fps: bundle.fps });
   try {
     const { codes, sounds, tokensTotal } = await followClip(run, task, plan, clips, context);
+    context.generated();
     const made = await untilAborted(clips.results(), signal);
     const results = made.map(async (clip, candidate) => {
       const sound = sounds[candidate];
@@ -88,15 +89,16 @@ interface FollowedClip {
 
 /** The clips, then their sounds, one after the other. */
 async function followClip(run: Attempt, task: ClipTask, plan: ClipPlan, clips: ClipCollector, context: RunContext): Promise<FollowedClip> {
-  const { info: { bundle }, recorder, reader } = context;
+  const { store, info: { bundle }, recorder, reader, signal } = context;
   const { source, heard } = plan;
   const prompt = composePrompt(run.input);
   const withAudio = run.input['withAudio'] === true;
   const soundEach = withAudio ? soundTokens(source.latents, { ...bundle, audio: audioOf(bundle) }) : 0;
   // Known when the first event comes.
   const share = { before: 0, total: 0 };
+  const resume = await untilDatabase(() => store.checkpoint(run, 0, bundle.digest), { deadlineMs: DATABASE_DEADLINE_MS, signal });
   const request = {
-    id: `${run.jobId}:${run.attempt}`, owner: run.ownerId, task, prompt, seed: run.seed, candidates: run.candidates, sampling: run.sampling, source,
+    id: `${run.jobId}:${run.attempt}`, owner: run.ownerId, task, resume, prompt, seed: run.seed, candidates: run.candidates, sampling: run.sampling, source,
     ...(heard === undefined ? {} : { sound: heard.codes }),
   };
   const codes = await follow(request, {
@@ -104,7 +106,10 @@ async function followClip(run: Attempt, task: ClipTask, plan: ClipPlan, clips: C
       share.total = event.tokensTotal + run.candidates * soundEach;
       return recorder.started(share.total, event.executionProvider, [...reader.warnings, ...event.warnings]);
     },
-    window: event => recorder.shotStarted(event.index, event.count, prompt),
+    window: async ({ index, count, made }) => {
+      if (made.length > 0) await recorder.checkpoint({ part: 0, modelDigest: bundle.digest, codes: made });
+      await recorder.shotStarted(index, count, prompt);
+    },
     frames: async ({ candidate, final, ...event }) => {
       const { firstFrame, frames } = cutFrames(event, plan);
       if (frames.length === 0) return;

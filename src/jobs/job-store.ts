@@ -6,6 +6,7 @@ import { ERRORS, type ErrorCode } from '../errors.ts';
 import type { GenerationTask } from '../inference/core/generation.ts';
 import type { EncodedMedia } from '../media/media.ts';
 import { type AssetTokens, insertTokens } from './asset-tokens.ts';
+import { type Checkpoint, readCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { Preview } from '../media/still.ts';
 import type { JobEventPayload, JobStatus, SamplingRecord, WarningRecord } from '../services/contract.ts';
 
@@ -73,8 +74,8 @@ export class JobStore {
     this.#database = database;
   }
 
-  /** Starts an attempt. Undefined when the job has ended, or ends here: past its deadline, or lost too often. */
-  async claim(jobId: string): Promise<Attempt | undefined> {
+  /** Starts an attempt on the worker of this name. Undefined when the job has ended, or ends here: past its deadline, or lost too often. */
+  async claim(jobId: string, worker: string | null = null): Promise<Attempt | undefined> {
     const outcome = await transaction(this.#database.pool, async client => {
       const { rows } = await client.query<ClaimRow>(`SELECT ${CLAIM_COLUMNS} FROM job WHERE id = $1 FOR UPDATE`, [jobId]);
       const row = rows[0];
@@ -82,13 +83,15 @@ export class JobStore {
       const { ownerId } = row;
       if (row.cancelRequested) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'CANCELED') };
       if (row.overdue) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'FAILED', 'DEADLINE_EXCEEDED') };
-      if (row.tries >= MOST_TRIES) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'FAILED', 'INFERENCE_CRASHED', `The job was lost ${MOST_TRIES} times.`) };
+      // Nobody handed it back: whoever had it is gone, or has lost its lease.
+      const fault = row.status === 'RUNNING' ? `The worker ${row.worker ?? 'that had it'} vanished.` : row.fault;
+      if (row.tries >= MOST_TRIES) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'FAILED', 'INFERENCE_CRASHED', `The job was lost ${MOST_TRIES} times. The last time: ${fault ?? 'unknown'}`) };
       await client.query(
         `UPDATE job SET status = 'RUNNING', attempt = attempt + 1, tries = tries + 1, started_at = coalesce(started_at, now()),
-           tokens_done = 0, tokens_per_second = 0, eta_ms = NULL WHERE id = $1`,
-        [jobId],
+           tokens_done = 0, tokens_per_second = 0, eta_ms = NULL, worker = $2, fault = $3 WHERE id = $1`,
+        [jobId, worker, fault],
       );
-      const { lastSeq, status: _status, overdue: _overdue, cancelRequested: _cancelRequested, ...rest } = row;
+      const { lastSeq, status: _status, overdue: _overdue, cancelRequested: _cancelRequested, worker: _worker, fault: _fault, ...rest } = row;
       return { attempt: { ...rest, jobId, attempt: row.attempt + 1, tries: row.tries + 1, seq: lastSeq } satisfies Attempt };
     });
     if (outcome?.ended !== undefined) this.#publish(jobId, outcome.ended, outcome.ownerId);
@@ -112,6 +115,16 @@ export class JobStore {
   /** Stores the results and ends the job, all or nothing: one asset per candidate, whatever runs again. Throws {@link Fenced}. */
   succeed(run: Attempt, results: readonly Result[], tokensTotal: number): Promise<void> {
     return this.#finish(run, results, 'SUCCEEDED', tokensTotal);
+  }
+
+  /** Stores how far a request of the run has come. Throws {@link Fenced}. */
+  async saveCheckpoint(run: Attempt, checkpoint: Checkpoint): Promise<void> {
+    if (!(await saveCheckpoint(this.#database.pool, run, checkpoint))) throw new Fenced(`attempt ${run.attempt} of job ${run.jobId}`);
+  }
+
+  /** Where an earlier attempt's request was interrupted. */
+  checkpoint({ jobId, candidates }: Attempt, part: number, modelDigest: string): Promise<readonly Int32Array[] | undefined> {
+    return readCheckpoint(this.#database.pool, jobId, part, modelDigest, candidates);
   }
 
   /** Ids of the shots that are stored, by their number. */
@@ -169,15 +182,21 @@ export class JobStore {
     await this.#ended(run, seq, 'FAILED');
   }
 
-  /** Puts the job back into the queue. charged: the attempt counts as lost. Throws {@link Fenced}. */
-  async handBack(run: Attempt, charged: boolean): Promise<void> {
+  /** Puts the job back into the queue. fault: the attempt counts as lost, and why. Throws {@link Fenced}. */
+  async handBack(run: Attempt, fault: string | null): Promise<void> {
     const seq = await transaction(this.#database.pool, async client => {
       if (!(await lock(client, run))) return undefined;
       const last = await insertEvent(client, run.jobId, run.seq, { type: 'JobQueued', position: 1 });
-      await client.query(`UPDATE job SET status = 'QUEUED', tries = tries - $2, last_seq = $3, eta_ms = NULL WHERE id = $1`, [run.jobId, charged ? 0 : 1, last]);
+      await client.query(`UPDATE job SET status = 'QUEUED', tries = tries - $2, last_seq = $3, eta_ms = NULL, fault = coalesce($4, fault) WHERE id = $1`, [run.jobId, fault === null ? 1 : 0, last, fault]);
       return last;
     });
     await this.#ended(run, seq, 'QUEUED');
+  }
+
+  /** Whether nobody else has the job: a write was refused all the same, because Postgres crashed and lost the newest events. */
+  async isOwn(run: Attempt): Promise<boolean> {
+    const { rowCount } = await this.#database.pool.query(`SELECT FROM job WHERE id = $1 AND attempt = $2 AND status = 'RUNNING'`, [run.jobId, run.attempt]);
+    return rowCount === 1;
   }
 
   /** Ends what waits in the queue past its deadline. Returns the ids. */
@@ -228,9 +247,11 @@ interface ClaimRow extends Omit<Attempt, 'seq' | 'jobId'> {
   readonly lastSeq: number;
   readonly overdue: boolean;
   readonly cancelRequested: boolean;
+  readonly worker: string | null;
+  readonly fault: string | null;
 }
 
-const CLAIM_COLUMNS = `owner_id AS "ownerId", status, attempt, tries, task, input, seed, candidates, sampling, title, tags, last_seq AS "lastSeq",
+const CLAIM_COLUMNS = `worker, fault, owner_id AS "ownerId", status, attempt, tries, task, input, seed, candidates, sampling, title, tags, last_seq AS "lastSeq",
   deadline_at AS "deadlineAt", trace_parent AS "traceParent", coalesce(deadline_at < now(), false) AS overdue, cancel_requested_at IS NOT NULL AS "cancelRequested"`;
 
 // One statement, one round trip: the job's row, the event, its frames. set_config makes this commit not wait for the disk.
@@ -270,6 +291,7 @@ export async function end(
   code?: ErrorCode, message: string | undefined = code && ERRORS[code].message, tokensDone?: number,
 ): Promise<number> {
   const seq = await insertEvent(client, jobId, last, { type: 'JobFinished', status });
+  await client.query('DELETE FROM job_checkpoint WHERE job_id = $1', [jobId]);
   await client.query(
     `UPDATE job SET status = $2, last_seq = $3, finished_at = now(), error_code = $4, error_message = $5, tokens_done = coalesce($6, tokens_done),
        eta_ms = CASE WHEN $2 = 'SUCCEEDED'::"JobStatus" THEN 0 END WHERE id = $1`,

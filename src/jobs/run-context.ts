@@ -10,6 +10,8 @@ export interface JobRunDeps {
   readonly store: JobStore;
   readonly inference: InferenceClient;
   readonly media: Media;
+  /** The model has nothing more to do for the run. */
+  readonly generated: () => void;
 }
 
 /** What a run works with. */

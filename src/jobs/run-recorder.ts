@@ -4,6 +4,7 @@ import type { GenerationEvent, RawFrame } from '../inference/core/generation.ts'
 import { encodeWav } from '../media/wav.ts';
 import type { Media } from '../media/media.ts';
 import type { WarningRecord } from '../services/contract.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import type { SoundPart } from './sound-collector.ts';
 import type { Attempt, JobStore } from './job-store.ts';
 
@@ -53,6 +54,11 @@ export class RunRecorder {
 
   text(candidate: number, text: string): Promise<void> {
     return this.#steady(() => this.#store.append(this.#run, { type: 'TextDecoded', candidate, text }));
+  }
+
+  /** What is made can be gone on from after a crash. */
+  checkpoint(checkpoint: Checkpoint): Promise<void> {
+    return this.#steady(() => this.#store.saveCheckpoint(this.#run, checkpoint));
   }
 
   shotStarted(shot: number, shots: number, prompt: string, warnings?: readonly WarningRecord[]): Promise<void> {

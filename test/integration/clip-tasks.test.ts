@@ -5,6 +5,7 @@ import type { GenerationEvent, GenerationRequest, RawFrame } from '../../src/inf
 import { createInferenceClient } from '../../src/inference/index.ts';
 import { readTokens } from '../../src/jobs/asset-tokens.ts';
 import type { AssetRecord, GenerateInput, JobEventRecord, JobRecord } from '../../src/services/contract.ts';
+import { readCheckpoint, saveCheckpoint } from '../../src/jobs/checkpoint.ts';
 import { intercept } from '../support/data-inference.ts';
 import { ADA, BOB, collectEvents, type DataStack, openDataStack } from '../support/data-stack.ts';
 import { TINY_BUNDLE } from '../support/inference.ts';
@@ -246,15 +247,34 @@ describe('clip tasks', () => {
     expect((await collectEvents(stack.services, job.id)).map(({ type }) => type)).toEqual(['JobQueued', 'JobFinished']);
   });
 
-  it('the inference process dies in the middle of a long extension: one asset, and the clip that its seed stands for', async () => {
+  it('the inference process dies in the middle of a long extension: it goes on at the last whole window, to the same bytes', async () => {
     const whole = await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 8_000 });
-    let killed = false;
+    const windows: number[] = [];
     before = event => {
-      if (event.type !== 'window' || event.index < 2 || killed) return;
-      killed = true;
-      process.kill(client.pid ?? 0, 'SIGKILL');
+      if (event.type !== 'window') return;
+      windows.push(event.index);
+      if (windows.length === 4) process.kill(client.pid ?? 0, 'SIGKILL');
     };
     const again = await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 8_000 });
-    expect([killed, again.job.attempt > 1, again.asset.framesSha256]).toEqual([true, true, whole.asset.framesSha256]);
+    // The window that had begun begins again, those before it do not.
+    expect(windows.slice(0, 5)).toEqual([0, 1, 2, 3, windows[4]]);
+    expect([2, 3]).toContain(windows[4]);
+    expect(windows.slice(5)).toEqual(windows.slice(5).map((_, index) => (windows[4] ?? 0) + 1 + index));
+    expect(again.job.attempt).toBe(2);
+    expect([again.asset.framesSha256, again.asset.sha256]).toEqual([whole.asset.framesSha256, whole.asset.sha256]);
+    expect((await stack.database.pool.query('SELECT FROM job_checkpoint')).rowCount).toBe(0);
+  });
+
+  it('a checkpoint of another model is not gone on from, and a late owner cannot leave one', async () => {
+    const { job } = await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 8_000 });
+    const { pool } = stack.database;
+    await pool.query(`UPDATE job SET status = 'RUNNING', finished_at = NULL WHERE id = $1`, [job.id]);
+    const codes = [Int32Array.of(1, 2), Int32Array.of(3, 4)];
+    expect(await saveCheckpoint(pool, { jobId: job.id, attempt: job.attempt - 1 }, { part: 0, modelDigest: 'a', codes })).toBe(false);
+    expect(await saveCheckpoint(pool, { jobId: job.id, attempt: job.attempt }, { part: 0, modelDigest: 'a', codes })).toBe(true);
+    expect(await readCheckpoint(pool, job.id, 0, 'a', 2)).toEqual(codes);
+    expect(await readCheckpoint(pool, job.id, 0, 'b', 2)).toBeUndefined();
+    await pool.query(`UPDATE job SET status = 'SUCCEEDED', finished_at = now() WHERE id = $1`, [job.id]);
+    await pool.query('DELETE FROM job_checkpoint');
   });
 });

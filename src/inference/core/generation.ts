@@ -51,6 +51,11 @@ export interface GenerationRequest {
   /** 1 to 4. */
   readonly candidates: number;
   readonly sampling: SamplingParams;
+  /**
+   * Codes `[latents, H, W]` of each candidate that an earlier run of the same request made: those of a `window` event. Windows that are whole
+   * in them are not made again; the result is the same.
+   */
+  readonly resume?: readonly Int32Array[] | undefined;
 }
 
 /** A clip of which some positions are known: they are kept, the others generated, window by window where the clip is longer than the model's grid. */
@@ -91,8 +96,11 @@ export type GenerationEvent =
   | { readonly type: 'tokens'; readonly tokensDone: number; readonly tokensTotal: number; readonly tokensPerSecond: number; readonly etaMs: number }
   /** final false: a preview of a latent frame that is still incomplete; it is replaced by a later event. */
   | { readonly type: 'frames'; readonly candidate: number; readonly firstFrame: number; readonly frames: readonly RawFrame[]; readonly final: boolean }
-  /** A clip longer than the model's grid is made in windows: the `index`th of `count` begins. */
-  | { readonly type: 'window'; readonly index: number; readonly count: number }
+  /**
+   * A clip longer than the model's grid is made in windows: the `index`th of `count` begins. made: what there is before it, the codes of each
+   * candidate; empty before the first.
+   */
+  | { readonly type: 'window'; readonly index: number; readonly count: number; readonly made: readonly Int32Array[] }
   /** Samples of a candidate's sound, mono, -1 to 1, from sample `first` on. The parts follow each other without a gap. */
   | { readonly type: 'sound'; readonly candidate: number; readonly first: number; readonly samples: Float32Array }
   /** All of a candidate's text so far. */

@@ -1,7 +1,7 @@
 /** Messages between the server and the inference process. Validated on receipt at both ends; pixel bytes by their length only. */
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../../errors.ts';
-import { MAX_LATENTS, TASKS } from '../core/generation.ts';
+import { MAX_CANDIDATES, MAX_LATENTS, TASKS } from '../core/generation.ts';
 import { requestSchema } from '../core/request.ts';
 
 export const PROVIDERS = ['cuda', 'webgpu', 'cpu'] as const;
@@ -60,7 +60,7 @@ const eventSchema = z.discriminatedUnion('type', [
   z
     .object({ type: z.literal('frames'), candidate: count, firstFrame: count, frames: z.array(rawFrame).readonly(), final: z.boolean() })
     .readonly(),
-  z.object({ type: z.literal('window'), index: count, count }).readonly(),
+  z.object({ type: z.literal('window'), index: count, count, made: z.array(codes).max(MAX_CANDIDATES).readonly() }).readonly(),
   z.object({ type: z.literal('sound'), candidate: count, first: count, samples }).readonly(),
   z.object({ type: z.literal('text'), candidate: count, text: z.string() }).readonly(),
   z.object({ type: z.literal('codes'), candidate: count, codes }).readonly(),

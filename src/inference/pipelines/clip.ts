@@ -4,6 +4,8 @@ import type { Sequence } from '../core/sequence.ts';
 import type { VideoGrid } from '../tokenizers/video-grid.ts';
 import type { Window } from '../core/windows.ts';
 
+const NOTHING = new Int32Array(0);
+
 export class Clip {
   readonly candidate: number;
   /** `[positions, 2]`; the first `done` positions are valid. */
@@ -14,8 +16,8 @@ export class Clip {
   readonly #known: Int32Array;
   readonly #grid: VideoGrid;
 
-  /** `known`: a code per position, `UNKNOWN` where one is to be made. */
-  constructor(candidate: number, known: Int32Array, grid: VideoGrid) {
+  /** `known`: a code per position, `UNKNOWN` where one is to be made. `made`: the codes of the first positions, where they have been made before. */
+  constructor(candidate: number, known: Int32Array, grid: VideoGrid, made: Int32Array = NOTHING) {
     this.candidate = candidate;
     this.total = known.length;
     this.codes = new Int32Array(2 * known.length);
@@ -23,6 +25,7 @@ export class Clip {
     this.#grid = grid;
     const whole = knownLatents(known, grid.frameSize) * grid.frameSize;
     for (let position = 0; position < whole; position += 1) this.#append(grid.split(known[position] as number));
+    for (const code of made.subarray(whole)) this.#append(grid.split(code));
   }
 
   /** What a sequence over the window is given: what was made before it, and what is known. */

@@ -52,25 +52,28 @@ export class Generator {
     const { bundle, decoder, executionProvider } = this.#parts;
     const known = this.#knownCodes(request);
     const warnings = this.#layOut(request, request.task).warnings;
+    const windows = this.#windows(known);
+    const made = this.#madeBefore(request, known, windows);
     const takes = Array.from({ length: request.candidates }, (_, candidate): Take => {
-      const clip = new Clip(candidate, known, this.#grid);
+      const clip = new Clip(candidate, known, this.#grid, made.codes[candidate]);
       return { clip, stream: new ClipStream(clip, decoder) };
     });
-    const windows = this.#windows(known);
-    const tokensTotal = windows.reduce((sum, { latents }) => sum + latents * this.#grid.frameSize, 0) * takes.length;
+    const tokensOf = (some: readonly Window[]): number => some.reduce((sum, { latents }) => sum + latents * this.#grid.frameSize, 0) * takes.length;
+    const tokensTotal = tokensOf(windows);
     const started: GenerationEvent = { type: 'started', tokensTotal, executionProvider, bundleDigest: bundle.digest, warnings };
     if (windows.length === 0) yield started;
-    let tokensDone = 0;
-    const meter = new TokenMeter(tokensTotal, this.#grid.frameSize * takes.length, performance.now());
+    let tokensDone = tokensOf(windows.slice(0, made.windows));
+    const meter = new TokenMeter(tokensTotal, this.#grid.frameSize * takes.length, performance.now(), tokensDone);
     for (const [index, window] of windows.entries()) {
+      if (index < made.windows) continue;
       const sequences = takes.map(({ clip }) => this.#sequence(request, clip, window));
       let moved = false;
       for await (const _ of this.#parts.engine.generate(sequences, signal)) {
-        if (!moved && index === 0) {
+        if (!moved && index === made.windows) {
           meter.start(performance.now());
           yield started;
         }
-        if (!moved && windows.length > 1) yield { type: 'window', index, count: windows.length };
+        if (!moved && windows.length > 1) yield { type: 'window', index, count: windows.length, made: index === 0 ? [] : takes.map(({ clip }) => clip.joined()) };
         moved = true;
         takes.forEach(({ clip }, i) => clip.take(sequences[i] as Sequence, window));
         const tokens = meter.read(tokensDone + sequences.reduce((done, sequence) => done + sequence.done, 0), performance.now());
@@ -114,6 +117,19 @@ export class Generator {
     if (source.codes.some((code) => code >= this.#grid.nullCode)) throw new CinegraphError('INVALID_INPUT', `Codes are smaller than ${this.#grid.nullCode}.`, { field: ['source', 'codes'] });
     known.set(source.codes);
     return known;
+  }
+
+  /** Windows that an earlier run made whole, and the codes up to their end. Throws INVALID_INPUT for codes that are not of this request. */
+  #madeBefore({ resume, candidates }: GenerationRequest, known: Int32Array, windows: readonly Window[]): { readonly windows: number; readonly codes: readonly Int32Array[] } {
+    if (resume === undefined) return { windows: 0, codes: [] };
+    const { frameSize } = this.#grid;
+    const made = Math.min(...resume.map(({ length }) => length));
+    const fit = resume.length === candidates && made <= known.length && resume.every((codes) => codes.every((code) => code >= 0 && code < this.#grid.nullCode));
+    if (!fit) throw new CinegraphError('INVALID_INPUT', 'The codes to go on from are not those of this request.', { field: ['resume'] });
+    // The last one is always made: what there is to resume was not finished.
+    const whole = windows.slice(0, -1).filter(({ start, latents }) => (start + latents) * frameSize <= made);
+    const last = whole.at(-1);
+    return { windows: whole.length, codes: last === undefined ? [] : resume.map((codes) => codes.subarray(0, (last.start + last.latents) * frameSize)) };
   }
 
   #windows(known: Int32Array): Window[] {

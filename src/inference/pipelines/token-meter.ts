@@ -7,11 +7,15 @@ export class TokenMeter {
   readonly #total: number;
   readonly #stride: number;
   #startedAt: number;
-  #reported = 0;
+  /** Tokens that were there before the start. */
+  readonly #before: number;
+  #reported: number;
 
-  /** `total` tokens over all candidates, `frameTokens` of them per latent frame. `now` in ms. */
-  constructor(total: number, frameTokens: number, now: number) {
+  /** `total` tokens over all candidates, `frameTokens` of them per latent frame, `before` made by an earlier run. `now` in ms. */
+  constructor(total: number, frameTokens: number, now: number, before = 0) {
     this.#total = total;
+    this.#before = before;
+    this.#reported = before;
     this.#stride = frameTokens / EVENTS_PER_LATENT_FRAME;
     this.#startedAt = now;
   }
@@ -27,7 +31,7 @@ export class TokenMeter {
     if (!due || done === this.#reported) return undefined;
     this.#reported = done;
     const elapsed = Math.max(now - this.#startedAt, 1e-3);
-    const tokensPerSecond = (1000 * done) / elapsed;
+    const tokensPerSecond = (1000 * (done - this.#before)) / elapsed;
     return { type: 'tokens', tokensDone: done, tokensTotal: this.#total, tokensPerSecond, etaMs: (1000 * (this.#total - done)) / tokensPerSecond };
   }
 }

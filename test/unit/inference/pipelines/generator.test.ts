@@ -167,3 +167,34 @@ describe('refusals', () => {
     expect([engine.running, engine.waiting]).toEqual([0, 0]);
   });
 });
+
+describe('a clip of several windows', () => {
+  const LONG = { candidates: 2, seed: 5, source: { latents: 12, codes: new Int32Array(0) } };
+
+  it('goes on from what an earlier run made, to the same codes and frames', async () => {
+    const whole = await run(LONG);
+    const windows = whole.filter((event) => event.type === 'window');
+    expect(windows.map(({ index, made }) => [index, made.length])).toEqual(windows.map((_, index) => [index, index === 0 ? 0 : 2]));
+    expect(windows.length).toBeGreaterThan(3);
+    for (const { index, made } of windows.slice(1)) {
+      await engine.close();
+      const rest = await run({ ...LONG, resume: made });
+      expect(rest.flatMap((event) => (event.type === 'window' ? [event.index] : []))).toEqual(windows.slice(index).map((window) => window.index));
+      for (const candidate of [0, 1]) expect(clipBytes(rest, candidate)).toEqual(clipBytes(whole, candidate));
+      expect(rest.filter((event) => event.type === 'codes')).toEqual(whole.filter((event) => event.type === 'codes'));
+      const tokens = rest.filter((event) => event.type === 'tokens');
+      expect(tokens.at(-1)).toMatchObject({ tokensDone: tokens[0]?.tokensTotal, tokensTotal: (whole[0] as { tokensTotal: number }).tokensTotal });
+    }
+  });
+
+  it('begins anew when no window is whole, and refuses codes that are not its own', async () => {
+    const whole = await run(LONG);
+    await engine.close();
+    const few = [Int32Array.of(0), Int32Array.of(0)];
+    expect(clipBytes(await run({ ...LONG, resume: few }))).toEqual(clipBytes(whole));
+    await engine.close();
+    await expect(run({ ...LONG, resume: few.slice(1) })).rejects.toMatchObject({ code: 'INVALID_INPUT', field: ['resume'] });
+    await engine.close();
+    await expect(run({ ...LONG, resume: [Int32Array.of(-1), Int32Array.of(0)] })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+});
