@@ -49,6 +49,7 @@ const config: CodegenConfig = {
           Model: '../loaders/loaders.ts#ModelSource',
           Estimate: '../services/contract.ts#EstimateRecord',
           System: '../services/contract.ts#SystemStatus',
+          Worker: '../services/contract.ts#WorkerRecord',
           JobEvent: '../services/contract.ts#JobEventRecord',
           JobQueued: '../resolvers/sources.ts#JobQueuedRecord',
           JobStarted: '../resolvers/sources.ts#JobStartedRecord',

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { closeInOrder, type Closable } from './close-in-order.ts';
 import type { Config } from './config.ts';
-import { openDatabase } from './db/database.ts';
+import { type Database, openDatabase } from './db/database.ts';
 import { withDeadline } from './deadline.ts';
-import { createInferenceClient, type InferenceClient, type InferenceInfo } from './inference/index.ts';
+import { createInferenceClient, type ForkedInferenceClient, type InferenceClient } from './inference/index.ts';
 import { AssetSweeper } from './jobs/asset-sweeper.ts';
-import { openJobQueue } from './jobs/job-queue.ts';
+import { type JobQueue, openJobQueue } from './jobs/queue/job-queue.ts';
 import { startJobRunner } from './jobs/job-runner.ts';
 import { startDeliverer } from './jobs/webhooks/deliverer.ts';
 import { startDispatcher } from './jobs/webhooks/dispatcher.ts';
@@ -19,6 +19,7 @@ import { startTracing } from './observability/tracing.ts';
 import type { Backend, BackendStatus, Readiness } from './server/backend.ts';
 import { ensureStudioBuilt } from './server/pages/studio-build.ts';
 import { startServer } from './server/server.ts';
+import { startWorkerServer } from './server/worker-server.ts';
 import { createServices } from './services/services.ts';
 import { VERSION } from './version.ts';
 
@@ -33,8 +34,8 @@ export interface AppOptions {
 
 export interface App {
   readonly url: string;
-  /** Resolves when jobs run. Rejects when the model cannot be used. */
-  readonly ready: Promise<InferenceInfo>;
+  /** Resolves when the process does what its role says. Rejects when the model cannot be used. */
+  readonly ready: Promise<void>;
   /**
    * Readiness fails, no new jobs, running jobs handed back, sockets closed with 1001, every child process ended. What does not end within
    * the configured bound is named in the log and left to the end of the process.
@@ -45,10 +46,11 @@ export interface App {
 const PING_MS = 2000;
 
 /**
- * Listens first, then opens the database while the model checks itself. Resolves when jobs are accepted. Closes what was opened when a
- * step fails. Throws the codes of configuration, port, data folder and database.
+ * Listens first, then opens the database while the model checks itself. Resolves when jobs are accepted, or taken. Closes what was opened when
+ * a step fails. Throws the codes of configuration, port, data folder and database.
  */
 export async function startApp({ config, log, onStep }: AppOptions): Promise<App> {
+  const { role } = config;
   const opened: Closable[] = [];
   let backend: Backend | undefined;
   let ping: (() => Promise<boolean>) | undefined;
@@ -68,38 +70,32 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
       const reasons: string[] = [];
       if (ping === undefined) reasons.push('The database is starting.');
       else if (!(await withDeadline(ping(), PING_MS, false))) reasons.push('The database does not answer.');
-      if (inference?.info === undefined) reasons.push('The model is starting or restarting.');
+      // An api node answers without workers: what they will make waits.
+      if (role !== 'api' && inference?.info === undefined) reasons.push('The model is starting or restarting.');
       return { ready: reasons.length === 0, reasons };
     },
   };
   const close = () => {
     draining = true;
-    return closeInOrder(opened.splice(0), config.drainMs, log);
+    return closeInOrder(opened.splice(0), config.drainMs, log, config.drainJobsMs);
   };
 
   try {
-    await ensureStudioBuilt(log);
+    if (role !== 'worker') await ensureStudioBuilt(log);
     if (config.otlpEndpoint !== undefined) {
       const tracing = await startTracing({ endpoint: config.otlpEndpoint, version: VERSION });
       opened.push({ name: 'tracing', close: () => tracing.stop() });
     }
-    const server = await startServer(config, status, log);
+    const server = role === 'worker' ? await startWorkerServer(config, status) : await startServer(config, status, log);
     opened.push({ name: 'server', close: (ms) => server.close(ms) });
     onStep('server', server.url);
 
-    const model = createInferenceClient({
-      bundleDir: config.modelDir,
-      provider: config.executionProvider,
-      threads: config.inferenceThreads,
-      maxRows: config.maxRows,
-      measurementsDir: join(config.dataDir, 'inference'),
-      log: ({ level, message, details }) => log[level]({ part: 'inference', ...details }, message),
-    });
-    opened.push({ name: 'inference', close: () => model.close() });
+    const model = role === 'api' ? undefined : startInference(config, log);
+    if (model !== undefined) opened.push({ name: 'inference', close: () => model.close() });
     inference = model;
-    const ready = model.ready();
+    const ready = model?.ready();
     // Nobody waits for it yet; the caller does, through `ready`.
-    ready.catch(() => undefined);
+    ready?.catch(() => undefined);
 
     const database = await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, log });
     // The database outlives all that writes to it.
@@ -108,29 +104,26 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     opened.splice(-1, 0, { name: 'queue', close: () => queue.close() });
     const media = await openMedia({ encoders: 1, log });
     opened.splice(-2, 0, { name: 'media', close: () => media.close() });
-    const services = createServices({ database, queue, inference: model, media, uploadLimits: config.uploads, deleteGraceSeconds: config.deleteGraceSeconds, version: VERSION, webhookAllowPrivate: config.webhookAllowPrivate, maxQueuedJobs: config.maxQueuedJobs, quota: config.limits });
-    const signingKey = await database.signingKey();
-    const meters = new Metrics({ database, cache: () => model.usage });
+    const meters = new Metrics({ database, cache: () => model?.usage });
     metrics = () => meters.text();
-    const runner = await startJobRunner({ database, queue, media, inference: observed(model, meters), logPrompts: config.logPrompts, concurrency: config.jobConcurrency, log });
-    // First of all: running jobs are handed back while everything is still there.
-    opened.unshift({ name: 'job runner', close: (ms) => runner.stop({ graceMs: ms }) });
-    await startDeliverer({ database, queue, allowPrivate: config.webhookAllowPrivate, log });
-    const dispatcher = startDispatcher({ database, queue, log });
-    opened.unshift({ name: 'webhooks', close: () => dispatcher.stop() });
-    const retention = startRetention({ database, previewRetentionMs: config.previewRetentionMs, eventRetentionMs: config.eventRetentionMs, log });
-    opened.unshift({ name: 'retention', close: () => retention.stop() });
-    const sweeper = new AssetSweeper({ database, graceSeconds: config.deleteGraceSeconds, log });
-    opened.unshift({ name: 'sweeper', close: () => sweeper.stop() });
+    if (model !== undefined) {
+      const runner = startJobRunner({ database, queue, media, inference: observed(model, meters), logPrompts: config.logPrompts, concurrency: config.jobConcurrency, slots: config.maxRows, overcommit: role === 'all', version: VERSION, log });
+      // First of all: running jobs are handed back while everything is still there.
+      opened.unshift({ name: 'job runner', close: (ms, finishMs) => runner.stop({ graceMs: ms, finishMs }) });
+    }
+    if (role !== 'worker') {
+      const services = createServices({ database, queue, inference: model, media, uploadLimits: config.uploads, deleteGraceSeconds: config.deleteGraceSeconds, version: VERSION, webhookAllowPrivate: config.webhookAllowPrivate, maxQueuedJobs: config.maxQueuedJobs, quota: config.limits });
+      const signingKey = await database.signingKey();
+      for (const each of await startKeeping(config, database, queue, log)) opened.unshift(each);
+      backend = { services, signingKey };
+    }
     ping = () => database.ping();
-    backend = { services, signingKey };
     onStep('database', database.embedded ? `Postgres ${database.serverVersion} in ${config.dataDir}` : `Postgres ${database.serverVersion}`);
 
     return {
       url: server.url,
-      ready: ready.then((result) => {
-        onStep('model', `${result.bundle.name} on ${result.executionProvider} (${result.device})`);
-        return result;
+      ready: Promise.resolve(ready).then((result) => {
+        onStep('model', result === undefined ? 'of the workers' : `${result.bundle.name} on ${result.executionProvider} (${result.device})`);
       }),
       close,
     };
@@ -138,4 +131,28 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     await close();
     throw error;
   }
+}
+
+function startInference(config: Config, log: Logger): ForkedInferenceClient {
+  return createInferenceClient({
+    bundleDir: config.modelDir,
+    provider: config.executionProvider,
+    threads: config.inferenceThreads,
+    maxRows: config.maxRows,
+    measurementsDir: join(config.dataDir, 'inference'),
+    log: ({ level, message, details }) => log[level]({ part: 'inference', ...details }, message),
+  });
+}
+
+/** What one process of those on a database does for all: webhooks, retention, deleted assets. */
+async function startKeeping(config: Config, database: Database, queue: JobQueue, log: Logger): Promise<Closable[]> {
+  await startDeliverer({ database, queue, allowPrivate: config.webhookAllowPrivate, log });
+  const dispatcher = startDispatcher({ database, queue, log });
+  const retention = startRetention({ database, previewRetentionMs: config.previewRetentionMs, eventRetentionMs: config.eventRetentionMs, log });
+  const sweeper = new AssetSweeper({ database, graceSeconds: config.deleteGraceSeconds, log });
+  return [
+    { name: 'webhooks', close: () => dispatcher.stop() },
+    { name: 'retention', close: () => retention.stop() },
+    { name: 'sweeper', close: () => sweeper.stop() },
+  ];
 }

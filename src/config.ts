@@ -37,6 +37,7 @@ const variable = <T>(schema: z.ZodType<T>, defaultText: string | null, allowed: 
 
 /** name: value, default, what is allowed, what it means. */
 export const VARIABLES = {
+  ROLE: variable(z.enum(['all', 'api', 'worker']), 'all', 'all, api or worker', 'What this process does: `api` answers clients, `worker` runs jobs, `all` both. `npm start -- --role worker` says the same. `api` and `worker` share a `DATABASE_URL`.'),
   PORT: variable(integer(0, 65535), '4000', '0 to 65535; 0 takes a free port', 'The port of the server.'),
   HOST: variable(z.string().min(1), '127.0.0.1', 'an address of this machine', 'The address to listen on. Anything but a loopback address needs `AUTH=required`, or `CINEGRAPH_ALLOW_PUBLIC=1`.'),
   CINEGRAPH_ALLOW_PUBLIC: variable(flag, '0', '0 or 1', 'Allow a `HOST` that others can reach without `AUTH=required`: whoever reaches the port can do everything. For a proxy with a login of its own.'),
@@ -81,13 +82,17 @@ export const VARIABLES = {
   EVENT_RETENTION_HOURS: variable(integer(1, 87_600), '168', '1 to 87600', 'How long the events of tokens and frames of a job are kept after its end, and the log of webhook deliveries. State events stay as long as the job.'),
   DELETE_GRACE_SECONDS: variable(integer(0, 31_536_000), '604800', '0 to 31536000', 'How long a deleted asset can be restored; its bytes are removed then.'),
   DRAIN_SECONDS: variable(integer(1, 300), '10', '1 to 300', 'How long a stop may take before what is left is ended by force.'),
+  DRAIN_JOBS_SECONDS: variable(integer(0, 3600), '0', '0 to 3600', 'How long the running jobs may go on at a stop, before `DRAIN_SECONDS` begin. What is not finished then is handed back to the queue.'),
   LOG_LEVEL: variable(z.enum(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'debug, info, warn, error or silent', 'The least important log line to write. Lines are JSON, on the standard error stream.'),
 } as const satisfies Record<string, Variable<unknown>>;
 
 type Name = keyof typeof VARIABLES;
 type ValueOf<N extends Name> = (typeof VARIABLES)[N] extends Variable<infer T> ? T : never;
 
+export type Role = ValueOf<'ROLE'>;
+
 export interface Config {
+  readonly role: Role;
   readonly port: number;
   readonly host: string;
   readonly publicUrl: string | undefined;
@@ -150,13 +155,20 @@ export interface Config {
   readonly eventRetentionMs: number;
   readonly deleteGraceSeconds: number;
   readonly drainMs: number;
+  /** Before drainMs begin. */
+  readonly drainJobsMs: number;
   readonly logLevel: ValueOf<'LOG_LEVEL'>;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Frozen. Throws CONFIG_INVALID naming the variable, what was wrong and what is allowed. */
-export function loadConfig(env: Env = process.env): Config {
+/** Frozen. `flags`: variables that the command line gives; they go before the environment. Throws CONFIG_INVALID naming the variable, what was wrong and what is allowed. */
+export function loadConfig(given: Env = process.env, flags: Env = {}): Config {
+  const env = { ...given, ...flags };
+  const role = required('ROLE', env);
+  if (role !== 'all' && optional('DATABASE_URL', env) === undefined) {
+    throw new CinegraphError('CONFIG_INVALID', `A process with the role ${role} shares its database with others: set DATABASE_URL. The embedded database belongs to one process with the role all.`);
+  }
   const host = required('HOST', env);
   const auth = authConfig(env);
   if (!isLoopback(host) && !auth.required && !required('CINEGRAPH_ALLOW_PUBLIC', env)) {
@@ -166,6 +178,7 @@ export function loadConfig(env: Env = process.env): Config {
     );
   }
   return Object.freeze({
+    role,
     port: required('PORT', env),
     host,
     publicUrl: optional('PUBLIC_URL', env),
@@ -192,6 +205,7 @@ export function loadConfig(env: Env = process.env): Config {
     eventRetentionMs: required('EVENT_RETENTION_HOURS', env) * 3_600_000,
     deleteGraceSeconds: required('DELETE_GRACE_SECONDS', env),
     drainMs: required('DRAIN_SECONDS', env) * 1000,
+    drainJobsMs: required('DRAIN_JOBS_SECONDS', env) * 1000,
     logLevel: required('LOG_LEVEL', env),
   });
 }

@@ -1,4 +1,5 @@
 /** The server as a program: starts the app, says so, and stops it on a signal. Imported by nothing. */
+import { parseArgs } from 'node:util';
 import { destination, pino, type Logger } from 'pino';
 import type { App, StartStep } from './app.ts';
 import { loadConfig } from './config.ts';
@@ -10,7 +11,7 @@ const EXIT_FAILED = 1;
 const EXIT_FORCED = 130;
 
 async function main(): Promise<void> {
-  const config = loadConfig();
+  const config = loadConfig(undefined, flags());
   const log = pino({ level: config.logLevel, base: null, mixin: logFields }, destination({ dest: 2, sync: true }));
   say(`Cinegraph ${VERSION}`);
   // Loaded late: a wrong configuration is told before a second of imports.
@@ -20,12 +21,22 @@ async function main(): Promise<void> {
   const app = await starting;
   try {
     await app.ready;
-    if (!stopping.aborted) say(banner(app.url));
+    if (!stopping.aborted) say(config.role === 'worker' ? `\n  Ready. Jobs are taken; health and metrics at ${app.url}\n` : banner(app.url));
   } catch (error) {
     // While stopping, the model is gone because we closed it.
     if (stopping.aborted) return;
     await app.close();
     throw error;
+  }
+}
+
+/** `--role api` says what `ROLE=api` says. */
+function flags(): { readonly ROLE?: string } {
+  try {
+    const { values: { role } } = parseArgs({ options: { role: { type: 'string' } } });
+    return role === undefined ? {} : { ROLE: role };
+  } catch (cause) {
+    throw new CinegraphError('CONFIG_INVALID', `${(cause as Error).message.replace(/\.?$/, '.')} There is one flag: --role all, api or worker.`, { cause });
   }
 }
 
@@ -56,7 +67,7 @@ function stopOnSignals(starting: Promise<App>, log: Logger): AbortSignal {
       process.exit(EXIT_FORCED);
     }
     stopping.abort();
-    say('Stopping: running jobs are handed back. Press Ctrl-C again to force.');
+    say('Stopping: running jobs are finished or handed back. Press Ctrl-C again to force.');
     log.info({ signal }, 'stopping');
     starting
       .then((app) => app.close())

@@ -1,6 +1,7 @@
 import { SpanKind } from '@opentelemetry/api';
 import type { Database } from '../db/database.ts';
 import type { Log } from '../db/log.ts';
+import { withDeadline } from '../deadline.ts';
 import { isDatabaseAway, isStorageFull } from '../db/pg-error.ts';
 import { untilDatabase } from '../db/until-database.ts';
 import { CinegraphError, ERRORS, type ErrorCode } from '../errors.ts';
@@ -8,14 +9,18 @@ import type { InferenceClient } from '../inference/core/generation.ts';
 import type { Media } from '../media/media.ts';
 import { withLogFields } from '../log-context.ts';
 import { inSpan } from '../spans.ts';
-import { DeliverAgain, type JobQueue } from './job-queue.ts';
+import { Admission, type Seat } from './admission.ts';
+import type { JobQueue } from './queue/job-queue.ts';
+import { DeliverAgain, type Delivery } from './queue/job-puller.ts';
 import { runJob } from './job-run.ts';
 import { mayRunAgain } from './may-run-again.ts';
 import { type Attempt, Fenced, JobStore, MOST_TRIES } from './job-store.ts';
 import { isCancel, Stop } from './stop.ts';
+import { WorkerPulse } from './workers/worker-pulse.ts';
 
 const OVERDUE_INTERVAL_MS = 1_000;
 const SETTLE_DEADLINE_MS = 30_000;
+const START_DEADLINE_MS = 300_000;
 
 export interface JobRunnerOptions {
   readonly database: Database;
@@ -24,6 +29,12 @@ export interface JobRunnerOptions {
   readonly inference: InferenceClient;
   /** Jobs that run at once; the engine batches them. */
   readonly concurrency: number;
+  /** Rows of the key-value cache. */
+  readonly slots?: number;
+  /** Takes jobs also when no row is free. Left out: yes; with other workers they are better off waiting for one of those. */
+  readonly overcommit?: boolean;
+  /** Of this program, for the list of workers. */
+  readonly version?: string;
   /** Write prompts to the log, too. */
   readonly logPrompts?: boolean;
   readonly log: Log;
@@ -33,14 +44,17 @@ export interface JobRunnerOptions {
 export interface JobRunner {
   /** Jobs of this process that run now. */
   readonly running: number;
-  /** Takes no new jobs and hands the running ones back to the queue; returns when they are, or after graceMs. */
-  stop(options: { readonly graceMs: number }): Promise<void>;
+  /**
+   * Takes no new jobs, lets the running ones go on for finishMs (none, when left out) and hands back to the queue what is left then. Returns
+   * when that is done, or graceMs after finishMs.
+   */
+  stop(options: { readonly graceMs: number; readonly finishMs?: number }): Promise<void>;
 }
 
-/** Starts to take jobs from the queue. With the embedded database, what a killed predecessor left RUNNING is delivered again at once. */
-export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunner> {
+/** Takes jobs from the queue as soon as the model is ready. With the embedded database, what a killed predecessor left RUNNING is delivered again at once. */
+export function startJobRunner(options: JobRunnerOptions): JobRunner {
   const runner = new Runner(options);
-  await runner.start();
+  runner.start();
   return runner;
 }
 
@@ -48,70 +62,112 @@ class Runner implements JobRunner {
   readonly #options: JobRunnerOptions;
   readonly #store: JobStore;
   readonly #runs = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
+  readonly #admission: Admission;
+  readonly #pulse: WorkerPulse;
+  #wake: () => void = () => {};
   #stopping = false;
+  #modelGone = false;
   #unsubscribe: (() => void) | undefined;
   #overdue: NodeJS.Timeout | undefined;
   #sweep: Promise<void> = Promise.resolve();
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
-    this.#store = new JobStore(options.database);
+    const { database, inference, concurrency, slots = 16, overcommit = true, version = '0', log } = options;
+    this.#store = new JobStore(database);
+    this.#admission = new Admission({ slots, overcommit, atOnce: concurrency, onRoom: () => this.#wake() });
+    const load = () => ({ slots, usedSlots: Math.min(slots, this.#admission.usedSlots), runningJobs: this.#admission.jobs });
+    this.#pulse = new WorkerPulse({ database, version, info: () => inference.info, load, log });
   }
 
-  async start(): Promise<void> {
-    const { database, queue, concurrency } = this.#options;
+  start(): void {
+    const { database, inference } = this.#options;
     this.#unsubscribe = database.bus.subscribe({
       message: message => {
         if (message.type === 'cancel') this.#runs.get(message.job)?.controller.abort(new Stop('canceled'));
+        // A state event: a job was queued, or came back.
+        if (message.type === 'event' && message.owner !== undefined) this.#wake();
       },
       // A cancel that got lost is noticed at the next event: the job's row says so.
-      resync: () => {},
+      resync: () => this.#wake(),
     });
     this.#overdue = setInterval(() => {
       this.#sweep = this.#failOverdue();
     }, OVERDUE_INTERVAL_MS);
-    await queue.work({ concurrency, predecessorIsDead: database.embedded }, (jobId, signal) => this.#deliver(jobId, signal));
+    // Which jobs are ours, the model tells. One that cannot start takes none: they wait for another worker.
+    void inference.ready().then(
+      ({ bundle: { name, digest } }) => this.#takeJobs({ name, digest }),
+      (error: unknown) => this.#options.log.error({ err: error }, 'no jobs are taken: the model cannot start'),
+    );
+  }
+
+  async #takeJobs(model: { readonly name: string; readonly digest: string }): Promise<void> {
+    if (this.#stopping) return;
+    this.#pulse.now();
+    const { database, queue, log } = this.#options;
+    const options = { model, predecessorIsDead: database.embedded, hasRoom: () => this.#hasRoom() };
+    try {
+      const work = await untilDatabase(() => queue.work(options, delivery => this.#deliver(delivery)), { deadlineMs: START_DEADLINE_MS });
+      this.#wake = () => work.wake();
+    } catch (error) {
+      log.error({ err: error }, 'no jobs are taken: the queue cannot be opened');
+    }
+  }
+
+  /** While the model restarts, another worker may take what waits. Once it is gone for good, what is taken fails with the reason. */
+  #hasRoom(): boolean {
+    if (!this.#admission.hasRoom || this.#stopping) return false;
+    const { inference } = this.#options;
+    if (inference.info !== undefined || this.#modelGone) return true;
+    inference.ready().catch(() => (this.#modelGone = true));
+    return false;
   }
 
   get running(): number {
     return this.#runs.size;
   }
 
-  async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
+  async stop({ graceMs, finishMs = 0 }: { readonly graceMs: number; readonly finishMs?: number }): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#overdue);
+    this.#pulse.drain();
     await this.#options.queue.stopWork();
+    if (finishMs > 0) await withDeadline(this.#allDone(), finishMs, undefined);
     for (const { controller } of this.#runs.values()) controller.abort(new Stop('handed back'));
-    const grace = Promise.withResolvers<void>();
-    const timer = setTimeout(grace.resolve, graceMs);
-    await Promise.race([Promise.all([this.#sweep, ...[...this.#runs.values()].map(({ done }) => done)]), grace.promise]);
-    clearTimeout(timer);
+    await withDeadline(Promise.all([this.#sweep, this.#allDone()]), graceMs, undefined);
     this.#unsubscribe?.();
+    await withDeadline(this.#pulse.stop(), graceMs, undefined);
   }
 
-  async #deliver(jobId: string, lease: AbortSignal): Promise<void> {
+  async #allDone(): Promise<void> {
+    await Promise.all([...this.#runs.values()].map(({ done }) => done));
+  }
+
+  async #deliver({ jobId, rows, lease }: Delivery): Promise<void> {
     if (this.#stopping) throw new DeliverAgain('stopping');
+    const seat = this.#admission.sit(rows);
     // The queue delivered again what still runs here (Postgres was away longer than a heartbeat): the old run ends first.
     const previous = this.#runs.get(jobId);
     previous?.controller.abort(new Stop('lost'));
-    await previous?.done;
     const controller = new AbortController();
     const done = Promise.withResolvers<void>();
     this.#runs.set(jobId, { controller, done: done.promise });
     const lost = (): void => controller.abort(new Stop('lost'));
     lease.addEventListener('abort', lost, { once: true });
     try {
-      await withLogFields({ job: jobId }, () => this.#attempt(jobId, controller));
+      await previous?.done;
+      await withLogFields({ job: jobId }, () => this.#attempt(jobId, controller, seat));
     } finally {
       lease.removeEventListener('abort', lost);
-      this.#runs.delete(jobId);
+      if (this.#runs.get(jobId)?.controller === controller) this.#runs.delete(jobId);
+      seat.leave();
       done.resolve();
     }
   }
 
-  async #attempt(jobId: string, controller: AbortController): Promise<void> {
+  async #attempt(jobId: string, controller: AbortController, seat: Seat): Promise<void> {
     const { signal } = controller;
-    const run = await untilDatabase(() => this.#store.claim(jobId), { deadlineMs: SETTLE_DEADLINE_MS, signal });
+    const run = await untilDatabase(() => this.#store.claim(jobId, this.#pulse.name), { deadlineMs: SETTLE_DEADLINE_MS, signal });
     if (run === undefined) return;
     const { log, logPrompts = false } = this.#options;
     const { attempt, task, candidates } = run;
@@ -119,8 +175,9 @@ class Runner implements JobRunner {
     const startedAt = performance.now();
     const deadline = run.deadlineAt === null ? undefined : setTimeout(() => controller.abort(new Stop('deadline')), Math.max(0, run.deadlineAt.getTime() - Date.now()));
     try {
+      if (run.tries === MOST_TRIES) await seat.alone(signal);
       const attributes = { 'cinegraph.job': jobId, 'cinegraph.attempt': attempt, 'cinegraph.task': task };
-      await inSpan('job run', { kind: SpanKind.CONSUMER, attributes, parent: run.traceParent }, () => runJob(run, { ...this.#options, store: this.#store }, signal));
+      await inSpan('job run', { kind: SpanKind.CONSUMER, attributes, parent: run.traceParent }, () => runJob(run, { ...this.#options, store: this.#store, generated: () => seat.freeRows() }, signal));
       log.info({ attempt, task, ms: Math.round(performance.now() - startedAt) }, 'job ended');
     } catch (error) {
       await this.#settle(run, signal.aborted ? signal.reason : error);
@@ -135,19 +192,24 @@ class Runner implements JobRunner {
     const job = { job: run.jobId, attempt: run.attempt };
     const write = (work: () => Promise<void>): Promise<void> => untilDatabase(work, { deadlineMs: SETTLE_DEADLINE_MS });
     try {
-      if (error instanceof Fenced) return log.info(job, 'the job was canceled or taken over');
+      if (error instanceof Fenced) {
+        if (!(await untilDatabase(() => this.#store.isOwn(run), { deadlineMs: SETTLE_DEADLINE_MS }))) return log.info(job, 'the job was canceled or taken over');
+        log.warn(job, 'the database has lost the newest events; the job runs again');
+        await write(() => this.#store.handBack(run, null));
+        throw new DeliverAgain('events lost');
+      }
       // Before its first frame, or what there was could not be kept.
       if (isCancel(error)) return await write(() => this.#store.cancel(run, []));
       if (error instanceof Stop) {
         if (error.why === 'lost') return log.info({ ...job, why: error.why }, 'run stopped');
         if (error.why === 'deadline') return await write(() => this.#store.fail(run, 'DEADLINE_EXCEEDED', ERRORS.DEADLINE_EXCEEDED.message));
-        await write(() => this.#store.handBack(run, false));
+        await write(() => this.#store.handBack(run, null));
         throw new DeliverAgain('handed back');
       }
       const { code, message } = describe(error);
       if (mayRunAgain(code) && run.tries < MOST_TRIES) {
         log.warn({ ...job, err: error }, 'the run was lost; the job runs again');
-        await write(() => this.#store.handBack(run, true));
+        await write(() => this.#store.handBack(run, `${code}: ${message}`));
         throw new DeliverAgain(code);
       }
       log.error({ ...job, err: error }, 'the job failed');

@@ -38,8 +38,8 @@ export function createLoaders(services: Services, viewer: Caller): Loaders {
   const deliveries: PageLoaders<WebhookDeliveryRecord> = new Map();
   const system = () => (status ??= services.system.status());
   const loadedModels = async () => {
-    const { inference } = await system();
-    return inference === null ? [] : [{ name: inference.bundle.name, bundle: inference.bundle }];
+    const { models } = await system();
+    return models.map(({ bundle }) => ({ name: bundle.name, bundle }));
   };
   return {
     job: new DataLoader((ids: readonly string[]) => services.jobs.byIds(viewer, ids)),

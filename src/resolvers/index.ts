@@ -22,6 +22,7 @@ import { Upload } from './upload.ts';
 import { VideoAsset } from './video-asset.ts';
 import { Viewer, ViewerLimits } from './viewer.ts';
 import { Webhook, WebhookConnection, WebhookDelivery, WebhookDeliveryConnection } from './webhook.ts';
+import { Worker } from './worker.ts';
 
 export const resolvers: Resolvers = {
   DateTime: GraphQLDateTime,
@@ -43,6 +44,7 @@ export const resolvers: Resolvers = {
   Shot,
   Model,
   System,
+  Worker,
   Viewer,
   ViewerLimits,
   ApiKey,

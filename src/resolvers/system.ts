@@ -1,9 +1,10 @@
 import type { SystemResolvers } from '../generated/graphql.ts';
 
 export const System: SystemResolvers = {
-  ready: ({ inference, databaseReady }) => databaseReady && inference !== null,
-  executionProvider: ({ inference }) => inference?.executionProvider ?? null,
-  device: ({ inference }) => inference?.device ?? null,
-  providerNotes: ({ inference }) => [...(inference?.providerNotes ?? [])],
-  inferenceThreads: ({ inference }) => inference?.threads ?? null,
+  ready: ({ models, databaseReady }) => databaseReady && models.length > 0,
+  executionProvider: ({ models: [first] }) => first?.executionProvider ?? null,
+  device: ({ models: [first] }) => first?.device ?? null,
+  providerNotes: ({ models: [first] }) => [...(first?.providerNotes ?? [])],
+  inferenceThreads: ({ models: [first] }) => first?.threads ?? null,
+  workers: ({ workers }) => [...workers],
 };

@@ -1,7 +1,6 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { CinegraphError } from '../errors.ts';
@@ -23,6 +22,7 @@ import { loadTrustedDocuments } from './graphql/trusted-documents.ts';
 import { trustedBody } from './graphql/trusted-body.ts';
 import { guard, sendGraphqlError, setRetryAfter } from './guard.ts';
 import { healthRoutes } from './health.ts';
+import { addressOf, listen } from './listen.ts';
 import { mediaRoutes } from './media/routes.ts';
 import { createUrlSigner, type SigningOptions } from './media/url-signer.ts';
 import { pageRoutes } from './pages/pages.ts';
@@ -92,7 +92,7 @@ export async function startServer(config: ServerConfig, status: BackendStatus, l
   const port = await listen(server, config);
   return {
     port,
-    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    url: addressOf(config.host, port),
     close(graceMs) {
       sessions.close();
       return close(server, webSocket, sse, http, graceMs);
@@ -169,26 +169,6 @@ function answerError(log: Logger): ErrorRequestHandler {
 /** What express.json throws, and the router for a path that cannot be decoded. */
 function isBodyError(error: unknown): error is { readonly status: number; readonly message: string } {
   return error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500 && !(error instanceof CinegraphError);
-}
-
-async function listen(server: Server, { host, port }: ServerConfig): Promise<number> {
-  server.listen(port, host);
-  try {
-    await once(server, 'listening');
-  } catch (error) {
-    throw listenError(error, host, port);
-  }
-  return (server.address() as AddressInfo).port;
-}
-
-function listenError(error: unknown, host: string, port: number): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') {
-    return new CinegraphError('PORT_IN_USE', `Port ${port} on ${host} is already in use. Stop the other program or choose another PORT.`, { cause: error });
-  }
-  if (code === 'EACCES') return new CinegraphError('CONFIG_INVALID', `PORT ${port} needs more rights than this program has. Choose one above 1023.`, { cause: error });
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return new CinegraphError('CONFIG_INVALID', `HOST ${host} is not an address of this machine.`, { cause: error });
-  return error;
 }
 
 async function close(server: Server, webSocket: WebSocketEndpoint, sse: SseEndpoint, http: { stop(): Promise<void> }, graceMs: number): Promise<void> {

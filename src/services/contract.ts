@@ -357,9 +357,27 @@ export interface UploadService {
   finalize(viewer: Viewer, id: string): Promise<AssetRecord>;
 }
 
+/** A process that runs jobs, as it last said of itself. */
+export interface WorkerRecord {
+  readonly id: string;
+  /** Host and process id. */
+  readonly name: string;
+  readonly version: string;
+  readonly state: 'STARTING' | 'READY' | 'DRAINING' | 'LOST';
+  /** Null while the model is starting. */
+  readonly info: InferenceInfo | null;
+  readonly slots: number;
+  readonly usedSlots: number;
+  readonly runningJobs: number;
+  readonly startedAt: Date;
+  readonly seenAt: Date;
+}
+
 export interface SystemStatus {
   readonly version: string;
-  readonly inference: InferenceInfo | null;
+  /** The models that jobs can be made with now, and where they run; the first is used by those who name none. */
+  readonly models: readonly InferenceInfo[];
+  readonly workers: readonly WorkerRecord[];
   readonly queueDepth: number;
   readonly runningJobs: number;
   readonly databaseReady: boolean;

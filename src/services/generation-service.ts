@@ -4,7 +4,7 @@ import { asCinegraphError, isUniqueViolation } from '../db/pg-error.ts';
 import { transaction } from '../db/transaction.ts';
 import { CinegraphError } from '../errors.ts';
 import type { BundleInfo } from '../inference/core/generation.ts';
-import type { JobQueue } from '../jobs/job-queue.ts';
+import type { JobQueue } from '../jobs/queue/job-queue.ts';
 import { toJobRecord } from '../jobs/job-rows.ts';
 import { nextTurn } from '../jobs/turn.ts';
 import { traceParent } from '../spans.ts';
@@ -12,16 +12,16 @@ import type { EstimateRecord, GenerateInput, GenerationService, JobRecord, Viewe
 import { visible } from './asset-service.ts';
 import { checkQuota, type Quota } from './access/quota.ts';
 import { type CheckedInput, checkInput, inputDigest } from './generation-input.ts';
-import { measureThroughput, tokensAhead } from './throughput.ts';
+import { measureThroughput, tokensAhead, untilNextEnd } from './throughput.ts';
 import type { SourceAssets } from './source-input.ts';
-import { countTokens } from './token-count.ts';
+import { countTokens, rowsOf } from './token-count.ts';
 import { isUuid } from './uuid.ts';
 
 export interface GenerationDeps {
   readonly database: Database;
   readonly queue: JobQueue;
-  /** The loaded model; throws INFERENCE_UNAVAILABLE while there is none. */
-  readonly bundle: () => Promise<BundleInfo>;
+  /** The model of this name, or the one for those who name none; throws INFERENCE_UNAVAILABLE while there is none. */
+  readonly bundle: (name?: string | null) => Promise<BundleInfo>;
   readonly maxQueuedJobs: number;
   readonly quota: Quota;
 }
@@ -34,13 +34,13 @@ export class Generation implements GenerationService {
   }
 
   async generate(viewer: Viewer, input: GenerateInput): Promise<JobRecord> {
-    const bundle = await this.#deps.bundle();
+    const bundle = await this.#deps.bundle(input.model);
     const checked = checkInput(input, bundle, await this.sources(viewer, input));
     return this.start(viewer, checked, inputDigest(input), bundle, null);
   }
 
   async estimate(viewer: Viewer, input: GenerateInput): Promise<EstimateRecord> {
-    const bundle = await this.#deps.bundle();
+    const bundle = await this.#deps.bundle(input.model);
     const tokens = countTokens(checkInput(input, bundle, await this.sources(viewer, input)), bundle);
     const { database } = this.#deps;
     const turn = await nextTurn(database.pool, viewer.ownerId);
@@ -98,7 +98,7 @@ export class Generation implements GenerationService {
     await transaction(database.pool, async client => {
       const { rows } = await client.query<{ waiting: number }>(`SELECT count(*)::int AS waiting FROM job WHERE status = 'QUEUED'`);
       const waiting = rows[0]?.waiting ?? 0;
-      if (waiting >= maxQueuedJobs) throw new CinegraphError('QUEUE_FULL', `${waiting} jobs are waiting already. Try again later.`);
+      if (waiting >= maxQueuedJobs) throw new CinegraphError('QUEUE_FULL', `${waiting} jobs are waiting already. Try again later.`, { retryAfterMs: await untilNextEnd(client) });
       const turn = await nextTurn(client, ownerId);
       await checkQuota(client, ownerId, countTokens(input, bundle), quota);
       const earlier = await client.query<{ count: number }>(`SELECT count(*)::int AS count FROM job WHERE status = 'QUEUED' AND turn <= $1`, [turn]);
@@ -109,7 +109,7 @@ export class Generation implements GenerationService {
       );
       const queued = { type: 'JobQueued', position: (earlier.rows[0]?.count ?? 0) + 1 };
       await client.query('INSERT INTO job_event (job_id, seq, type, payload) VALUES ($1, 1, $2, $3)', [id, queued.type, JSON.stringify(queued)]);
-      await queue.enqueue(client, id, turn);
+      await queue.enqueue(client, { jobId: id, turn, modelDigest: bundle.digest, rows: rowsOf(input) });
     });
     return id;
   }

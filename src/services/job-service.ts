@@ -4,7 +4,7 @@ import { transaction } from '../db/transaction.ts';
 import { CinegraphError } from '../errors.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
 import { MAX_SEED, type BundleInfo } from '../inference/core/generation.ts';
-import type { JobQueue } from '../jobs/job-queue.ts';
+import type { JobQueue } from '../jobs/queue/job-queue.ts';
 import { toJobRecord } from '../jobs/job-rows.ts';
 import { end } from '../jobs/job-store.ts';
 import { type ActivityPosition, type GenerateInput, type JobEventRecord, type JobFilter, type JobRecord, type JobService, type JobStatus, type Page, type PageInput, type QueueOutlook, TERMINAL, type Viewer } from './contract.ts';
@@ -21,7 +21,7 @@ export interface JobDeps {
   readonly database: Database;
   readonly queue: JobQueue;
   readonly generation: Generation;
-  readonly bundle: () => Promise<BundleInfo>;
+  readonly bundle: (name?: string | null) => Promise<BundleInfo>;
   /** How long a cancel waits for the run to end the job itself, ms. */
   readonly cancelGraceMs: number;
 }

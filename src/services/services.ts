@@ -1,8 +1,5 @@
 import type { Database } from '../db/database.ts';
-import { withDeadline } from '../deadline.ts';
-import { CinegraphError } from '../errors.ts';
-import type { BundleInfo, InferenceClient } from '../inference/core/generation.ts';
-import type { JobQueue } from '../jobs/job-queue.ts';
+import type { JobQueue } from '../jobs/queue/job-queue.ts';
 import type { Media } from '../media/media.ts';
 import { ApiKeys } from './access/api-key-service.ts';
 import { NO_QUOTA, type Quota, Quotas } from './access/quota.ts';
@@ -10,20 +7,20 @@ import { Assets } from './asset-service.ts';
 import type { Services } from './contract.ts';
 import { Generation } from './generation-service.ts';
 import { Jobs } from './job-service.ts';
+import { type LocalModel, Models } from './models.ts';
 import { System } from './system-service.ts';
 import { type UploadLimits, Uploads } from './upload-service.ts';
 import { Webhooks } from './webhooks/webhook-service.ts';
 
 const DELETE_GRACE_SECONDS = 604_800;
-/** How long a mutation waits for a model that is still loading, in ms. */
-const MODEL_WAIT_MS = 5_000;
 /** Some clips' beginnings have to be encoded. */
 const CANCEL_GRACE_MS = 10_000;
 
 export interface ServicesOptions {
   readonly database: Database;
   readonly queue: JobQueue;
-  readonly inference: InferenceClient;
+  /** The model of this process; left out where the workers alone have one. */
+  readonly inference?: LocalModel | undefined;
   readonly media: Media;
   readonly uploadLimits: UploadLimits;
   /** How long a deleted asset can be restored. Default: a week. */
@@ -41,7 +38,8 @@ export interface ServicesOptions {
 
 /** The use cases, wired. They own nothing: what they are given is closed by the composition root. */
 export function createServices({ database, queue, inference, media, uploadLimits, deleteGraceSeconds = DELETE_GRACE_SECONDS, version, maxQueuedJobs, quota = NO_QUOTA, cancelGraceMs = CANCEL_GRACE_MS, webhookAllowPrivate = false }: ServicesOptions): Services {
-  const bundle = loadedBundle(inference);
+  const models = new Models(database.pool, inference);
+  const bundle = (name?: string | null) => models.bundle(name);
   const generation = new Generation({ database, queue, bundle, maxQueuedJobs, quota });
   return {
     generation,
@@ -51,19 +49,6 @@ export function createServices({ database, queue, inference, media, uploadLimits
     quotas: new Quotas(database),
     uploads: new Uploads({ database, media, limits: uploadLimits }),
     webhooks: new Webhooks({ database, queue, allowPrivate: webhookAllowPrivate }),
-    system: new System({ database, inference, version }),
-  };
-}
-
-/** The model's limits do not change while the process restarts: once known, jobs are taken meanwhile. */
-function loadedBundle(inference: InferenceClient): () => Promise<BundleInfo> {
-  let known: BundleInfo | undefined;
-  return async () => {
-    known = inference.info?.bundle ?? known;
-    if (known !== undefined) return known;
-    const info = await withDeadline(inference.ready(), MODEL_WAIT_MS, undefined);
-    if (info === undefined) throw new CinegraphError('INFERENCE_UNAVAILABLE');
-    known = info.bundle;
-    return known;
+    system: new System({ database, models, version }),
   };
 }

@@ -1,3 +1,4 @@
+import type { Queryable } from '../db/blob-store.ts';
 import type { Database } from '../db/database.ts';
 
 /** Finished jobs that a measurement looks at. */
@@ -35,4 +36,14 @@ export async function tokensAhead({ pool }: Database, turn: number): Promise<{ r
     [turn],
   );
   return rows[0] ?? { tokens: 0, waiting: 0 };
+}
+
+/** About how long until a job that waits makes room: the time between the ends of the last jobs, from 1 s to a minute. */
+export async function untilNextEnd(client: Queryable): Promise<number> {
+  const { rows } = await client.query<{ ms: number | null }>(
+    `SELECT (1000 * extract(epoch FROM max(finished_at) - min(finished_at)) / nullif(count(*) - 1, 0))::float8 AS ms
+     FROM (SELECT finished_at FROM job WHERE status = 'SUCCEEDED' ORDER BY finished_at DESC LIMIT $1) AS latest`,
+    [LATEST],
+  );
+  return Math.round(Math.min(60_000, Math.max(1_000, rows[0]?.ms ?? 1_000)));
 }

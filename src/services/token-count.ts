@@ -20,3 +20,8 @@ function tokensOfSpan(span: Span, bundle: BundleInfo): number {
       return caption?.maxTokens ?? 0;
   }
 }
+
+/** Rows of the key-value cache that a job holds while it runs: guidance takes a second one for each candidate. */
+export function rowsOf({ candidates, sampling }: Pick<CheckedInput, 'candidates' | 'sampling'>): number {
+  return candidates * (sampling.guidance === 1 ? 1 : 2);
+}

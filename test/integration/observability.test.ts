@@ -43,7 +43,7 @@ describe('what an operator sees', () => {
   const runJobs = async (logPrompts: boolean): Promise<() => Promise<Record<string, unknown>[]>> => {
     const lines: Record<string, unknown>[] = [];
     const log = pino({ level: 'debug', mixin: logFields }, { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) });
-    const runner = await startJobRunner({ ...stack, inference: observed(inference, metrics), concurrency: 2, logPrompts, log });
+    const runner = startJobRunner({ ...stack, inference: observed(inference, metrics), concurrency: 2, logPrompts, log });
     return async () => {
       await runner.stop({ graceMs: 30_000 });
       return lines;

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { openDatabase } from '../../src/db/database.ts';
 import { createInferenceClient } from '../../src/inference/index.ts';
-import { openJobQueue } from '../../src/jobs/job-queue.ts';
+import { openJobQueue } from '../../src/jobs/queue/job-queue.ts';
 import { startJobRunner } from '../../src/jobs/job-runner.ts';
 import { openMedia } from '../../src/media/media.ts';
 import { createServices } from '../../src/services/services.ts';
@@ -32,7 +32,7 @@ it('finishes, after a restart, the job of a program that was killed, with one as
   await inference.ready();
   const services = createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs: 10 });
   expect(await services.jobs.byIds(ADA, [jobId])).toMatchObject([{ status: 'RUNNING', attempt: 1 }]);
-  const runner = await startJobRunner({ database, queue, media, inference, concurrency: 2, log });
+  const runner = startJobRunner({ database, queue, media, inference, concurrency: 2, log });
   const events = await collectEvents(services, jobId);
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
   expect(await services.jobs.byIds(ADA, [jobId])).toMatchObject([{ status: 'SUCCEEDED', attempt: 2 }]);

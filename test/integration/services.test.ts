@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InferenceClient } from '../../src/inference/core/generation.ts';
 import { createInferenceClient } from '../../src/inference/index.ts';
-import { openJobQueue } from '../../src/jobs/job-queue.ts';
+import { openJobQueue } from '../../src/jobs/queue/job-queue.ts';
 import { createServices } from '../../src/services/services.ts';
 import type { GenerateInput, Services } from '../../src/services/contract.ts';
 import { ADA, BOB, type DataStack, collectEvents, openDataStack, silent } from '../support/data-stack.ts';
@@ -200,7 +200,7 @@ describe('services', () => {
   });
 
   it('reports the state of the system', async () => {
-    expect(await services.system.status()).toMatchObject({ version: 'test', databaseReady: true, runningJobs: 0, inference: { bundle: { name: 'tiny-random' } } });
+    expect(await services.system.status()).toMatchObject({ version: 'test', databaseReady: true, runningJobs: 0, models: [{ bundle: { name: 'tiny-random' } }] });
   });
 
   it('serves a second process of the same database', async () => {

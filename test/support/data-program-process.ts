@@ -2,7 +2,7 @@
 import pino from 'pino';
 import { openDatabase } from '../../src/db/database.ts';
 import { createInferenceClient } from '../../src/inference/index.ts';
-import { openJobQueue } from '../../src/jobs/job-queue.ts';
+import { openJobQueue } from '../../src/jobs/queue/job-queue.ts';
 import { startJobRunner } from '../../src/jobs/job-runner.ts';
 import { openMedia } from '../../src/media/media.ts';
 import { createServices } from '../../src/services/services.ts';
@@ -16,7 +16,7 @@ const queue = await openJobQueue({ database, log });
 const media = await openMedia({ encoders: 1, log });
 const inference = intercept(createInferenceClient({ bundleDir, provider: 'cpu', threads: 1 }), (event, signal) => (event.type === 'frames' ? held(signal) : undefined));
 await inference.ready();
-await startJobRunner({ database, queue, media, inference, concurrency: 2, log });
+startJobRunner({ database, queue, media, inference, concurrency: 2, log });
 const services = createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs: 10 });
 const job = await services.generation.generate({ ownerId: 'ada' }, { task: 'TEXT_TO_VIDEO', prompt: 'a fox' });
 for await (const event of await services.jobs.events({ ownerId: 'ada' }, job.id, 0, AbortSignal.timeout(60_000))) {

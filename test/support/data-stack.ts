@@ -2,7 +2,7 @@
 import pino from 'pino';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import type { InferenceClient } from '../../src/inference/core/generation.ts';
-import { type JobQueue, openJobQueue } from '../../src/jobs/job-queue.ts';
+import { type JobQueue, openJobQueue } from '../../src/jobs/queue/job-queue.ts';
 import { type JobRunner, startJobRunner } from '../../src/jobs/job-runner.ts';
 import { type Media, openMedia } from '../../src/media/media.ts';
 import type { JobEventRecord, Services, Viewer } from '../../src/services/contract.ts';
@@ -43,7 +43,7 @@ export async function openDataStack({ inference, maxQueuedJobs = 200, quota = NO
     database, queue, media,
     services: createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs, quota, cancelGraceMs, webhookAllowPrivate }),
     async startRunner() {
-      const runner = await startJobRunner({ database, queue, media, inference, concurrency, log: silent });
+      const runner = startJobRunner({ database, queue, media, inference, concurrency, log: silent });
       runners.push(runner);
       return runner;
     },

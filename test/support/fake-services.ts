@@ -230,7 +230,7 @@ export function createFakeServices(): FakeServices {
       deliveries: () => notInMemory(),
     },
     system: {
-      status: async () => ({ version: '0.0.0', inference: FAKE_INFERENCE, queueDepth: 0, runningJobs: 0, databaseReady: true }),
+      status: async () => ({ version: '0.0.0', models: [FAKE_INFERENCE], workers: [], queueDepth: 0, runningJobs: 0, databaseReady: true }),
     },
   };
 }

@@ -12,7 +12,7 @@ import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { openDatabase } from '../../src/db/database.ts';
 import { EmbeddedPostgres } from '../../src/db/embedded/embedded-postgres.ts';
-import { openJobQueue } from '../../src/jobs/job-queue.ts';
+import { openJobQueue } from '../../src/jobs/queue/job-queue.ts';
 
 const TEMPLATE = 'migrated';
 

@@ -43,8 +43,8 @@ export function environment(overrides: Environment = {}): NodeJS.ProcessEnv {
 }
 
 /** Starts `src/main.ts` and waits until /health/ready says yes. */
-export async function startProgram(env: Environment): Promise<Program> {
-  const program = launch('src/main.ts', [], env);
+export async function startProgram(env: Environment, args: readonly string[] = []): Promise<Program> {
+  const program = launch('src/main.ts', args, env);
   try {
     const url = await Promise.race([listening(program), failure(program)]);
     await Promise.race([ready(url), failure(program)]);

@@ -1,7 +1,7 @@
 import type { Database } from '../../db/database.ts';
 import type { Log } from '../../db/log.ts';
 import { transaction } from '../../db/transaction.ts';
-import type { JobQueue } from '../job-queue.ts';
+import type { JobQueue } from '../queue/job-queue.ts';
 import { type Answer, sendWebhook } from './send.ts';
 
 const HOUR_S = 3600;

@@ -7,7 +7,7 @@ import { isDatabaseAway } from '../../db/pg-error.ts';
 import { transaction } from '../../db/transaction.ts';
 import { encodeNodeId } from '../../node-id.ts';
 import type { JobEventPayload } from '../../services/contract.ts';
-import type { JobQueue } from '../job-queue.ts';
+import type { JobQueue } from '../queue/job-queue.ts';
 
 const CURSOR = 'webhook-cursor';
 const BATCH = 100;

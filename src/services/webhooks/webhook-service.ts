@@ -3,7 +3,7 @@ import type { Database } from '../../db/database.ts';
 import { transaction } from '../../db/transaction.ts';
 import { CinegraphError } from '../../errors.ts';
 import { Prisma } from '../../generated/prisma/client.ts';
-import type { JobQueue } from '../../jobs/job-queue.ts';
+import type { JobQueue } from '../../jobs/queue/job-queue.ts';
 import { addDelivery } from '../../jobs/webhooks/dispatcher.ts';
 import { encodeNodeId } from '../../node-id.ts';
 import type { Page, PageInput, Viewer, WebhookChange, WebhookDeliveryRecord, WebhookInput, WebhookRecord, WebhookService } from '../contract.ts';

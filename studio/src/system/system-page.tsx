@@ -30,6 +30,7 @@ export default function SystemPage() {
       <div className="system">
         <Card title="Server">{system.data === undefined ? <Waiting /> : <ServerFacts system={system.data} />}</Card>
         <Card title="Model">{model.data === undefined ? <Waiting text="The model is starting and checks itself." /> : <ModelFacts model={model.data} />}</Card>
+        <Card title="Workers">{system.data === undefined ? <Waiting /> : <Workers workers={system.data.workers} />}</Card>
         <Card title="Failed lately">{failed.data === undefined ? <Waiting /> : <FailedJobs jobs={failed.data} />}</Card>
       </div>
     </Page>
@@ -69,6 +70,25 @@ function ServerFacts({ system }: { readonly system: System }) {
         </p>
       ))}
     </>
+  );
+}
+
+function Workers({ workers }: { readonly workers: System['workers'] }) {
+  if (workers.length === 0) return <p className="dim">No process runs jobs now. What is sent waits until one comes.</p>;
+  return (
+    <ul className="failed">
+      {workers.map((worker) => (
+        <li key={`${worker.name} ${worker.startedAt}`}>
+          <strong>{worker.name}</strong> {words(worker.state)}
+          <p>
+            {plural(worker.runningJobs, 'job')}, {worker.usedSlots} of {worker.slots} rows in use
+          </p>
+          <p className="dim">
+            {worker.model === null ? 'No model yet' : `${worker.model.name} on ${worker.executionProvider}: ${worker.device}`}; version {worker.version}
+          </p>
+        </li>
+      ))}
+    </ul>
   );
 }
 
