@@ -1,7 +1,7 @@
 """Measure the audio tokenizer and its reader on held-out sounds, with anchors.
 
 `python -m cinegraph_training.evaluate_audio [--count 200] [--samples FOLDER]` writes `runs/audio-tokenizer.json` and,
-with `--samples`, a few pairs of sounds.
+with `--samples`, a few reconstructed sounds.
 
 * `spectral`: mean absolute difference of log-mel spectra in dB (48 bands, 100 a second, floor -60 dB) between a sound
   and what the tokenizer makes of it. Anchors: silence, another sound of the set, and the codes' own spectra, which is
@@ -117,14 +117,15 @@ def usage(codes: Tensor) -> dict[str, list]:
 
 
 def write_samples(folder: Path, tokenizer: AudioTokenizer, sounds: Sounds) -> None:
-    """Original, a short silence, reconstruction: one OGG file for each of a few held-out scenes."""
+    """Reconstructions of a few held-out scenes as OGG; what is synthesised is heard first as it was. Recordings are not
+    copied."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
     for name, motion in (("dog", "bounces"), ("rooster", "still"), ("star", "spins")):
         sound = sounds.of(Scene(name, "blue", motion), rng, "heldout").samples[:LENGTH]
         made = rebuilt(tokenizer, sound[None])[0]
-        pair = np.concatenate([sound, np.zeros(RATE // 4, np.float32), made])
-        soundfile.write(folder / f"{name.replace(' ', '-')}-{motion}.ogg", pair, RATE)
+        parts = [made] if name in VOICES else [sound, np.zeros(RATE // 4, np.float32), made]
+        soundfile.write(folder / f"{name}-{motion}.ogg", np.concatenate(parts), RATE)
 
 
 def main() -> None:

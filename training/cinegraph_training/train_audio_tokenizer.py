@@ -4,10 +4,10 @@
 from its last checkpoint, or else from the shipped weights: the codes stay as they are, and what was learnt on them.
 
 Loss: distances of log-mel spectra and of spectral lines at several resolutions; for pitches and tonalities, which
-spectra do not teach, the strongest frequency of each band and how much of a tone it is, measured on the target. Half of the parts of a second
-are of scenes, half of recordings; a part is heard from all levels of the quantizer or, a quarter of the time, from
-fewer (quantizer dropout, SoundStream section III-C). AdamW, cosine; an exponential moving average of the weights
-is shipped.
+spectra do not teach, the strongest frequency of each band and how much of a tone it is, measured on the target. Half of
+the parts of a second are of scenes, half of recordings; a part is heard from all levels of the quantizer or, a quarter
+of the time, from fewer (quantizer dropout, SoundStream section III-C). AdamW, cosine; an exponential moving average of
+the weights is shipped.
 """
 
 import argparse
