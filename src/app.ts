@@ -7,6 +7,7 @@ import { type Database, openDatabase } from './db/database.ts';
 import { withDeadline } from './deadline.ts';
 import { createInferenceClient, type ForkedInferenceClient, type InferenceClient } from './inference/index.ts';
 import { AssetSweeper } from './jobs/asset-sweeper.ts';
+import { startIntegrityWatch } from './jobs/integrity-watch.ts';
 import { type JobQueue, openJobQueue } from './jobs/queue/job-queue.ts';
 import { startJobRunner } from './jobs/job-runner.ts';
 import { startDeliverer } from './jobs/webhooks/deliverer.ts';
@@ -97,7 +98,7 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     // Nobody waits for it yet; the caller does, through `ready`.
     ready?.catch(() => undefined);
 
-    const database = await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, log });
+    const database = await openDatabase({ dataDir: config.dataDir, databaseUrl: config.databaseUrl, objectStore: config.objectStore, nats: config.nats, log });
     // The database outlives all that writes to it.
     opened.push({ name: 'database', close: () => database.close() });
     const queue = await openJobQueue({ database, log });
@@ -144,13 +145,15 @@ function startInference(config: Config, log: Logger): ForkedInferenceClient {
   });
 }
 
-/** What one process of those on a database does for all: webhooks, retention, deleted assets. */
+/** What one process of those on a database does for all: webhooks, retention, deleted assets, the integrity check. */
 async function startKeeping(config: Config, database: Database, queue: JobQueue, log: Logger): Promise<Closable[]> {
   await startDeliverer({ database, queue, allowPrivate: config.webhookAllowPrivate, log });
   const dispatcher = startDispatcher({ database, queue, log });
   const retention = startRetention({ database, previewRetentionMs: config.previewRetentionMs, eventRetentionMs: config.eventRetentionMs, log });
   const sweeper = new AssetSweeper({ database, graceSeconds: config.deleteGraceSeconds, log });
+  const watch = config.integrityCheckMs === 0 ? undefined : startIntegrityWatch({ database, everyMs: config.integrityCheckMs, log });
   return [
+    { name: 'integrity', close: async () => watch?.stop() },
     { name: 'webhooks', close: () => dispatcher.stop() },
     { name: 'retention', close: () => retention.stop() },
     { name: 'sweeper', close: () => sweeper.stop() },

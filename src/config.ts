@@ -19,6 +19,7 @@ const httpUrl = z
   .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol))
   .transform((value) => value.replace(/\/+$/, ''));
 const postgresUrl = z.string().regex(/^postgres(?:ql)?:\/\//);
+const natsUrl = z.string().refine((value) => value.split(',').every((part) => URL.canParse(part.trim()) && /^(nats|tls):$/.test(new URL(part.trim()).protocol)));
 const origins = z.string().transform((value) => value.split(',').map((origin) => origin.trim().replace(/\/+$/, ''))).pipe(z.array(z.string().regex(/^https?:\/\/[^/]+$/)));
 
 interface Variable<T> {
@@ -51,6 +52,15 @@ export const VARIABLES = {
   ALLOWED_ORIGINS: variable(origins, null, 'origins, separated by commas', 'Web origins that may call the server from a browser, besides its own and those on this machine.'),
   DATA_DIR: variable(path, resolve('.data'), 'a folder that can be written to', 'Where the embedded database keeps everything, and the model what it measured of this machine.'),
   DATABASE_URL: variable(postgresUrl, null, 'postgres://...', 'A Postgres of version 15 or later to use instead of the embedded one.'),
+  S3_BUCKET: variable(z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/), null, 'name of a bucket', 'A bucket of an S3-compatible store that keeps the bytes of assets, instead of the database. It must exist. What the database holds already is served from there.'),
+  S3_ENDPOINT: variable(httpUrl, null, 'an http or https URL', 'The store, without the bucket, e.g. `https://s3.eu-central-1.amazonaws.com`. Needed with `S3_BUCKET`.'),
+  S3_PUBLIC_ENDPOINT: variable(httpUrl, null, 'an http or https URL', 'Where clients reach the store. Left out: at `S3_ENDPOINT`.'),
+  S3_REGION: variable(z.string().min(1), 'us-east-1', 'name of a region', 'The region of the bucket; stores without regions take any.'),
+  S3_ACCESS_KEY_ID: variable(z.string().min(1), null, 'text', 'The key that may read, write, list and delete objects of the bucket. Needed with `S3_BUCKET`.'),
+  S3_SECRET_ACCESS_KEY: variable(z.string().min(8), null, 'a secret of 8 characters or more', 'Its secret. Needed with `S3_BUCKET`.'),
+  S3_PRESIGN: variable(flag, '1', '0 or 1', '1: signed URLs of assets lead on to the store, and clients fetch there. 0: the bytes pass through the server, for a store that clients cannot reach.'),
+  NATS_URL: variable(natsUrl, null, 'nats://..., tls://..., several with commas between', 'A NATS server that tells the other processes of news, instead of the database. For more than about 3,000 events a second. May hold `user:password@` or `token@`.'),
+  NATS_SUBJECT: variable(z.string().regex(/^[\w-]+(?:\.[\w-]+)*$/), 'cinegraph', 'a NATS subject', 'The subject of the messages. Installations that share a server need different ones.'),
   MODEL_DIR: variable(path, resolve(ROOT, 'models/cinegraph-small'), 'a folder with a manifest.json', 'The model bundle.'),
   EXECUTION_PROVIDER: variable(z.enum(['auto', 'cuda', 'webgpu', 'cpu']), 'auto', 'auto, cuda, webgpu or cpu', 'Where the model runs. `auto` takes the first that passes the self-check.'),
   INFERENCE_THREADS: variable(integer(0, 256), '0', '0 to 256', 'Processor threads for the model. 0: half of the processors.'),
@@ -81,6 +91,7 @@ export const VARIABLES = {
   PREVIEW_RETENTION_HOURS: variable(integer(1, 87_600), '24', '1 to 87600', 'How long the preview pictures of a job are kept after its end.'),
   EVENT_RETENTION_HOURS: variable(integer(1, 87_600), '168', '1 to 87600', 'How long the events of tokens and frames of a job are kept after its end, and the log of webhook deliveries. State events stay as long as the job.'),
   DELETE_GRACE_SECONDS: variable(integer(0, 31_536_000), '604800', '0 to 31536000', 'How long a deleted asset can be restored; its bytes are removed then.'),
+  INTEGRITY_CHECK_HOURS: variable(integer(0, 8_760), '24', '0 to 8760; 0 is never', 'How often one of the processes reads every byte and looks at every reference, as `npm run check` does. `/metrics` tells what it found.'),
   DRAIN_SECONDS: variable(integer(1, 300), '10', '1 to 300', 'How long a stop may take before what is left is ended by force.'),
   DRAIN_JOBS_SECONDS: variable(integer(0, 3600), '0', '0 to 3600', 'How long the running jobs may go on at a stop, before `DRAIN_SECONDS` begin. What is not finished then is handed back to the queue.'),
   LOG_LEVEL: variable(z.enum(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'debug, info, warn, error or silent', 'The least important log line to write. Lines are JSON, on the standard error stream.'),
@@ -133,6 +144,21 @@ export interface Config {
   readonly trustedDocuments: string | undefined;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
+  /** Undefined: the database keeps the bytes. */
+  readonly objectStore:
+    | {
+        readonly endpoint: string;
+        readonly publicEndpoint: string | undefined;
+        readonly bucket: string;
+        readonly region: string;
+        readonly accessKeyId: string;
+        readonly secretAccessKey: string;
+        /** Clients fetch from the store themselves. */
+        readonly presign: boolean;
+      }
+    | undefined;
+  /** Undefined: the database carries the messages. */
+  readonly nats: { readonly url: string; readonly subject: string } | undefined;
   readonly modelDir: string;
   readonly executionProvider: ValueOf<'EXECUTION_PROVIDER'>;
   /** 0: the runtime decides. */
@@ -154,6 +180,8 @@ export interface Config {
   readonly previewRetentionMs: number;
   readonly eventRetentionMs: number;
   readonly deleteGraceSeconds: number;
+  /** 0: never. */
+  readonly integrityCheckMs: number;
   readonly drainMs: number;
   /** Before drainMs begin. */
   readonly drainJobsMs: number;
@@ -188,6 +216,8 @@ export function loadConfig(given: Env = process.env, flags: Env = {}): Config {
     trustedDocuments: optional('TRUSTED_DOCUMENTS', env),
     dataDir: required('DATA_DIR', env),
     databaseUrl: optional('DATABASE_URL', env),
+    objectStore: objectStoreConfig(env),
+    nats: natsConfig(env),
     modelDir: required('MODEL_DIR', env),
     executionProvider: required('EXECUTION_PROVIDER', env),
     inferenceThreads: required('INFERENCE_THREADS', env),
@@ -204,6 +234,7 @@ export function loadConfig(given: Env = process.env, flags: Env = {}): Config {
     previewRetentionMs: required('PREVIEW_RETENTION_HOURS', env) * 3_600_000,
     eventRetentionMs: required('EVENT_RETENTION_HOURS', env) * 3_600_000,
     deleteGraceSeconds: required('DELETE_GRACE_SECONDS', env),
+    integrityCheckMs: required('INTEGRITY_CHECK_HOURS', env) * 3_600_000,
     drainMs: required('DRAIN_SECONDS', env) * 1000,
     drainJobsMs: required('DRAIN_JOBS_SECONDS', env) * 1000,
     logLevel: required('LOG_LEVEL', env),
@@ -216,6 +247,20 @@ function authConfig(env: Env): Config['auth'] {
   if (jwksUrl === undefined) return Object.freeze({ required: authRequired, jwt: undefined });
   const jwt = { jwksUrl, issuer: required('JWT_ISSUER', env), audience: required('JWT_AUDIENCE', env), clockToleranceSeconds: required('JWT_CLOCK_TOLERANCE_SECONDS', env), roleClaim: required('JWT_ROLE_CLAIM', env) };
   return Object.freeze({ required: authRequired, jwt: Object.freeze(jwt) });
+}
+
+function objectStoreConfig(env: Env): Config['objectStore'] {
+  const bucket = optional('S3_BUCKET', env);
+  if (bucket === undefined) return undefined;
+  return Object.freeze({
+    bucket, endpoint: required('S3_ENDPOINT', env), publicEndpoint: optional('S3_PUBLIC_ENDPOINT', env), region: required('S3_REGION', env),
+    accessKeyId: required('S3_ACCESS_KEY_ID', env), secretAccessKey: required('S3_SECRET_ACCESS_KEY', env), presign: required('S3_PRESIGN', env),
+  });
+}
+
+function natsConfig(env: Env): Config['nats'] {
+  const url = optional('NATS_URL', env);
+  return url === undefined ? undefined : Object.freeze({ url, subject: required('NATS_SUBJECT', env) });
 }
 
 /** What a server does that lets anybody in who reaches it, on loopback as a rule: it limits nobody unless it is told to. */
@@ -243,8 +288,8 @@ function optional<N extends Name>(name: N, env: Env): ValueOf<N> | undefined {
   if (text === null) return undefined;
   const result = row.schema.safeParse(text);
   if (!result.success) {
-    // A database URL holds a password.
-    const shown = name === 'DATABASE_URL' ? 'not a Postgres URL' : JSON.stringify(text);
+    // These hold a secret.
+    const shown = name === 'DATABASE_URL' ? 'not a Postgres URL' : name === 'NATS_URL' || name === 'S3_SECRET_ACCESS_KEY' ? 'not valid' : JSON.stringify(text);
     throw new CinegraphError('CONFIG_INVALID', `${name} is ${shown}; allowed: ${row.allowed}.`);
   }
   return result.data as ValueOf<N>;

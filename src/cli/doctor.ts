@@ -4,10 +4,10 @@ import { CinegraphError } from '../errors.ts';
 import { VERSION } from '../version.ts';
 import { broken, type Check, type CheckResult } from './checks/check.ts';
 import { dataFolder, diskSpace, memory, nativeParts, nodeVersion, port } from './checks/machine.ts';
-import { database, model } from './checks/parts.ts';
+import { bucket, bus, database, model } from './checks/parts.ts';
 import { EXIT } from './exit-codes.ts';
 
-const CHECKS: readonly Check[] = [nodeVersion, nativeParts, memory, dataFolder, diskSpace, port, database, model];
+const CHECKS: readonly Check[] = [nodeVersion, nativeParts, memory, dataFolder, diskSpace, port, database, bucket, bus, model];
 const MARKS: Readonly<Record<CheckResult['state'], string>> = { ok: 'ok    ', note: 'note  ', broken: 'BROKEN' };
 const INDENT = ' '.repeat(24);
 

@@ -3,13 +3,20 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { CinegraphError } from '../errors.ts';
 import { PrismaClient } from '../generated/prisma/client.ts';
-import { type BlobStore, PostgresBlobStore } from './blob-store.ts';
+import type { BlobStore } from './blobs/blob-store.ts';
+import type { ObjectStore, ObjectStoreOptions } from './blobs/object-store.ts';
+import { PostgresBlobStore } from './blobs/postgres-blob-store.ts';
+import { PostgresUploadStore } from './blobs/postgres-upload-store.ts';
+import { S3BlobStore } from './blobs/s3-blob-store.ts';
+import { S3UploadStore } from './blobs/s3-upload-store.ts';
+import type { UploadStore } from './blobs/upload-store.ts';
 import { EmbeddedPostgres } from './embedded/embedded-postgres.ts';
-import type { FrameBus } from './frame-bus.ts';
+import type { FrameBus } from './bus/frame-bus.ts';
 import type { Log } from './log.ts';
 import { migrate } from './migrate.ts';
 import { asCinegraphError, faultOf } from './pg-error.ts';
-import { PostgresFrameBus } from './postgres-frame-bus.ts';
+import { NatsFrameBus, type NatsOptions } from './bus/nats-frame-bus.ts';
+import { PostgresFrameBus } from './bus/postgres-frame-bus.ts';
 
 /** Connections of each pool (Prisma's and the one for bytes and events). */
 const POOL_SIZE = 10;
@@ -22,6 +29,10 @@ export interface OpenDatabaseOptions {
   readonly dataDir: string;
   /** A Postgres of version 15 or newer, instead of the embedded one. */
   readonly databaseUrl?: string | undefined;
+  /** A bucket for the bytes, instead of the database. */
+  readonly objectStore?: ObjectStoreOptions | undefined;
+  /** A NATS server that tells the other processes of news, instead of NOTIFY. */
+  readonly nats?: NatsOptions | undefined;
   readonly log: Log;
 }
 
@@ -32,6 +43,7 @@ export interface Database {
   readonly pool: pg.Pool;
   readonly bus: FrameBus;
   readonly blobs: BlobStore;
+  readonly uploads: UploadStore;
   readonly url: string;
   /** True: we started Postgres, and the lock of its folder proves that no other Cinegraph uses it. */
   readonly embedded: boolean;
@@ -45,9 +57,9 @@ export interface Database {
 
 /**
  * Opens the database and brings it to the newest migration.
- * Throws DATA_DIR_LOCKED, DATA_DIR_NOT_WRITABLE, STORAGE_FULL or DATABASE_UNAVAILABLE.
+ * Throws DATA_DIR_LOCKED, DATA_DIR_NOT_WRITABLE, STORAGE_FULL, DATABASE_UNAVAILABLE or BUS_UNAVAILABLE.
  */
-export async function openDatabase({ dataDir, databaseUrl, log }: OpenDatabaseOptions): Promise<Database> {
+export async function openDatabase({ dataDir, databaseUrl, objectStore, nats, log }: OpenDatabaseOptions): Promise<Database> {
   const opened: { close(): Promise<void> }[] = [];
   const closeAll = async (): Promise<void> => {
     for (const each of opened.splice(0).reverse()) await each.close();
@@ -66,12 +78,14 @@ export async function openDatabase({ dataDir, databaseUrl, log }: OpenDatabaseOp
     opened.push({ close: () => prismaPool.end() });
     const prisma = new PrismaClient({ adapter: new PrismaPg(prismaPool) });
     opened.push({ close: () => prisma.$disconnect() });
-    const bus = await PostgresFrameBus.open(url, log);
+    const bus = nats === undefined ? await PostgresFrameBus.open(url, log) : await NatsFrameBus.open(nats, log);
     opened.push(bus);
+    const objects = await openObjects(objectStore);
+    if (objects !== undefined) opened.push({ close: async () => objects.close() });
     return {
       prisma, pool, bus, url, serverVersion,
       embedded: embedded !== undefined,
-      blobs: new PostgresBlobStore(pool),
+      ...stores(pool, objects),
       signingKey: () => signingKey(pool),
       ping: timeoutMs => ping(pool, timeoutMs),
       close: closeAll,
@@ -81,6 +95,18 @@ export async function openDatabase({ dataDir, databaseUrl, log }: OpenDatabaseOp
     const seen = asCinegraphError(error);
     throw seen instanceof CinegraphError ? seen : new CinegraphError('DATABASE_UNAVAILABLE', `The database cannot be opened: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** Loaded late: few installations need the client of the store, and it takes its time. */
+async function openObjects(options: ObjectStoreOptions | undefined): Promise<ObjectStore | undefined> {
+  if (options === undefined) return undefined;
+  const module = await import('./blobs/object-store.ts');
+  return new module.ObjectStore(options);
+}
+
+function stores(pool: pg.Pool, objects: ObjectStore | undefined): Pick<Database, 'blobs' | 'uploads'> {
+  if (objects === undefined) return { blobs: new PostgresBlobStore(pool), uploads: new PostgresUploadStore(pool) };
+  return { blobs: new S3BlobStore(pool, objects), uploads: new S3UploadStore(pool, objects) };
 }
 
 function openPool(url: string, log: Log): pg.Pool {

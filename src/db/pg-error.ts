@@ -10,6 +10,11 @@ export function isDatabaseAway(error: unknown): boolean {
   return some(error, (code, message) => AWAY.test(code) || AWAY_MESSAGE.test(message));
 }
 
+/** True when the same work may succeed later: Postgres, or the store of the bytes, is not there right now. */
+export function isStorageAway(error: unknown): boolean {
+  return isDatabaseAway(error) || (error instanceof CinegraphError && error.code === 'STORAGE_UNAVAILABLE');
+}
+
 /** True when there is no space left on the database's disk. */
 export function isStorageFull(error: unknown): boolean {
   return some(error, (code, message) => FULL.test(code) || message.includes('No space left on device'));

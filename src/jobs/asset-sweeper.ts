@@ -1,7 +1,7 @@
-import type { Queryable } from '../db/blob-store.ts';
+import type { Queryable } from '../db/blobs/blob-store.ts';
 import type { Database } from '../db/database.ts';
 import type { Log } from '../db/log.ts';
-import { isDatabaseAway } from '../db/pg-error.ts';
+import { isStorageAway } from '../db/pg-error.ts';
 import { transaction } from '../db/transaction.ts';
 
 /** Held while sweeping, so that of several processes one sweeps ("swee"). */
@@ -11,6 +11,8 @@ const INTERVAL_MS = 60_000;
 const BATCH = 100;
 const MOST_BATCHES = 100;
 const ORPHANS_INTERVAL_MS = 24 * 3600_000;
+/** Younger bytes may belong to a transaction that has not ended yet. */
+const ORPHAN_AGE_MS = 3600_000;
 
 export interface SweeperOptions {
   readonly database: Database;
@@ -57,9 +59,11 @@ export class AssetSweeper {
       await this.#forget(await transaction(this.#options.database.pool, client => this.#batch(client, swept)), swept);
       if (swept.uploads + swept.expired + swept.assets === before) break;
     }
+    swept.uploads += await this.#options.database.uploads.sweep();
     if (Date.now() - this.#orphansAt > ORPHANS_INTERVAL_MS) {
       this.#orphansAt = Date.now();
       await this.#forget(await this.#orphans(), swept);
+      swept.blobs += await this.#options.database.blobs.sweep(ORPHAN_AGE_MS);
     }
     return swept;
   }
@@ -69,7 +73,7 @@ export class AssetSweeper {
       const swept = await this.sweep();
       if (Object.values(swept).some(count => count > 0)) this.#options.log.info({ ...swept }, 'swept');
     } catch (error) {
-      if (!isDatabaseAway(error)) this.#options.log.error({ err: error }, 'sweeping assets');
+      if (!isStorageAway(error)) this.#options.log.error({ err: error }, 'sweeping assets');
     }
   }
 

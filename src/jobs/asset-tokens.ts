@@ -1,4 +1,4 @@
-import type { Queryable } from '../db/blob-store.ts';
+import type { Queryable } from '../db/blobs/blob-store.ts';
 
 /** The codes that an asset was made of: those of its picture, or those of its sound. */
 export interface AssetTokens {

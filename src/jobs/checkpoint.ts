@@ -1,4 +1,4 @@
-import type { Queryable } from '../db/blob-store.ts';
+import type { Queryable } from '../db/blobs/blob-store.ts';
 import { bytesOf, codesOf } from './asset-tokens.ts';
 
 /** How far a request of a job has come. */

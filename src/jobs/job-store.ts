@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Queryable } from '../db/blob-store.ts';
+import type { Queryable } from '../db/blobs/blob-store.ts';
 import type { Database } from '../db/database.ts';
 import { transaction } from '../db/transaction.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';

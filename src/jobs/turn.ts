@@ -1,4 +1,4 @@
-import type { Queryable } from '../db/blob-store.ts';
+import type { Queryable } from '../db/blobs/blob-store.ts';
 
 /**
  * The turn of an owner's next job: start-time fair queueing (Goyal, Vin and Cheng, 1996) with owners as flows and one job as the unit of work.

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Database } from '../db/database.ts';
+import { FAULTS, lastIntegrityReport } from '../db/integrity.ts';
 import type { CacheUsage, GenerationTask } from '../inference/core/generation.ts';
 
 const SECONDS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300];
@@ -33,6 +34,7 @@ export class Metrics {
     this.#firstFrame = new Histogram({ name: 'cinegraph_first_frame_seconds', help: 'From the start of a run to its first decoded frame.', labelNames: ['task'], buckets: SECONDS, registers });
     this.#generation = new Histogram({ name: 'cinegraph_generation_seconds', help: 'From the start of a run to its last token and frame.', labelNames: ['task', 'outcome'], buckets: SECONDS, registers });
     addJobs(this.#registry, sources.database);
+    addIntegrity(this.#registry, sources.database);
     addCache(this.#registry, sources.cache);
   }
 
@@ -94,6 +96,29 @@ function addJobs(registry: Registry, { pool }: Database): void {
     registers: [],
     async collect() {
       for (const state of STATES) this.set({ state }, (await read(state))?.count ?? 0);
+    },
+  }));
+}
+
+/** Of the last check, by whichever process; without one the gauges are not there. */
+function addIntegrity(registry: Registry, { pool }: Database): void {
+  registry.registerMetric(new Gauge({
+    name: 'cinegraph_integrity_faults',
+    help: 'What the last check of bytes and references found wrong, by kind.',
+    labelNames: ['kind'],
+    registers: [],
+    async collect() {
+      const report = await lastIntegrityReport(pool);
+      for (const kind of Object.keys(FAULTS)) if (report !== undefined) this.set({ kind }, report.faults[kind as keyof typeof FAULTS] ?? 0);
+    },
+  }));
+  registry.registerMetric(new Gauge({
+    name: 'cinegraph_integrity_checked_timestamp_seconds',
+    help: 'When the last check of bytes and references ended, in seconds since 1970; 0: never.',
+    registers: [],
+    async collect() {
+      const report = await lastIntegrityReport(pool);
+      this.set(report === undefined ? 0 : Date.parse(report.checkedAt) / 1000);
     },
   }));
 }

@@ -31,7 +31,7 @@ import { requestId } from './request-id.ts';
 import { traceRequest } from './trace-request.ts';
 import { createPerimeter, type Perimeter } from './perimeter.ts';
 
-export type ServerConfig = Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'urlTtlSeconds' | 'auth' | 'limits' | 'trustedDocuments' | 'keepAliveMs' | 'metricsToken'>;
+export type ServerConfig = Pick<Config, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'urlTtlSeconds' | 'auth' | 'limits' | 'trustedDocuments' | 'keepAliveMs' | 'metricsToken' | 'objectStore'>;
 
 export interface RunningServer {
   readonly url: string;
@@ -76,7 +76,7 @@ export async function startServer(config: ServerConfig, status: BackendStatus, l
   app.get('/metrics', metricsRoute(status, config.metricsToken));
   app.use('/media', mediaRoutes(() => ({ services: backend().services, signing: signing() })));
   useGraphql(app, { perimeter, status, authenticate: authenticate(authenticator, callers), sse, handler: http.handler, bodyBytes: config.limits.bodyBytes, trust: trusted === undefined ? undefined : trustedBody(trusted) });
-  app.use(await pageRoutes(config.publicUrl));
+  app.use(await pageRoutes([config.publicUrl, bucketUrl(config)].filter((url) => url !== undefined)));
   app.use((_request, response) => void response.status(404).json({ error: { code: 'NOT_FOUND', message: 'There is nothing at this path.' } }));
   app.use(answerError(log));
 
@@ -169,6 +169,11 @@ function answerError(log: Logger): ErrorRequestHandler {
 /** What express.json throws, and the router for a path that cannot be decoded. */
 function isBodyError(error: unknown): error is { readonly status: number; readonly message: string } {
   return error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500 && !(error instanceof CinegraphError);
+}
+
+/** Where signed URLs of assets lead on to. */
+function bucketUrl({ objectStore }: ServerConfig): string | undefined {
+  return objectStore?.presign === true ? (objectStore.publicEndpoint ?? objectStore.endpoint) : undefined;
 }
 
 async function close(server: Server, webSocket: WebSocketEndpoint, sse: SseEndpoint, http: { stop(): Promise<void> }, graceMs: number): Promise<void> {

@@ -136,7 +136,12 @@ export class Assets implements AssetService {
   async #bytes({ title }: AssetRecord, { sha256, contentType }: { readonly sha256: string; readonly contentType: string }): Promise<OpenBytes | null> {
     const { blobs } = this.#deps.database;
     const blob = await blobs.stat(sha256);
-    return blob === null ? null : { sha256, contentType, title, byteSize: blob.byteSize, read: (start, end) => blobs.read(sha256, start, end) };
+    if (blob === null) return null;
+    return {
+      sha256, contentType, title, byteSize: blob.byteSize,
+      read: (start, end) => blobs.read(sha256, start, end),
+      link: (disposition, seconds) => blobs.link(sha256, { contentType, disposition, seconds }),
+    };
   }
 
   /** In the order of the ids. */

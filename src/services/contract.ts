@@ -305,6 +305,8 @@ export interface OpenBytes {
   readonly title: string | null;
   /** start and end inclusive. */
   read(start: number, end: number): AsyncIterable<Buffer>;
+  /** Where the bytes can be fetched past this server, for so many seconds; null: here alone. */
+  link(disposition: string, seconds: number): Promise<string | null>;
 }
 
 export interface AssetService {
@@ -348,6 +350,8 @@ export interface UploadService {
   byIds(viewer: Viewer, ids: readonly string[]): Promise<(UploadRecord | null)[]>;
   /** For the byte route, whose URL's signature was checked by the caller. Null when there is none, or no more. */
   find(id: string): Promise<UploadRecord | null>;
+  /** A URL that takes the whole file in one PUT, past this server, then finalize; null where there is none, or once pieces have come. */
+  directUrl(upload: UploadRecord): Promise<string | null>;
   /**
    * Stores what comes, from that offset on; what came before a connection broke stays. Throws NOT_FOUND, UPLOAD_OFFSET_CONFLICT (somebody
    * else wrote, or the offset is not where the upload goes on), or UPLOAD_TOO_LARGE (more came than was announced; what was announced is kept).

@@ -1,4 +1,4 @@
-import type { Queryable } from '../db/blob-store.ts';
+import type { Queryable } from '../db/blobs/blob-store.ts';
 import { withDeadline } from '../deadline.ts';
 import { CinegraphError } from '../errors.ts';
 import type { BundleInfo, InferenceClient, InferenceInfo } from '../inference/core/generation.ts';

@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { CHUNK_BYTES, type Queryable } from '../db/blob-store.ts';
+import type { Queryable } from '../db/blobs/blob-store.ts';
+import { CHUNK_BYTES } from '../db/blobs/postgres-blob-store.ts';
 import type { Database } from '../db/database.ts';
 import { asCinegraphError } from '../db/pg-error.ts';
 import { transaction } from '../db/transaction.ts';
-import { UploadStore } from '../db/upload-store.ts';
+import type { UploadStore } from '../db/blobs/upload-store.ts';
 import { CinegraphError, ERRORS, type ErrorCode } from '../errors.ts';
 import type { Upload } from '../generated/prisma/client.ts';
 import type { UploadKind } from '../media/media-kinds.ts';
@@ -35,7 +36,7 @@ export class Uploads implements UploadService {
 
   constructor(deps: UploadDeps) {
     this.#deps = deps;
-    this.#store = new UploadStore(deps.database.pool);
+    this.#store = deps.database.uploads;
   }
 
   async create({ ownerId }: Viewer, input: CreateUploadInput): Promise<UploadRecord> {
@@ -64,6 +65,11 @@ export class Uploads implements UploadService {
 
   async find(id: string): Promise<UploadRecord | null> {
     return isUuid(id) ? this.#deps.database.prisma.upload.findFirst({ where: { id, expiresAt: { gt: new Date() } } }) : null;
+  }
+
+  async directUrl({ id, byteSize, received, expiresAt }: UploadRecord): Promise<string | null> {
+    const seconds = Math.floor((expiresAt.getTime() - Date.now()) / 1000);
+    return received > 0 || seconds <= 0 ? null : this.#store.directUrl(id, byteSize, seconds);
   }
 
   async append(id: string, offset: number, body: AsyncIterable<Uint8Array>): Promise<UploadRecord> {
@@ -98,7 +104,7 @@ export class Uploads implements UploadService {
     if (upload === null) throw new CinegraphError('NOT_FOUND', 'This upload does not exist, is not yours, or has expired.', { field: ['input', 'uploadId'] });
     refuseRefused(upload);
     if (upload.assetId !== null) return this.#asset(upload.assetId);
-    if (upload.received < upload.byteSize) {
+    if (upload.received < upload.byteSize && !(await this.#store.seal(id, upload.byteSize))) {
       throw new CinegraphError('UPLOAD_INCOMPLETE', `${upload.received} of ${upload.byteSize} bytes are here. Send the rest, from that offset on, then finalize again.`, { field: ['input', 'uploadId'] });
     }
     try {

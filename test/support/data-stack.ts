@@ -1,5 +1,6 @@
 /** Everything below the server, for tests: a real database, the real queue, encoders and runner. Inference is the caller's. */
 import pino from 'pino';
+import type { ObjectStoreOptions } from '../../src/db/blobs/object-store.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import type { InferenceClient } from '../../src/inference/core/generation.ts';
 import { type JobQueue, openJobQueue } from '../../src/jobs/queue/job-queue.ts';
@@ -31,11 +32,12 @@ export interface DataStackOptions {
   /** How long a cancel waits for the run; a minute. */
   readonly cancelGraceMs?: number;
   readonly webhookAllowPrivate?: boolean;
+  readonly objectStore?: ObjectStoreOptions | undefined;
 }
 
-export async function openDataStack({ inference, maxQueuedJobs = 200, quota = NO_QUOTA, concurrency = 4, cancelGraceMs = 60_000, webhookAllowPrivate = false }: DataStackOptions): Promise<DataStack> {
+export async function openDataStack({ inference, maxQueuedJobs = 200, quota = NO_QUOTA, concurrency = 4, cancelGraceMs = 60_000, webhookAllowPrivate = false, objectStore }: DataStackOptions): Promise<DataStack> {
   const test = await createTestDatabase();
-  const database = await openDatabase({ dataDir: '/nowhere', databaseUrl: test.url, log: silent });
+  const database = await openDatabase({ dataDir: '/nowhere', databaseUrl: test.url, objectStore, log: silent });
   const queue = await openJobQueue({ database, log: silent });
   const media = await openMedia({ encoders: 1, log: silent });
   const runners: JobRunner[] = [];

@@ -24,6 +24,7 @@ export const TEST_SERVER_CONFIG: ServerConfig = {
   metricsToken: undefined,
   limits: { connectionsPerViewer: 1000, operationsPerSocket: 100, bodyBytes: 262_144, depth: 12, aliases: 15, directives: 8, tokens: 2000, cost: 5000, pointsPerMinute: undefined, activeJobs: undefined, tokensPerDay: undefined },
   trustedDocuments: undefined,
+  objectStore: undefined,
 };
 
 /** The real server on a free port, on services in memory. The caller closes it. */

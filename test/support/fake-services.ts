@@ -204,6 +204,7 @@ export function createFakeServices(): FakeServices {
           async *read(start, end) {
             yield FAKE_BYTES.subarray(start, end + 1);
           },
+          link: async () => null,
         };
       },
     },
@@ -213,6 +214,7 @@ export function createFakeServices(): FakeServices {
       create: () => notFaked(),
       byIds: async (_viewer, ids) => ids.map(() => null),
       find: async () => null,
+      directUrl: async () => null,
       append: () => notFaked(),
       finalize: () => notFaked(),
     },

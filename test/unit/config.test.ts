@@ -36,8 +36,20 @@ describe('loadConfig', () => {
     for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE']) expect(() => loadConfig({ ...env, [name]: '' })).toThrowError(expect.objectContaining({ message: expect.stringContaining(name) }));
   });
 
-  it('does not print a database password', () => {
-    expect(() => loadConfig({ DATABASE_URL: 'mysql://user:secret@h' })).toThrowError(expect.not.objectContaining({ message: expect.stringContaining('secret') }));
+  it('takes a bucket only with its endpoint and its key', () => {
+    const env = { S3_BUCKET: 'clips', S3_ENDPOINT: 'https://s3.example/', S3_ACCESS_KEY_ID: 'id', S3_SECRET_ACCESS_KEY: 'a long secret' };
+    expect(loadConfig(env).objectStore).toEqual({ bucket: 'clips', endpoint: 'https://s3.example', publicEndpoint: undefined, region: 'us-east-1', accessKeyId: 'id', secretAccessKey: 'a long secret', presign: true });
+    for (const name of ['S3_ENDPOINT', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY']) expect(() => loadConfig({ ...env, [name]: '' })).toThrowError(expect.objectContaining({ message: expect.stringContaining(name) }));
+    expect(loadConfig({}).objectStore).toBeUndefined();
+  });
+
+  it('takes one NATS server or several', () => {
+    expect(loadConfig({ NATS_URL: 'nats://a:4222, tls://b:4222', NATS_SUBJECT: 'films.bus' }).nats).toEqual({ url: 'nats://a:4222, tls://b:4222', subject: 'films.bus' });
+    expect(loadConfig({}).nats).toBeUndefined();
+  });
+
+  it.each(['DATABASE_URL', 'NATS_URL'])('does not print a password in %s', (name) => {
+    expect(() => loadConfig({ [name]: 'mysql://user:secret@h' })).toThrowError(expect.not.objectContaining({ message: expect.stringContaining('secret') }));
   });
 
   it.each(['0.0.0.0', '192.168.1.5', 'box.lan', '::'])('refuses to listen on %s without a login', (host) => {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { NatsFrameBus } from '../../db/bus/nats-frame-bus.ts';
 import { openDatabase } from '../../db/database.ts';
 import { CinegraphError } from '../../errors.ts';
 import { createInferenceClient } from '../../inference/index.ts';
@@ -27,6 +28,39 @@ export const database: Check = {
       return broken(`${error.code}: ${error.message}`, fix);
     } finally {
       if (fresh !== null) await rm(fresh, { recursive: true, force: true });
+    }
+  },
+};
+
+/** Asks the bucket, as a start with it would. */
+export const bucket: Check = {
+  name: 'Bucket',
+  async run({ objectStore }) {
+    if (objectStore === undefined) return ok('none; the database keeps the bytes');
+    const { ObjectStore } = await import('../../db/blobs/object-store.ts');
+    const store = new ObjectStore(objectStore);
+    const where = `${objectStore.bucket} at ${objectStore.endpoint}`;
+    try {
+      await store.probe();
+      return ok(where);
+    } catch (error) {
+      return broken(`${where}: ${error instanceof Error ? error.message || error.name : String(error)}`, 'Check the S3_ variables, that the bucket exists, and that its key may read, write, list and delete.');
+    } finally {
+      store.close();
+    }
+  },
+};
+
+export const bus: Check = {
+  name: 'Bus',
+  async run({ nats }) {
+    if (nats === undefined) return ok('none; the database carries the news');
+    try {
+      await (await NatsFrameBus.open(nats, silent)).close();
+      return ok('NATS answers');
+    } catch (error) {
+      if (!(error instanceof CinegraphError)) throw error;
+      return broken(`${error.code}: ${error.message}`, 'Check NATS_URL, and that the server runs and lets you in.');
     }
   },
 };

@@ -70,7 +70,8 @@ function serverArguments({ cluster, socketDir, settings }: PostmasterOptions): s
     max_connections: '64',
     shared_buffers: '64MB',
     max_wal_size: '256MB',
-    wal_level: 'minimal',
+    // What a backup beside the running server needs.
+    wal_level: 'replica',
     max_wal_senders: '0',
     jit: 'off',
     log_checkpoints: 'off',

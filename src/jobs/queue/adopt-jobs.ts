@@ -1,4 +1,4 @@
-import type { Queryable } from '../../db/blob-store.ts';
+import type { Queryable } from '../../db/blobs/blob-store.ts';
 import type { Database } from '../../db/database.ts';
 import { transaction } from '../../db/transaction.ts';
 

@@ -1,5 +1,5 @@
 import { PgBoss } from 'pg-boss';
-import type { Queryable } from '../../db/blob-store.ts';
+import type { Queryable } from '../../db/blobs/blob-store.ts';
 import type { Database } from '../../db/database.ts';
 import type { Log } from '../../db/log.ts';
 import { faultOf } from '../../db/pg-error.ts';

@@ -1,4 +1,4 @@
-import type { Queryable } from '../../db/blob-store.ts';
+import type { Queryable } from '../../db/blobs/blob-store.ts';
 import type { InferenceInfo } from '../../inference/core/generation.ts';
 import type { WorkerRecord } from '../../services/contract.ts';
 

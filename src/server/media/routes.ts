@@ -53,7 +53,11 @@ async function send(bytes: OpenBytes | null, secondsLeft: number, request: Reque
 
   // A type that is not in the table is downloaded and never run.
   response.setHeader('Content-Type', contentTypeOf(extensionOf(contentType)));
-  response.setHeader('Content-Disposition', create(fileName(bytes), { type: request.query['download'] === undefined ? 'inline' : 'attachment' }));
+  const disposition = create(fileName(bytes), { type: request.query['download'] === undefined ? 'inline' : 'attachment' });
+  response.setHeader('Content-Disposition', disposition);
+  const elsewhere = request.method === 'GET' ? await bytes.link(disposition, secondsLeft) : null;
+  // The reader asks there again, with its Range.
+  if (elsewhere !== null) return response.redirect(307, elsewhere);
   const ifRange = request.headers['if-range'];
   const range = ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, byteSize) : 'whole';
   if (range === 'unsatisfiable') {

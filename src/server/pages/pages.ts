@@ -6,9 +6,9 @@ import { studioRoutes } from './studio-routes.ts';
 import { loadStudioSite } from './studio-site.ts';
 
 /** The Studio and GraphiQL. */
-export async function pageRoutes(publicUrl: string | undefined): Promise<Router> {
+export async function pageRoutes(mediaUrls: readonly string[]): Promise<Router> {
   const router = Router();
-  router.use(studioRoutes(await loadStudioSite(), publicUrl === undefined ? undefined : new URL(publicUrl).origin));
+  router.use(studioRoutes(await loadStudioSite(), mediaUrls.map((url) => new URL(url).origin)));
   router.get('/favicon.ico', (_request, response) => response.redirect(301, '/favicon.svg'));
   let graphiql: Promise<Page> | undefined;
   router.get('/graphiql', async (_request, response) => {

@@ -8,10 +8,10 @@ const VIEWS = ['/', '/library', '/library/:id', '/film', '/film/:id', '/system']
 const NOT_BUILT = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Cinegraph</title><h1>The Studio is not built yet</h1>
 <p>Run <code>npm run build:studio</code> in Cinegraph's folder, then start the server again. The API is there: <a href="/graphiql">GraphiQL</a>.</p></html>`;
 
-/** @param mediaOrigin where signed URLs lead when that is another origin than the page's (PUBLIC_URL) */
-export function studioRoutes(site: StudioSite | null, mediaOrigin: string | undefined): Router {
+/** @param mediaOrigins where signed URLs lead when that is another origin than the page's (PUBLIC_URL, a bucket) */
+export function studioRoutes(site: StudioSite | null, mediaOrigins: readonly string[]): Router {
   const router = Router();
-  const policy = pagePolicy(mediaOrigin);
+  const policy = pagePolicy(mediaOrigins);
   const index = site?.get('/index.html');
   router.get(VIEWS, (request, response) => {
     setPageHeaders(response, policy);
@@ -28,8 +28,8 @@ export function studioRoutes(site: StudioSite | null, mediaOrigin: string | unde
 }
 
 /** No request leaves this server: no fonts, scripts or analytics of others. */
-function pagePolicy(mediaOrigin: string | undefined): string {
-  const own = mediaOrigin === undefined ? "'self'" : `'self' ${mediaOrigin}`;
+function pagePolicy(mediaOrigins: readonly string[]): string {
+  const own = ["'self'", ...mediaOrigins].join(' ');
   return `default-src 'none'; script-src 'self'; style-src 'self'; img-src ${own} data: blob:; media-src ${own} blob:; connect-src ${own}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 }
 

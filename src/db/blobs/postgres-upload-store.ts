@@ -1,24 +1,22 @@
 import type pg from 'pg';
-import { type BlobInfo, CHUNK_BYTES, type Queryable } from './blob-store.ts';
+import { type BlobInfo, insertRow, type Queryable } from './blob-store.ts';
+import { CHUNK_BYTES } from './postgres-blob-store.ts';
+import type { UploadStore } from './upload-store.ts';
 
 /** The pieces of uploads, laid out as blobs are: what is complete becomes a blob without passing through this process again. */
-export class UploadStore {
+export class PostgresUploadStore implements UploadStore {
   readonly #pool: pg.Pool;
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
   }
 
-  /**
-   * Adds a piece that lies within one chunk. False when the upload does not go on at that offset, is finalized, refused or expired.
-   * One statement: the offset and the bytes move together, and of two writers one finds the offset gone.
-   */
+  /** One statement: the offset and the bytes move together. */
   async append(id: string, offset: number, piece: Buffer): Promise<boolean> {
     const { rowCount } = await this.#pool.query(APPEND, [id, offset, piece.byteLength, Math.floor(offset / CHUNK_BYTES), piece]);
     return rowCount === 1;
   }
 
-  /** Streams bytes start to end, both inclusive, a chunk at a time. */
   async *read(id: string, start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
     for (let offset = start; offset <= end; ) {
       const index = Math.floor(offset / CHUNK_BYTES);
@@ -31,19 +29,27 @@ export class UploadStore {
     }
   }
 
-  /** Turns the pieces into a blob, unless the same content is there already. Inside the caller's transaction. */
-  async toBlob(client: Queryable, id: string, { sha256, byteSize }: BlobInfo): Promise<void> {
-    const { rows } = await client.query<{ fresh: boolean }>(
-      'INSERT INTO blob (sha256, byte_size) VALUES ($1, $2) ON CONFLICT (sha256) DO UPDATE SET byte_size = excluded.byte_size RETURNING xmax = 0 AS fresh',
-      [sha256, byteSize],
-    );
-    if (rows[0]?.fresh === true) await client.query('INSERT INTO blob_chunk (sha256, index, bytes) SELECT $2, index, bytes FROM upload_chunk WHERE upload_id = $1', [id, sha256]);
+  directUrl(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  seal(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  async toBlob(client: Queryable, id: string, info: BlobInfo): Promise<void> {
+    const { fresh } = await insertRow(client, info, false);
+    if (fresh) await client.query('INSERT INTO blob_chunk (sha256, index, bytes) SELECT $2, index, bytes FROM upload_chunk WHERE upload_id = $1', [id, info.sha256]);
     await this.discard(client, id);
   }
 
-  /** Deletes the pieces. */
   async discard(client: Queryable, id: string): Promise<void> {
     await client.query('DELETE FROM upload_chunk WHERE upload_id = $1', [id]);
+  }
+
+  /** The pieces go with the row of their upload. */
+  sweep(): Promise<number> {
+    return Promise.resolve(0);
   }
 }
 
