@@ -38,8 +38,8 @@ function expiry(text: string): Date {
 
 /** The database of this configuration: with a server that runs on the embedded one, through that server's. */
 async function open(): Promise<Database> {
-  const { dataDir, databaseUrl } = loadConfig();
-  return openDatabase({ dataDir, databaseUrl: databaseUrl ?? (await EmbeddedPostgres.runningUrl(dataDir, 'cinegraph')), log: pino({ level: 'error', base: null }, pino.destination({ dest: 2, sync: true })) });
+  const { dataDir, databaseUrl, nats } = loadConfig();
+  return openDatabase({ dataDir, databaseUrl: databaseUrl ?? (await EmbeddedPostgres.runningUrl(dataDir, 'cinegraph')), nats, log: pino({ level: 'error', base: null }, pino.destination({ dest: 2, sync: true })) });
 }
 
 async function withKeys(work: (keys: ApiKeys) => Promise<void>): Promise<void> {
