@@ -18,6 +18,8 @@ import { openModels } from '../src/inference/open-models.ts';
 import { layOutPrompt } from '../src/inference/pipelines/prompt.ts';
 import { defaultThreads, deviceName } from '../src/inference/runtime/device.ts';
 import { TextTokenizer } from '../src/inference/tokenizers/text-tokenizer.ts';
+import { VideoGrid } from '../src/inference/tokenizers/video-grid.ts';
+import { VideoOutput } from '../src/inference/tokenizers/video-output.ts';
 
 const CLIPS = 8;
 const MAX_ROWS = 2 * (CLIPS + 1);
@@ -88,7 +90,7 @@ function newClip(seed: number, deterministic: boolean): Sequence {
   const prompt = manifest.examples[seed % manifest.examples.length] ?? 'a fox';
   const { conditional, unconditional } = layOutPrompt(prompt, spec, manifest, new Set(), tokenizer);
   const sampling = { ...manifest.sampling, guidance: 3, deterministic };
-  return new Sequence({ requestId: `clip-${seed}`, candidate: 0, seed, spec, sampling, prefixes: [conditional, unconditional] });
+  return new Sequence({ requestId: `clip-${seed}`, candidate: 0, seed, output: new VideoOutput(new VideoGrid(manifest), { spec }), sampling, prefixes: [conditional, unconditional] });
 }
 
 function openEngine(): Engine {

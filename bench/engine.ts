@@ -17,6 +17,7 @@ import { openModels, type Models } from '../src/inference/open-models.ts';
 import { Generator } from '../src/inference/pipelines/generator.ts';
 import { defaultThreads, deviceName } from '../src/inference/runtime/device.ts';
 import { TextTokenizer } from '../src/inference/tokenizers/text-tokenizer.ts';
+import { TokenLayout } from '../src/inference/tokenizers/token-layout.ts';
 import { VideoGrid } from '../src/inference/tokenizers/video-grid.ts';
 
 const MAX_ROWS = 16;
@@ -70,7 +71,7 @@ async function benchSteps({ manifest }: Bundle, { language }: Models): Promise<R
   const grid = new VideoGrid(manifest);
   const rows: Record<string, unknown>[] = [];
   for (const B of [1, 2, 4, 8, 16]) {
-    const input = grid.emptyInput(B);
+    const input = new TokenLayout(manifest).empty(B);
     for (let row = 0; row < B; row += 1) grid.write({ codes: new Int32Array(2048) }, 100, input, row);
     const lengths = new Int32Array(B).fill(Math.min(200, maxLength - 1));
     const times = await quantiles(STEPS, async () => {
@@ -86,8 +87,10 @@ async function benchGraphs({ manifest }: Bundle, { language, decoder }: Models):
   const [, height, width] = manifest.video.grid;
   const codes = new Int32Array(2 * height * width);
   const state = decoder.initialState();
+  const layout = new TokenLayout(manifest);
+  const prefix = layout.join(layout.plain(new Array<number>(24).fill(70)));
   return [
-    { graph: 'prefill of 24 rows', ...(await quantiles(20, async () => await language.prefill(new Array<number>(24).fill(70)))) },
+    { graph: 'prefill of 24 rows', ...(await quantiles(20, async () => await language.prefill(prefix))) },
     { graph: 'video decoder, one latent frame', ...(await quantiles(20, async () => await decoder.decode(codes, state))) },
   ];
 }
@@ -134,7 +137,7 @@ async function benchClips(bundle: Bundle, models: Models): Promise<Record<string
 async function runClips(bundle: Bundle, models: Models, clips: number, deterministic: boolean, batchInvariant: boolean): Promise<ClipTimes> {
   const engine = new Engine(models.language, bundle.manifest, { maxRows: MAX_ROWS, maxWaiting: 64, batchInvariant, headInvariant });
   const tokenizer = TextTokenizer.parse(readFileSync(bundleFile(bundle, bundle.manifest.text.file), 'utf8'));
-  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, executionProvider: 'cpu' });
+  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, executionProvider: 'cpu' });
   const startedAt = performance.now();
   const cpuAt = cpuMs();
   const times = await Promise.all(

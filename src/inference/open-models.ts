@@ -1,16 +1,14 @@
 /** Loads a bundle's graphs on one provider and runs the self-check: what process.ts and probe.ts share. */
 import type { Bundle } from './core/bundle.ts';
-import { selfCheck, type SelfCheck } from './engine/self-check.ts';
+import { selfCheck, type CheckedModels, type SelfCheck } from './engine/self-check.ts';
+import { AudioCodec } from './models/audio-codec.ts';
 import { LanguageModel } from './models/language-model.ts';
 import { VideoDecoder } from './models/video-decoder.ts';
 import { VideoEncoder } from './models/video-encoder.ts';
 import type { SessionOptions } from './runtime/graph-session.ts';
 
 /** Owner of the sessions until `close`. */
-export interface Models {
-  readonly language: LanguageModel;
-  readonly decoder: VideoDecoder;
-  readonly encoder: VideoEncoder;
+export interface Models extends CheckedModels {
   readonly check: SelfCheck;
   close(): Promise<void>;
 }
@@ -20,11 +18,13 @@ export async function openModels(bundle: Bundle, options: SessionOptions): Promi
   const language = await LanguageModel.open(bundle, options);
   const decoder = await VideoDecoder.open(bundle, options);
   const encoder = await VideoEncoder.open(bundle, options);
+  const audio = await AudioCodec.open(bundle, options);
+  const models = { language, decoder, encoder, audio };
   const close = async (): Promise<void> => {
-    await Promise.all([language.close(), decoder.close(), encoder.close()]);
+    await Promise.all([language.close(), decoder.close(), encoder.close(), audio?.close()]);
   };
   try {
-    return { language, decoder, encoder, check: await selfCheck(bundle.manifest, language, decoder, encoder), close };
+    return { ...models, check: await selfCheck(bundle.manifest, models), close };
   } catch (error) {
     await close();
     throw error;

@@ -151,7 +151,7 @@ class FilmRun {
   #makeSound({ index, shot, seed, tokens }: ShotPlan, clip: Parameters<typeof soundSource>[0], total: number): Promise<MadeSound> {
     const { bundle } = this.#context.info;
     return makeSound({
-      requestId: `${this.#run.jobId}:${this.#run.attempt}:${index}-sound`, prompt: composePrompt(shot), seed, deterministic: this.#run.sampling.deterministic,
+      requestId: `${this.#run.jobId}:${this.#run.attempt}:${index}-sound`, owner: this.#run.ownerId, prompt: composePrompt(shot), seed, deterministic: this.#run.sampling.deterministic,
       candidate: 0, startMs: durationOf(this.#frames, bundle), share: { before: this.#tokensDone + tokens, total },
     }, soundSource(clip, bundle), this.#context);
   }

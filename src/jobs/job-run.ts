@@ -122,7 +122,7 @@ async function followClip(run: Attempt, task: ClipTask, plan: ClipPlan, clips: C
   for (let candidate = 0; withAudio && candidate < run.candidates; candidate++) {
     const made = { codes: codes.get(candidate) ?? new Int32Array(0), latents: source.latents, skip: plan.skip };
     sounds.push(await makeSound({
-      requestId: `${run.jobId}:${run.attempt}:sound-${candidate}`, prompt, seed: (run.seed + candidate) % (MAX_SEED + 1), deterministic: run.sampling.deterministic,
+      requestId: `${run.jobId}:${run.attempt}:sound-${candidate}`, owner: run.ownerId, prompt, seed: (run.seed + candidate) % (MAX_SEED + 1), deterministic: run.sampling.deterministic,
       candidate, startMs: 0, share: { before: total - (run.candidates - candidate) * soundEach, total },
     }, soundSource(made, bundle), context));
   }

@@ -39,6 +39,7 @@ export function soundSource({ codes, latents, skip }: Pick<KnownClip, 'codes' | 
 
 export interface SoundWish {
   readonly requestId: string;
+  readonly owner: string;
   readonly prompt: string;
   readonly seed: number;
   readonly deterministic: boolean;
@@ -50,11 +51,11 @@ export interface SoundWish {
 }
 
 /** Makes the sound of a clip that was made just now. */
-export async function makeSound({ requestId, prompt, seed, deterministic, candidate, startMs, share }: SoundWish, { video, cut }: SoundSource, context: RunContext): Promise<MadeSound> {
+export async function makeSound({ requestId, owner, prompt, seed, deterministic, candidate, startMs, share }: SoundWish, { video, cut }: SoundSource, context: RunContext): Promise<MadeSound> {
   const audio = audioOf(context.info.bundle);
   const sounds = new SoundCollector(1, cut);
   const sampling: SamplingParams = { ...audio.sampling, deterministic };
-  const request: GenerationRequest = { id: requestId, task: 'VIDEO_TO_AUDIO', prompt, video, seed, candidates: 1, sampling };
+  const request: GenerationRequest = { id: requestId, owner, task: 'VIDEO_TO_AUDIO', prompt, video, seed, candidates: 1, sampling };
   const codes = await follow(request, {
     sound: async event => {
       const part = sounds.add(0, event);

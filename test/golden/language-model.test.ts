@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UNKNOWN } from '../../src/inference/core/generation.ts';
+import type { Prefix, StepInput } from '../../src/inference/core/step-input.ts';
 import { KvCache } from '../../src/inference/kv-cache/kv-cache.ts';
+import { TokenLayout } from '../../src/inference/tokenizers/token-layout.ts';
 import { VideoGrid } from '../../src/inference/tokenizers/video-grid.ts';
 import { GREEDY, makeSequence, openEngine, openTinyInference, runToEnd, type TinyInference } from '../support/inference.ts';
 import { Golden, relativeError } from '../support/inference-golden.ts';
@@ -13,36 +15,53 @@ beforeAll(async () => {
 });
 afterAll(async () => await tiny.models.close());
 
+const idsOf = ({ rowIds, codeIds, audioIds }: StepInput): Record<string, number[]> => ({ row_ids: [...rowIds].map(Number), code_ids: [...codeIds].map(Number), audio_ids: [...audioIds].map(Number) });
+const goldenIds = (name: string): Record<string, number[]> => Object.fromEntries(['row_ids', 'code_ids', 'audio_ids'].map((ids) => [ids, [...golden.tensor(`${name}.${ids}`)]]));
+/** Golden pairs of sub-tokens as codes. */
+const codesOf = (name: string): Int32Array => {
+  const [pairs, grid] = [golden.tensor(name), new VideoGrid(tiny.bundle.manifest)];
+  return Int32Array.from({ length: pairs.length / 2 }, (_, i) => grid.join(pairs[2 * i] as number, pairs[2 * i + 1] as number));
+};
+
 describe('prefix', () => {
-  it.each(golden.file.prompts.filter(({ prompt }) => prompt !== ''))('of "$prompt" has the rows that training used', ({ prompt, task, prefixRows, unconditionalRows }) => {
+  it.each(golden.file.prompts.flatMap(({ prompt, task }, index) => (prompt === '' ? [] : [[prompt, task, index] as const])))('of "%s" is what training used', (prompt, task, index) => {
     const { prefixes } = makeSequence(tiny, { prompt, task }).input;
-    expect(prefixes).toEqual([prefixRows, unconditionalRows]);
+    expect(prefixes.map(idsOf)).toEqual([goldenIds(`prompt.${index}`), goldenIds(`unconditional.${index}`)]);
+  });
+
+  it('shows a clip, and a sound, as training did', () => {
+    const { prompt } = golden.prompt(0);
+    const [seen] = makeSequence(tiny, { prompt: '', task: 'VIDEO_TO_AUDIO', video: codesOf('greedy.video.codes') }).input.prefixes;
+    const [heard] = makeSequence(tiny, { prompt, task: 'AUDIO_TO_VIDEO', sound: golden.tensor('sound.of_video') as Int32Array }).input.prefixes;
+    expect([seen, heard].map((prefix) => idsOf(prefix as StepInput))).toEqual([goldenIds('prefix.of_video'), goldenIds('prefix.of_sound')]);
   });
 });
 
 describe('graphs against PyTorch', () => {
+  const firstPrefix = (): Prefix => makeSequence(tiny, golden.prompt(0)).input.prefixes[0] as Prefix;
+
   it('prefill gives the same keys and values', async () => {
-    const { keys, values } = await tiny.models.language.prefill(golden.prompt(0).prefixRows);
+    const { keys, values } = await tiny.models.language.prefill(firstPrefix());
     keys.forEach((layer, l) => expect(relativeError(layer, golden.tensor(`prefill.key_${l}`))).toBeLessThan(TOLERANCE));
     values.forEach((layer, l) => expect(relativeError(layer, golden.tensor(`prefill.value_${l}`))).toBeLessThan(TOLERANCE));
   });
 
   it('24 forced steps give the same rows, logits, hidden states and second logits', async () => {
     const { layers, kvHeads, maxLength, headDim, outputSize, width } = tiny.bundle.manifest.languageModel;
-    const { prefixRows } = golden.prompt(0);
+    const prefix = firstPrefix();
     const cache = new KvCache<string>({ slots: 1, layers, kvHeads, maxLength, headDim });
-    cache.write(0, await tiny.models.language.prefill(prefixRows));
+    cache.write(0, await tiny.models.language.prefill(prefix));
     const codes = golden.tensor('forced.codes') as Int32Array;
     const grid = new VideoGrid(tiny.bundle.manifest);
     const condition = (golden.tensor('forced.condition') as Int32Array).map((code) => (code === grid.nullCode ? UNKNOWN : code));
     const [, second] = tiny.bundle.manifest.video.subCodebooks;
     for (let step = 0; step < golden.file.steps; step += 1) {
-      const input = grid.emptyInput(1);
+      const input = new TokenLayout(tiny.bundle.manifest).empty(1);
       grid.write({ codes, condition }, step, input, 0);
       for (const [name, ids] of [['row_ids', input.rowIds], ['code_ids', input.codeIds]] as const) {
         expect([...ids].map(Number)).toEqual([...golden.tensor(`forced.${name}`).subarray(step * ids.length, (step + 1) * ids.length)]);
       }
-      const { logits, hidden } = await tiny.models.language.decode(input, Int32Array.of(prefixRows.length + step), cache.view(0, 1));
+      const { logits, hidden } = await tiny.models.language.decode(input, Int32Array.of(prefix.length + step), cache.view(0, 1));
       const logitsB = await tiny.models.language.head(hidden, BigInt64Array.of(BigInt(codes[2 * step] as number)));
       expect(relativeError(logits, golden.tensor('forced.logits').subarray(step * outputSize, (step + 1) * outputSize))).toBeLessThan(TOLERANCE);
       expect(relativeError(hidden, golden.tensor('forced.hidden').subarray(step * width, (step + 1) * width))).toBeLessThan(TOLERANCE);
@@ -76,5 +95,47 @@ describe.each([true, false])('greedy tokens, deterministic clips share a batch: 
     expect([...sequence.codes]).toEqual([...golden.tensor('greedy.inpainted.codes')]);
     expect([...blind.codes], 'the condition grid tells the model something').not.toEqual([...sequence.codes]);
     await engine.close();
+  });
+
+  it.each([
+    ['sound.of_video', 'VIDEO_TO_AUDIO'],
+    ['sound.of_text', 'TEXT_TO_AUDIO'],
+    ['text.of_video', 'VIDEO_TO_TEXT'],
+    ['text.of_sound', 'AUDIO_TO_TEXT'],
+    ['video.of_sound', 'AUDIO_TO_VIDEO'],
+  ] as const)('%s is what PyTorch drew, beside a clip', async (name, task) => {
+    const engine = openEngine(tiny, { batchInvariant });
+    const { prompt } = golden.prompt(0);
+    const sampling = { ...GREEDY, guidance: golden.file.guidance };
+    const source = {
+      ...(task.startsWith('VIDEO') ? { video: codesOf('greedy.video.codes') } : {}),
+      ...(task.startsWith('AUDIO') ? { sound: golden.tensor('sound.of_video') as Int32Array } : {}),
+    };
+    const sequence = makeSequence(tiny, { prompt: task === 'TEXT_TO_AUDIO' ? prompt : '', task, ...source, sampling });
+    const clip = makeSequence(tiny, { ...golden.prompt(0), sampling });
+    await runToEnd(engine, sequence, clip);
+    expect([...sequence.codes]).toEqual([...golden.tensor(name)]);
+    expect([...clip.codes], 'the clip beside it').toEqual([...golden.tensor('greedy.guided.codes')]);
+    await engine.close();
+  });
+});
+
+describe('the audio codec', () => {
+  it('gives the samples and codes that PyTorch gave, whole and in parts', async () => {
+    const { audio } = tiny.models;
+    if (audio === undefined) throw new Error('no sound');
+    const codes = golden.tensor('sound.of_video') as Int32Array;
+    const expected = golden.tensor('sound.samples') as Float32Array;
+    const whole = await audio.decode(codes, audio.initialState());
+    expect(relativeError(whole.samples, expected)).toBeLessThan(TOLERANCE);
+    expect([...(await audio.encode(expected))]).toEqual([...golden.tensor('sound.encoded')]);
+    const parts: number[] = [];
+    let state = audio.initialState();
+    for (let at = 0; at < codes.length; at += 7 * audio.config.levels) {
+      const part = await audio.decode(codes.slice(at, at + 7 * audio.config.levels), state);
+      ({ state } = part);
+      parts.push(...part.samples);
+    }
+    expect(Buffer.from(Float32Array.from(parts).buffer).equals(Buffer.from(Float32Array.from(whole.samples).buffer))).toBe(true);
   });
 });

@@ -8,8 +8,6 @@ interface GoldenFile {
     readonly task: 'TEXT_TO_VIDEO' | 'TEXT_TO_IMAGE';
     readonly prompt: string;
     readonly textIds: readonly number[];
-    readonly prefixRows: readonly number[];
-    readonly unconditionalRows: readonly number[];
   }[];
   readonly guidance: number;
   readonly steps: number;

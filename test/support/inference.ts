@@ -4,11 +4,19 @@ import { fileURLToPath } from 'node:url';
 import { openBundle, type Bundle } from '../../src/inference/core/bundle.ts';
 import type { GenerationEvent, GenerationRequest, ModelTask, SamplingParams } from '../../src/inference/core/generation.ts';
 import { Sequence } from '../../src/inference/core/sequence.ts';
-import { taskSpec } from '../../src/inference/core/task-spec.ts';
+import type { Manifest } from '../../src/inference/core/manifest.ts';
+import type { Output } from '../../src/inference/core/output.ts';
+import { taskSpec, type TaskSpec } from '../../src/inference/core/task-spec.ts';
 import { Engine } from '../../src/inference/engine/engine.ts';
 import { openModels, type Models } from '../../src/inference/open-models.ts';
 import { Generator } from '../../src/inference/pipelines/generator.ts';
 import { layOutPrompt } from '../../src/inference/pipelines/prompt.ts';
+import { AudioGrid } from '../../src/inference/tokenizers/audio-grid.ts';
+import { AudioOutput } from '../../src/inference/tokenizers/audio-output.ts';
+import { TextOutput } from '../../src/inference/tokenizers/text-output.ts';
+import { TokenLayout } from '../../src/inference/tokenizers/token-layout.ts';
+import { VideoGrid } from '../../src/inference/tokenizers/video-grid.ts';
+import { VideoOutput } from '../../src/inference/tokenizers/video-output.ts';
 import { TextTokenizer } from '../../src/inference/tokenizers/text-tokenizer.ts';
 
 export const TINY_BUNDLE = fileURLToPath(new URL('./tiny-bundle', import.meta.url));
@@ -42,7 +50,7 @@ export function openEngine({ bundle, models }: TinyInference, settings: EngineSe
 }
 
 export function openGenerator({ bundle, models, tokenizer }: TinyInference, engine: Engine): Generator {
-  return new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, executionProvider: 'cpu' });
+  return new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, executionProvider: 'cpu' });
 }
 
 export interface SequenceSettings {
@@ -54,16 +62,24 @@ export interface SequenceSettings {
   readonly sampling?: Partial<SamplingParams>;
   readonly forced?: Int32Array;
   readonly condition?: Int32Array;
+  /** What the model is shown, and what it hears. */
+  readonly video?: Int32Array;
+  readonly sound?: Int32Array;
 }
 
 export function makeSequence({ bundle, tokenizer }: TinyInference, settings: SequenceSettings = {}): Sequence {
-  const { prompt = 'a fox bounces on a red background', task = 'TEXT_TO_VIDEO', seed = 1, candidate = 0 } = settings;
+  const { prompt = 'a fox bounces on a red background', task = 'TEXT_TO_VIDEO', seed = 1, candidate = 0, video, sound, owner } = settings;
   const sampling = { ...PLAIN, ...settings.sampling };
   const spec = taskSpec(bundle.manifest, task);
-  const { conditional, unconditional } = layOutPrompt(prompt, spec, bundle.manifest, new Set(), tokenizer);
+  const { conditional, unconditional } = layOutPrompt(prompt, spec, bundle.manifest, new Set(), tokenizer, { video, sound });
   const prefixes = sampling.guidance === 1 ? [conditional] : [conditional, unconditional];
-  const { forced, condition, owner } = settings;
-  return new Sequence({ ...(owner !== undefined && { owner }), requestId: `request-${seed}-${candidate}`, candidate, seed, spec, sampling, prefixes, ...(forced && { forced }), ...(condition && { condition }) });
+  return new Sequence({ ...(owner !== undefined && { owner }), requestId: `request-${seed}-${candidate}`, candidate, seed, sampling, prefixes, output: outputOf(bundle.manifest, spec, settings) });
+}
+
+function outputOf(manifest: Manifest, spec: TaskSpec, { forced, condition }: SequenceSettings): Output {
+  const layout = new TokenLayout(manifest);
+  if (spec.task.endsWith('TO_AUDIO')) return new AudioOutput(new AudioGrid(manifest, layout), forced);
+  return spec.task.endsWith('TO_TEXT') ? new TextOutput(manifest, layout) : new VideoOutput(new VideoGrid(manifest), { spec, forced, condition });
 }
 
 /** Runs sequences to their end. */

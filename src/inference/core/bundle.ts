@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CinegraphError } from '../../errors.ts';
-import type { BundleInfo } from './generation.ts';
+import type { AudioInfo, BundleInfo } from './generation.ts';
 import { parseManifest, type Manifest } from './manifest.ts';
 
 export interface Bundle {
@@ -62,20 +62,27 @@ export function describeBundle({ manifest, digest }: Bundle, deterministic: bool
     grid: video.grid,
     framesPerLatent: video.framesPerLatent,
     windows: manifest.languageModel.windows,
-    codec: codecDigest(manifest),
+    codec: codecDigest(manifest, (path) => path === video.codebook || path.startsWith('video-')),
     maxPromptCharacters: text.maxCharacters,
     sampling: { ...manifest.sampling, deterministic },
-    audio: null,
-    caption: null,
+    audio: describeAudio(manifest, deterministic),
+    caption: manifest.languageModel.textHead === undefined || manifest.textSampling === undefined ? null : { maxTokens: text.maxTokens, sampling: { ...manifest.textSampling, deterministic } },
     examples: manifest.examples,
     trainingCommit: manifest.trainingCommit,
   };
 }
 
-/** sha256 over the files that say what a code looks like and how frames become codes, hex. */
-function codecDigest({ video, files }: Manifest): string {
+function describeAudio(manifest: Manifest, deterministic: boolean): AudioInfo | null {
+  const { audio, audioSampling } = manifest;
+  if (audio === undefined || audioSampling === undefined) return null;
+  const { sampleRate, samplesPerFrame, levels, framesPerClip } = audio;
+  return { sampleRate, samplesPerFrame, levels, framesPerClip, codec: codecDigest(manifest, (path) => path.startsWith('audio-')), sampling: { ...audioSampling, deterministic } };
+}
+
+/** sha256 over the files that say what a code stands for and how frames, or samples, become codes, hex. */
+function codecDigest({ files }: Manifest, belongs: (path: string) => boolean): string {
   const hash = createHash('sha256');
-  for (const { path, sha256 } of files) if (path === video.codebook || path.startsWith('video-')) hash.update(`${path} ${sha256}\n`);
+  for (const { path, sha256 } of files) if (belongs(path)) hash.update(`${path} ${sha256}\n`);
   return hash.digest('hex');
 }
 

@@ -1,9 +1,10 @@
-/** manifest.json of a model bundle, format 2 (docs/BUNDLE.md), parsed and cross-checked. */
+/** manifest.json of a model bundle, format 3 or 2, which knows neither sound nor captions (docs/BUNDLE.md), parsed and cross-checked. */
 import { z } from 'zod';
 import { CinegraphError } from '../../errors.ts';
-import { MODEL_TASKS, TASKS } from './generation.ts';
+import { MODEL_TASKS, TASKS, type GenerationTask } from './generation.ts';
+import { soundHop } from './sound-windows.ts';
 
-export const BUNDLE_FORMAT_VERSION = 2;
+const FORMAT_VERSIONS = [2, 3] as const;
 
 const count = z.int().positive();
 const index = z.int().nonnegative();
@@ -28,6 +29,23 @@ const video = z.object({
   decoder: z.object({ file: bundlePath, states: z.array(z.object({ shape: z.array(count) })) }),
 });
 
+const audio = z.object({
+  sampleRate: count,
+  samplesPerFrame: count,
+  levels: count,
+  codebookSize: count,
+  framesPerClip: count,
+  encoder: z.object({ file: bundlePath }),
+  decoder: z.object({ file: bundlePath, states: z.array(z.object({ shape: z.array(count) })) }),
+});
+
+const sampling = z.object({
+  temperature: z.number().min(0).max(2),
+  topK: z.int().nonnegative(),
+  topP: z.number().positive().max(1),
+  guidance: z.number().min(1).max(20),
+});
+
 const languageModel = z.object({
   layers: count,
   width: count,
@@ -43,18 +61,23 @@ const languageModel = z.object({
   /** The decode graph in precisions other than fp32. */
   precisions: z.partialRecord(z.enum(PRECISIONS).exclude(['fp32']), bundlePath).default({}),
   head: bundlePath,
+  audioHead: bundlePath.optional(),
+  textHead: bundlePath.optional(),
+  audioContexts: z.array(z.object({ frames: z.int().nonpositive(), level: index })).optional(),
   outputRanges: z.object({ video: range }),
   rows: z.object({
-    special: z.object({ bos: index, eos: index, bot: index, eot: index, bov: index }),
+    special: z.object({ bos: index, eos: index, bot: index, eot: index, bov: index, none: index.optional(), bov_i: index.optional(), eov_i: index.optional(), boa_i: index.optional(), eoa_i: index.optional(), boa: index.optional(), bot_o: index.optional() }),
     tasks: taskRows,
     text: range,
     positions: z.object({ t: index, y: index, x: index }),
+    /** First row of the audio frames, and of the levels. */
+    audio: z.object({ frame: index, level: index }).optional(),
     contexts: z.array(z.object({ offset: z.tuple([z.int(), z.int(), z.int()]), source: z.enum(['output', 'condition']), a: index })),
   }),
 });
 
 const manifestSchema = z.object({
-  formatVersion: z.literal(BUNDLE_FORMAT_VERSION),
+  formatVersion: z.literal(FORMAT_VERSIONS),
   name: z.string().min(1),
   description: z.string(),
   createdAt: z.iso.datetime({ offset: true }),
@@ -62,14 +85,12 @@ const manifestSchema = z.object({
   tasks: z.array(z.enum(TASKS)).nonempty(),
   languages: z.array(z.string()).nonempty(),
   video,
+  audio: audio.optional(),
   languageModel,
   text: z.object({ file: bundlePath, maxTokens: count, maxCharacters: count }),
-  sampling: z.object({
-    temperature: z.number().min(0).max(2),
-    topK: z.int().nonnegative(),
-    topP: z.number().positive().max(1),
-    guidance: z.number().min(1).max(20),
-  }),
+  sampling,
+  audioSampling: sampling.optional(),
+  textSampling: sampling.optional(),
   knownWords: z.array(z.string()),
   examples: z.array(z.string()),
   evaluation: z.record(z.string(), z.unknown()),
@@ -83,8 +104,8 @@ export type Manifest = Readonly<z.infer<typeof manifestSchema>>;
 export function parseManifest(text: string): Manifest {
   const json = parseJson(text);
   const version = (json as { formatVersion?: unknown } | null)?.formatVersion;
-  if (version !== BUNDLE_FORMAT_VERSION) {
-    throw corrupt(`formatVersion is ${JSON.stringify(version)}, this server reads format ${BUNDLE_FORMAT_VERSION}`);
+  if (!FORMAT_VERSIONS.some((known) => known === version)) {
+    throw corrupt(`formatVersion is ${JSON.stringify(version)}, this server reads the formats ${FORMAT_VERSIONS.join(' and ')}`);
   }
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) {
@@ -104,10 +125,11 @@ function parseJson(text: string): unknown {
 }
 
 /** Rules that span fields; the first broken one in words, undefined when all hold. */
-function findFault({ tasks, video, languageModel: model, text, files }: Manifest): string | undefined {
+function findFault(manifest: Manifest): string | undefined {
+  const { tasks, video, audio: sound, languageModel: model, text, files } = manifest;
   const [frames, height, width] = video.grid;
   const listed = new Set(files.map((file) => file.path));
-  const missing = [model.prefill, model.decode, ...Object.values(model.precisions), model.head, video.codebook, video.encoder.file, video.decoder.file, text.file].find((path) => !listed.has(path));
+  const missing = [model.prefill, model.decode, ...Object.values(model.precisions), model.head, video.codebook, video.encoder.file, video.decoder.file, text.file, model.audioHead, model.textHead, sound?.encoder.file, sound?.decoder.file].find((path) => path !== undefined && !listed.has(path));
   if (missing !== undefined) return `files does not list ${missing}`;
   if (listed.size !== files.length) return 'files lists a path twice';
   const output = model.outputRanges.video;
@@ -120,8 +142,47 @@ function findFault({ tasks, video, languageModel: model, text, files }: Manifest
   if (task !== undefined) return `languageModel.rows.tasks has no row for ${task}`;
   const forward = model.rows.contexts.find(({ offset: [dt, dy, dx], source }) => source === 'output' && (dt > 0 || (dt === 0 && (dy > 0 || (dy === 0 && dx >= 0)))));
   if (forward !== undefined) return `languageModel.rows.contexts: offset [${forward.offset.join(', ')}] does not point backwards`;
-  const needed = PREFIX_SPECIALS + text.maxTokens + frames * height * width;
-  if (needed > model.maxLength) return `languageModel.maxLength is ${model.maxLength}, prefix and clip need ${needed}`;
+  const clip = frames * height * width;
+  const needed = Math.max(...tasks.map((name) => PREFIX_SPECIALS + text.maxTokens + lengthOf(name, clip, manifest)));
+  if (needed > model.maxLength) return `languageModel.maxLength is ${model.maxLength}, prefix and output need ${needed}`;
+  return soundFault(manifest);
+}
+
+/** Tokens of a task's sources with the marks around them, and of its output. */
+function lengthOf(task: GenerationTask, clip: number, { audio: sound, text }: Manifest): number {
+  const frames = sound?.framesPerClip ?? 0;
+  const notes = frames * (sound?.levels ?? 0);
+  switch (task) {
+    case 'TEXT_TO_AUDIO':
+      return notes;
+    case 'VIDEO_TO_AUDIO':
+      return 2 + clip + notes;
+    case 'AUDIO_TO_VIDEO':
+      return 2 + frames + clip;
+    case 'VIDEO_TO_TEXT':
+      return 2 + clip;
+    case 'AUDIO_TO_TEXT':
+      return 2 + frames;
+    default:
+      return clip;
+  }
+}
+
+/** What the tasks of sound and text need; undefined when it is there. */
+function soundFault({ tasks, video, audio: sound, audioSampling, textSampling, languageModel: model }: Manifest): string | undefined {
+  const { special, audio: rows } = model.rows;
+  const heard = tasks.find((task) => task.includes('AUDIO'));
+  const written = tasks.find((task) => task.endsWith('TO_TEXT'));
+  const marks = special.none !== undefined && special.bov_i !== undefined && special.eov_i !== undefined && special.boa_i !== undefined && special.eoa_i !== undefined;
+  if ((heard !== undefined || written !== undefined) && !marks) return `languageModel.rows.special lacks what ${heard ?? written} needs`;
+  if (written !== undefined && (model.textHead === undefined || textSampling === undefined || special.bot_o === undefined)) return `${written} needs languageModel.textHead, textSampling and the row bot_o`;
+  if (heard === undefined) return undefined;
+  if (sound === undefined || audioSampling === undefined || model.audioHead === undefined || model.audioContexts === undefined || rows === undefined || special.boa === undefined) {
+    return `${heard} needs audio, audioSampling, languageModel.audioHead, audioContexts, rows.audio and the row boa`;
+  }
+  if (model.audioContexts.some(({ level }) => level >= sound.levels)) return 'languageModel.audioContexts: a level that audio does not have';
+  const hop = soundHop({ ...video, audio: sound });
+  if (hop.frames >= sound.framesPerClip) return `audio.framesPerClip is ${sound.framesPerClip}: windows are ${hop.frames} apart`;
   return undefined;
 }
 

@@ -1,6 +1,7 @@
-/** One clip being generated: its prefixes, its codes so far, and where it stands. */
+/** One clip, sound or text being generated: its prefixes, its codes so far, and where it stands. */
 import { UNKNOWN, type SamplingParams } from './generation.ts';
-import type { TaskSpec } from './task-spec.ts';
+import type { Output } from './output.ts';
+import type { Prefix } from './step-input.ts';
 
 export type SequenceStatus =
   /** Waits for cache slots; for the first time, or because it gave up its own. */
@@ -19,22 +20,16 @@ export interface SequenceInput {
   readonly owner?: string;
   readonly candidate: number;
   readonly seed: number;
-  readonly spec: TaskSpec;
   readonly sampling: SamplingParams;
-  /** Row ids, conditional first; the second, unconditional one exists under guidance only. */
-  readonly prefixes: readonly (readonly number[])[];
-  /** Position of the clip at which this sequence begins: a position draws the same random number in whichever window it lies. Default 0. */
+  /** Conditional first; the second, unconditional one exists under guidance only. */
+  readonly prefixes: readonly Prefix[];
+  readonly output: Output;
+  /** Position of the whole at which this sequence begins: a position draws the same random number in whichever window it lies. Default 0. */
   readonly firstPosition?: number;
-  /** A code `a * B + b` per position that is given, `UNKNOWN` where one is drawn. Default: all are drawn. */
-  readonly forced?: Int32Array;
-  /** What the model sees beside its own output: a code per position, `UNKNOWN` where none is known. Default: nothing is. */
-  readonly condition?: Int32Array;
 }
 
 export class Sequence {
   readonly input: SequenceInput;
-  /** `[positions, 2]`, sub-tokens a and b; the first `done` positions are valid. */
-  readonly codes: Int32Array;
   /** Positions at the beginning that are given, without a gap. */
   readonly lead: number;
   /** Positions generated. */
@@ -45,8 +40,7 @@ export class Sequence {
 
   constructor(input: SequenceInput) {
     this.input = input;
-    this.codes = new Int32Array(input.spec.positions * 2);
-    const { forced = new Int32Array() } = input;
+    const { forced = new Int32Array() } = input.output;
     const drawn = forced.indexOf(UNKNOWN);
     this.lead = drawn < 0 ? forced.length : drawn;
   }
@@ -60,8 +54,14 @@ export class Sequence {
     return this.input.prefixes.length;
   }
 
+  /** The most positions that it can have. */
   get total(): number {
-    return this.input.spec.positions;
+    return this.input.output.total;
+  }
+
+  /** See {@link Output.codes}. */
+  get codes(): Int32Array {
+    return this.input.output.codes;
   }
 
   get ended(): boolean {
@@ -74,19 +74,19 @@ export class Sequence {
   }
 
   /** The given code of the next position, if it is not to be drawn. */
-  get nextForced(): number | undefined {
-    return this.forcedAt(this.done);
+  get nextGiven(): number | undefined {
+    return this.givenAt(this.done);
   }
 
-  forcedAt(position: number): number | undefined {
-    const code = this.input.forced?.[position] ?? UNKNOWN;
+  givenAt(position: number): number | undefined {
+    const code = this.input.output.forced?.[position] ?? UNKNOWN;
     return code === UNKNOWN ? undefined : code;
   }
 
-  /** Appends the code of the next position. */
-  append(a: number, b: number): void {
-    this.codes[2 * this.done] = a;
-    this.codes[2 * this.done + 1] = b;
+  /** Appends the code of the next position. True when it was the last. */
+  append(code: number): boolean {
+    const last = this.input.output.take(this.done, code);
     this.done += 1;
+    return last || this.done === this.total;
   }
 }

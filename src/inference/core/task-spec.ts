@@ -13,6 +13,8 @@ export interface TaskSpec {
   readonly task: ModelTask;
   /** Row id that tells the model the task. */
   readonly taskRow: number;
+  /** Row id of the prefix' last token, which says what comes out. */
+  readonly opener: number;
   /** The model sees what is known ahead of it (the condition grid), not only what came before. */
   readonly conditioned: boolean;
   /** `[T, H, W]` of one sequence; an image is one latent frame. */
@@ -30,10 +32,16 @@ export function taskSpec(manifest: Manifest, task: ModelTask, latents: number = 
   if (!manifest.tasks.includes(task) || taskRow === undefined) {
     throw new CinegraphError('TASK_NOT_SUPPORTED', `The model ${manifest.name} cannot do ${task}; it can do ${manifest.tasks.join(', ')}.`);
   }
+  const opener = openerOf(task, rows.special);
   const [, height, width] = manifest.video.grid;
   const grid = [latents, height, width] as const;
   const conditioned = task === 'INPAINT_VIDEO' || task === 'OUTPAINT_VIDEO';
-  return { task, taskRow, conditioned, grid, positions: grid[0] * height * width, outputRange: outputRanges.video };
+  return { task, taskRow, opener, conditioned, grid, positions: grid[0] * height * width, outputRange: outputRanges.video };
+}
+
+function openerOf(task: ModelTask, { bov, boa = bov, bot_o: text = bov }: Manifest['languageModel']['rows']['special']): number {
+  if (task.endsWith('TO_AUDIO')) return boa;
+  return task.endsWith('TO_TEXT') ? text : bov;
 }
 
 /** Latent frames of a clip of the model's own length. */

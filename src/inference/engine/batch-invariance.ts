@@ -9,10 +9,12 @@
  */
 import { KvCache } from '../kv-cache/kv-cache.ts';
 import type { Manifest } from '../core/manifest.ts';
+import type { StepInput } from '../core/step-input.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { CounterRandom } from '../sampling/philox.ts';
 import { MIN_SHARED_ROWS, pairedRows } from '../scheduler/scheduler.ts';
-import { VideoGrid, type StepInput } from '../tokenizers/video-grid.ts';
+import { TokenLayout } from '../tokenizers/token-layout.ts';
+import { VideoGrid } from '../tokenizers/video-grid.ts';
 
 interface Probe {
   /** One row. */
@@ -24,14 +26,14 @@ interface Probe {
 interface RowResult {
   /** Logits and hidden. */
   readonly step: readonly Float32Array[];
-  /** Logits of sub-token b. */
+  /** Logits of sub-token b, of audio codes, of text. */
   readonly head: readonly Float32Array[];
 }
 
 export interface Invariance {
   /** Of the decode graph: deterministic sequences may share a step with others. */
   readonly batchInvariant: boolean;
-  /** Of the head. */
+  /** Of all heads. */
   readonly headInvariant: boolean;
 }
 
@@ -41,15 +43,16 @@ export async function findInvariance(manifest: Manifest, model: LanguageModel, m
   const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
   const cache = new KvCache<string>({ slots: maxRows, layers, kvHeads, maxLength, headDim });
   const random = new CounterRandom(1, 0);
+  const layout = new TokenLayout(manifest);
   const whole = cache.view(0, maxRows);
   [...whole.keys, ...whole.values].forEach((layer, l) => fillRandom(layer, random, l));
-  const probes = Array.from({ length: maxRows }, (_, row) => makeProbe(manifest, random, row));
-  const reference = await rowsInPairs(model, cache, probes);
+  const probes = Array.from({ length: maxRows }, (_, row) => makeProbe(manifest, layout, random, row));
+  const reference = await rowsInPairs(model, cache, layout, probes);
   let headInvariant = true;
   for (let rows = 2 * MIN_SHARED_ROWS; rows <= maxRows; rows += MIN_SHARED_ROWS) {
     // Rows from the front and rows from the back stand at different places of the batch.
     for (const first of new Set([0, maxRows - rows])) {
-      const found = await runRows(model, cache, probes, first, rows);
+      const found = await runRows(model, cache, layout, probes, first, rows);
       const differs = (part: keyof RowResult): boolean => found.some((row, i) => !sameBits(row[part], (reference[first + i] as RowResult)[part]));
       if (differs('step')) return { batchInvariant: false, headInvariant: false };
       headInvariant &&= !differs('head');
@@ -58,38 +61,36 @@ export async function findInvariance(manifest: Manifest, model: LanguageModel, m
   return { batchInvariant: true, headInvariant };
 }
 
-async function rowsInPairs(model: LanguageModel, cache: KvCache<string>, probes: readonly Probe[]): Promise<RowResult[]> {
+async function rowsInPairs(model: LanguageModel, cache: KvCache<string>, layout: TokenLayout, probes: readonly Probe[]): Promise<RowResult[]> {
   const results: RowResult[] = [];
   for (let row = 0; row < probes.length; row += MIN_SHARED_ROWS) {
-    results.push(...(await runRows(model, cache, probes, row, MIN_SHARED_ROWS)));
+    results.push(...(await runRows(model, cache, layout, probes, row, MIN_SHARED_ROWS)));
   }
   return results;
 }
 
 /** One step of the slots `[first, first + rows)`. It rewrites the same cache entries each time, with the same values. */
-async function runRows(model: LanguageModel, cache: KvCache<string>, probes: readonly Probe[], first: number, rows: number): Promise<RowResult[]> {
+async function runRows(model: LanguageModel, cache: KvCache<string>, layout: TokenLayout, probes: readonly Probe[], first: number, rows: number): Promise<RowResult[]> {
   const taken = probes.slice(first, first + rows);
-  const input = { rowIds: joined(taken.map((probe) => probe.input.rowIds)), codeIds: joined(taken.map((probe) => probe.input.codeIds)) };
+  const input = layout.join(...taken.map((probe) => probe.input));
   const { logits, hidden } = await model.decode(input, Int32Array.from(taken, (probe) => probe.length), cache.view(first, rows));
-  const second = await model.head(hidden, new BigInt64Array(rows));
+  const heads = [await model.head(hidden, new BigInt64Array(rows))];
+  if (model.config.audioHead !== undefined) heads.push(await model.audioHead(hidden, new BigInt64Array(rows)));
+  if (model.config.textHead !== undefined) heads.push(await model.textHead(hidden));
   const cut = (all: Float32Array, row: number): Float32Array => all.slice((row * all.length) / rows, ((row + 1) * all.length) / rows);
-  return taken.map((_, row) => ({ step: [cut(logits, row), cut(hidden, row)], head: [cut(second, row)] }));
+  return taken.map((_, row) => ({ step: [cut(logits, row), cut(hidden, row)], head: heads.map((head) => cut(head, row)) }));
 }
 
 /** A row at a random position of the clip, with random codes around it. */
-function makeProbe(manifest: Manifest, random: CounterRandom, row: number): Probe {
+function makeProbe(manifest: Manifest, layout: TokenLayout, random: CounterRandom, row: number): Probe {
   const { video, languageModel } = manifest;
   const positions = video.grid.reduce((product, extent) => product * extent, 1);
   const codes = Int32Array.from({ length: 2 * positions }, (_, i) => Math.floor(random.uniform(i, 1000 + row) * video.subCodebooks[i % 2 === 0 ? 0 : 1]));
   const grid = new VideoGrid(manifest);
   const condition = Int32Array.from({ length: positions }, (_, i) => Math.floor(random.uniform(i, 3000 + row) * grid.nullCode));
-  const input = grid.emptyInput(1);
+  const input = layout.empty(1);
   grid.write({ codes, condition }, Math.floor(random.uniform(row, 2000) * positions), input, 0);
   return { input, length: 1 + Math.floor(random.uniform(row, 2001) * (languageModel.maxLength - 2)) };
-}
-
-function joined(parts: readonly BigInt64Array[]): BigInt64Array {
-  return BigInt64Array.from(parts.flatMap((part) => [...part]));
 }
 
 function fillRandom(values: Float32Array, random: CounterRandom, stream: number): void {

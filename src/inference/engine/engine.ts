@@ -7,7 +7,7 @@ import type { Sequence } from '../core/sequence.ts';
 import { openCaches, type Caches } from '../kv-cache/caches.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { pairedRows, Scheduler } from '../scheduler/scheduler.ts';
-import { VideoGrid } from '../tokenizers/video-grid.ts';
+import { TokenLayout } from '../tokenizers/token-layout.ts';
 import type { Invariance } from './batch-invariance.ts';
 import { StepRunner, type Drawn } from './step-runner.ts';
 import { Wake } from './wake.ts';
@@ -45,7 +45,9 @@ export class Engine {
     const caches = openCaches({ slots: this.maxRows, layers, kvHeads, maxLength, headDim }, { batchInvariant, prefixBytes });
     this.#caches = caches;
     this.#scheduler = new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs });
-    this.#runner = new StepRunner(model, caches, new VideoGrid(manifest), headInvariant);
+    const { outputSize, rows } = manifest.languageModel;
+    const widest = Math.max(outputSize, rows.text.size + 1, manifest.audio?.codebookSize ?? 0);
+    this.#runner = new StepRunner(model, caches, new TokenLayout(manifest), { headInvariant, subCodes: manifest.video.subCodebooks[1], widest });
     this.#loop = this.#run();
   }
 
@@ -155,10 +157,9 @@ export class Engine {
   /** Appends what was drawn. A sequence canceled during the run keeps its state: the scheduler retires it next. */
   #postprocess(sequences: readonly Sequence[], drawn: readonly Drawn[]): void {
     for (const sequence of sequences) if (sequence.status === 'prefill' && this.#caches.staged.count(sequence) === 0) sequence.status = 'decode';
-    for (const { sequence, a, b } of drawn) {
+    for (const { sequence, code } of drawn) {
       if (sequence.ended) continue;
-      sequence.append(a, b);
-      if (sequence.done === sequence.total) sequence.status = 'finished';
+      if (sequence.append(code)) sequence.status = 'finished';
     }
     for (const sequence of sequences) this.#watchers.get(sequence)?.wake();
   }

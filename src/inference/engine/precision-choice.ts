@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { PRECISIONS, type Manifest, type Precision } from '../core/manifest.ts';
 import { KvCache } from '../kv-cache/kv-cache.ts';
 import type { LanguageModel, PrecisionPlan } from '../models/language-model.ts';
+import { TokenLayout } from '../tokenizers/token-layout.ts';
 import { VideoGrid } from '../tokenizers/video-grid.ts';
 import { findInvariance, type Invariance } from './batch-invariance.ts';
 
@@ -97,9 +98,10 @@ async function measureSteps(manifest: Manifest, model: LanguageModel, sizes: rea
   const largest = sizes.at(-1) ?? 1;
   const cache = new KvCache<string>({ slots: largest, layers, kvHeads, maxLength, headDim });
   const grid = new VideoGrid(manifest);
+  const layout = new TokenLayout(manifest);
   const times = new Map<Precision, number[]>(model.precisions.map((precision) => [precision, sizes.map(() => Infinity)]));
   for (const [column, rows] of sizes.entries()) {
-    const input = grid.emptyInput(rows);
+    const input = layout.empty(rows);
     for (let row = 0; row < rows; row += 1) grid.write({ codes: new Int32Array(2) }, 0, input, row);
     const lengths = new Int32Array(rows).fill(Math.floor(FILLED * maxLength));
     for (let round = 0; round < ROUNDS; round += 1) {

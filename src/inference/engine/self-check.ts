@@ -1,9 +1,11 @@
 /** Runs each graph once before the first request, and proves that the decode graph writes the cache in place. */
 import { KvCache } from '../kv-cache/kv-cache.ts';
 import type { Manifest } from '../core/manifest.ts';
+import type { AudioCodec } from '../models/audio-codec.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { toRawFrames, type VideoDecoder } from '../models/video-decoder.ts';
 import type { VideoEncoder } from '../models/video-encoder.ts';
+import { TokenLayout } from '../tokenizers/token-layout.ts';
 import { VideoGrid } from '../tokenizers/video-grid.ts';
 
 export interface SelfCheck {
@@ -15,15 +17,23 @@ export interface SelfCheck {
   readonly totalMs: number;
 }
 
+export interface CheckedModels {
+  readonly language: LanguageModel;
+  readonly decoder: VideoDecoder;
+  readonly encoder: VideoEncoder;
+  readonly audio: AudioCodec | undefined;
+}
+
 /** A value that no graph writes by chance. */
 const MARK = 12_345.5;
 const ROWS = 2;
 
 /** Throws an Error that says which graph misbehaved and how. */
-export async function selfCheck(manifest: Manifest, model: LanguageModel, decoder: VideoDecoder, encoder: VideoEncoder): Promise<SelfCheck> {
+export async function selfCheck(manifest: Manifest, { language: model, decoder, encoder, audio }: CheckedModels): Promise<SelfCheck> {
   const startedAt = performance.now();
   const { special, tasks } = manifest.languageModel.rows;
-  const prefix = [special.bos, Object.values(tasks)[0] ?? special.bos, special.bot, special.eot, special.bov];
+  const layout = new TokenLayout(manifest);
+  const prefix = layout.join(layout.plain([special.bos, Object.values(tasks)[0] ?? special.bos, special.bot, special.eot, special.bov]));
   const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
   const cache = new KvCache<string>({ slots: ROWS, layers, kvHeads, maxLength, headDim });
   const prefilled = await model.prefill(prefix);
@@ -33,7 +43,7 @@ export async function selfCheck(manifest: Manifest, model: LanguageModel, decode
   for (let slot = 0; slot < ROWS; slot += 1) cache.write(slot, prefilled);
 
   const grid = new VideoGrid(manifest);
-  const input = grid.emptyInput(ROWS);
+  const input = layout.empty(ROWS);
   for (let row = 0; row < ROWS; row += 1) grid.write({ codes: new Int32Array(2) }, 0, input, row);
   const lengths = new Int32Array(ROWS).fill(prefix.length);
   const { hidden, logits } = await model.decode(input, lengths, view);
@@ -48,7 +58,22 @@ export async function selfCheck(manifest: Manifest, model: LanguageModel, decode
   requireFinite('video-decoder', pixels);
   const codes = await encoder.encode(toRawFrames(pixels, manifest.video.width, manifest.video.height, manifest.video.framesPerLatent - 1));
   if (codes.length !== grid.frameSize || codes.some((code) => code < 0 || code >= grid.nullCode)) throw new Error('video-encoder returned codes that do not exist');
+  await checkSound(model, hidden, audio);
   return { logits: first, stepMs, totalMs: performance.now() - startedAt };
+}
+
+/** The heads and graphs of sound and text, where there are any. */
+async function checkSound(model: LanguageModel, hidden: Float32Array, audio: AudioCodec | undefined): Promise<void> {
+  const { audioHead, textHead } = model.config;
+  if (audioHead !== undefined) requireFinite('lm-audio-head', await model.audioHead(hidden, new BigInt64Array(ROWS)));
+  if (textHead !== undefined) requireFinite('lm-text-head', await model.textHead(hidden));
+  if (audio === undefined) return;
+  const { levels, codebookSize, samplesPerFrame } = audio.config;
+  const { samples } = await audio.decode(new Int32Array(levels), audio.initialState());
+  requireFinite('audio-decoder', samples);
+  if (samples.length !== samplesPerFrame) throw new Error(`audio-decoder returned ${samples.length} samples for a frame of ${samplesPerFrame}`);
+  const sounds = await audio.encode(samples);
+  if (sounds.length !== levels || sounds.some((code) => code < 0 || code >= codebookSize)) throw new Error('audio-encoder returned codes that do not exist');
 }
 
 function requireFinite(graph: string, values: Float32Array): void {

@@ -1,38 +1,53 @@
 /** Runs one planned step: the graphs, then the drawing of tokens. Changes the caches, not the sequences. */
 import type { PrefixCache } from '../core/cache-view.ts';
 import type { Sequence } from '../core/sequence.ts';
+import type { Prefix, StepInput } from '../core/step-input.ts';
 import type { Caches } from '../kv-cache/caches.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { legalLogits } from '../sampling/logits.ts';
 import { CounterRandom } from '../sampling/philox.ts';
 import { Sampler } from '../sampling/sampler.ts';
 import type { StepPlan } from '../scheduler/scheduler.ts';
-import type { StepInput, VideoGrid } from '../tokenizers/video-grid.ts';
+import { AudioOutput } from '../tokenizers/audio-output.ts';
+import { TextOutput } from '../tokenizers/text-output.ts';
+import type { TokenLayout } from '../tokenizers/token-layout.ts';
+import { VideoOutput } from '../tokenizers/video-output.ts';
 
 /** The code of a sequence's next position, drawn or given; several of one sequence follow each other. */
 export interface Drawn {
   readonly sequence: Sequence;
-  readonly a: number;
-  readonly b: number;
+  readonly code: number;
 }
 
 type PrefillPlan = Extract<StepPlan, { type: 'prefill' }>;
 type DecodePlan = Extract<StepPlan, { type: 'decode' }>;
 
+/** A sequence whose next code is to be drawn, and its first row in the step. */
+interface Turn<Kind> {
+  readonly sequence: Sequence;
+  readonly output: Kind;
+  readonly row: number;
+}
+
+/** Each kind of draw has random numbers of its own. */
+const STREAM = { a: 0, b: 1, audio: 2, text: 3 } as const;
+
 export class StepRunner {
   readonly #model: LanguageModel;
   readonly #caches: Caches;
-  readonly #grid: VideoGrid;
+  readonly #layout: TokenLayout;
   readonly #headInvariant: boolean;
   readonly #sampler: Sampler;
+  readonly #subCodes: number;
 
-  /** `headInvariant`: whether the head gives a row the same bits in every batch. */
-  constructor(model: LanguageModel, caches: Caches, grid: VideoGrid, headInvariant: boolean) {
+  /** `subCodes`: how many sub-tokens b there are; `widest`: the longest row that is drawn from. */
+  constructor(model: LanguageModel, caches: Caches, layout: TokenLayout, { headInvariant, subCodes, widest }: { readonly headInvariant: boolean; readonly subCodes: number; readonly widest: number }) {
     this.#model = model;
     this.#caches = caches;
-    this.#grid = grid;
+    this.#layout = layout;
     this.#headInvariant = headInvariant;
-    this.#sampler = new Sampler(model.config.outputSize);
+    this.#subCodes = subCodes;
+    this.#sampler = new Sampler(widest);
   }
 
   async run(plan: StepPlan): Promise<readonly Drawn[]> {
@@ -58,21 +73,16 @@ export class StepRunner {
     const rows = staged.take(sequence);
     rows.forEach((row, i) => slots.write(firstSlot + i, row));
     const given = (rows[0]?.length ?? 0) - sequence.cacheLength(0);
-    return Array.from({ length: given }, (_, i) => this.#givenAt(sequence, sequence.done + i));
+    return Array.from({ length: given }, (_, i) => ({ sequence, code: sequence.givenAt(sequence.done + i) ?? 0 }));
   }
 
   async #prefix(sequence: Sequence, row: number): Promise<PrefixCache> {
     const { prefixes } = this.#caches;
     const known = prefixes.prefix(sequence, row);
     if (known !== undefined) return known;
-    const computed = await this.#model.prefill(sequence.input.prefixes[row] ?? []);
+    const computed = await this.#model.prefill(sequence.input.prefixes[row] as Prefix);
     prefixes.keepPrefix(sequence, row, computed);
     return computed;
-  }
-
-  #givenAt(sequence: Sequence, position: number): Drawn {
-    const [a, b] = this.#grid.split(sequence.forcedAt(position) ?? 0);
-    return { sequence, a, b };
   }
 
   /** Keeps what a sequence was given once the step at its end is done, for others that are given the same. */
@@ -91,27 +101,58 @@ export class StepRunner {
     const { input, lengths } = this.#layOut(plan);
     const { logits, hidden } = await this.#model.decode(input, lengths, this.#caches.slots.view(plan.firstSlot, plan.rows), hasDeterministic(plan));
     this.#keepLeads(plan);
-    const first = this.#draw(plan, logits, 0);
-    if (plan.sequences.every((sequence) => sequence.nextForced !== undefined)) {
-      return plan.sequences.map((sequence, i) => ({ sequence, a: first[i] as number, b: this.#given(sequence, 1) as number }));
-    }
-    // Both rows of a guided pair go on with the same token.
-    const a = new BigInt64Array(plan.rows);
-    let row = 0;
-    plan.sequences.forEach((sequence, i) => a.fill(BigInt(first[i] as number), row, (row += sequence.rows)));
-    const second = this.#draw(plan, await this.#head(plan, hidden, a), 1);
-    return plan.sequences.map((sequence, i) => ({ sequence, a: first[i] as number, b: second[i] as number }));
+    return [
+      ...plan.sequences.flatMap((sequence) => (sequence.nextGiven === undefined ? [] : [{ sequence, code: sequence.nextGiven }])),
+      ...(await this.#drawVideo(plan, logits, hidden)),
+      ...(await this.#drawAudio(plan, hidden)),
+      ...(await this.#drawText(plan, hidden)),
+    ];
   }
 
-  /** Logits of sub-token b `[B, n]`. A head that depends on its batch runs for each sequence by itself once one of them is deterministic. */
-  async #head({ sequences, rows }: DecodePlan, hidden: Float32Array, a: BigInt64Array): Promise<Float32Array> {
-    if (this.#headInvariant || !hasDeterministic({ sequences })) return await this.#model.head(hidden, a);
+  /** Sub-token a, to which the task mask applies, then b, every one of which is legal. */
+  async #drawVideo(plan: DecodePlan, logits: Float32Array, hidden: Float32Array): Promise<readonly Drawn[]> {
+    const turns = turnsOf(plan, VideoOutput);
+    if (turns.length === 0) return [];
+    const first = turns.map((turn) => this.#draw(turn, plan, logits, STREAM.a, (row) => legalLogits(row, turn.output.spec.outputRange)));
+    // Both rows of a guided pair go on with the same token.
+    const a = new BigInt64Array(plan.rows);
+    turns.forEach(({ sequence, row }, i) => a.fill(BigInt(first[i] as number), row, row + sequence.rows));
+    const second = await this.#head(plan, hidden, (part, from, to) => this.#model.head(part, a.slice(from, to)));
+    return turns.map((turn, i) => ({ sequence: turn.sequence, code: (first[i] as number) * this.#subCodes + this.#draw(turn, plan, second, STREAM.b) }));
+  }
+
+  async #drawAudio(plan: DecodePlan, hidden: Float32Array): Promise<readonly Drawn[]> {
+    const turns = turnsOf(plan, AudioOutput);
+    if (turns.length === 0) return [];
+    const levels = new BigInt64Array(plan.rows);
+    for (const { sequence, output, row } of turns) levels.fill(BigInt(output.level(sequence.done)), row, row + sequence.rows);
+    const logits = await this.#head(plan, hidden, (part, from, to) => this.#model.audioHead(part, levels.slice(from, to)));
+    return turns.map((turn) => ({ sequence: turn.sequence, code: this.#draw(turn, plan, logits, STREAM.audio) }));
+  }
+
+  /** The end of the text is the last entry; a text has at least one piece. */
+  async #drawText(plan: DecodePlan, hidden: Float32Array): Promise<readonly Drawn[]> {
+    const turns = turnsOf(plan, TextOutput);
+    if (turns.length === 0) return [];
+    const logits = await this.#head(plan, hidden, (part) => this.#model.textHead(part));
+    return turns.map((turn) => {
+      const legal = (row: Float32Array): Float32Array => (turn.sequence.done === 0 ? row.subarray(0, turn.output.end) : row);
+      return { sequence: turn.sequence, code: this.#draw(turn, plan, logits, STREAM.text, legal) };
+    });
+  }
+
+  /**
+   * Logits `[B, n]` of a head for every row of the step, those that do not need it too: so its shape is that of the step. A head that depends on its batch runs for each sequence by
+   * itself once one of them is deterministic.
+   */
+  async #head({ sequences, rows }: DecodePlan, hidden: Float32Array, run: (hidden: Float32Array, from: number, to: number) => Promise<Float32Array>): Promise<Float32Array> {
+    if (this.#headInvariant || !hasDeterministic({ sequences })) return await run(hidden, 0, rows);
     const width = hidden.length / rows;
     const parts: Float32Array[] = [];
     let row = 0;
     for (const sequence of sequences) {
       const end = row + sequence.rows;
-      parts.push(await this.#model.head(hidden.slice(row * width, end * width), a.slice(row, end)));
+      parts.push(await run(hidden.slice(row * width, end * width), row, end));
       row = end;
     }
     const size = (parts[0] as Float32Array).length / (sequences[0] as Sequence).rows;
@@ -126,48 +167,46 @@ export class StepRunner {
 
   /** What the step is told, and `lengths` `[B]`; the rows of one sequence ask for the same position. Padding repeats the last row. */
   #layOut({ sequences, rows }: DecodePlan): { readonly input: StepInput; readonly lengths: Int32Array } {
-    const input = this.#grid.emptyInput(rows);
+    const input = this.#layout.empty(rows);
     const lengths = new Int32Array(rows);
     let row = 0;
     for (const sequence of sequences) {
       const first = row;
       for (; row < first + sequence.rows; row += 1) {
         lengths[row] = sequence.cacheLength(row - first);
-        if (row === first) this.#grid.write({ codes: sequence.codes, condition: sequence.input.condition }, sequence.done, input, row);
-        else this.#grid.repeat(input, first, row);
+        if (row === first) sequence.input.output.describe(sequence.done, input, row);
+        else this.#layout.repeat(input, first, row);
       }
     }
     for (; row < rows; row += 1) {
       lengths[row] = lengths[row - 1] as number;
-      this.#grid.repeat(input, row - 1, row);
+      this.#layout.repeat(input, row - 1, row);
     }
     return { input, lengths };
   }
 
-  #given(sequence: Sequence, subToken: 0 | 1): number | undefined {
-    const code = sequence.nextForced;
-    return code === undefined ? undefined : this.#grid.split(code)[subToken];
-  }
-
-  /** One sub-token per sequence, given or from `logits` `[B, n]`. The task mask applies to sub-token a; every b is legal. */
-  #draw({ sequences, rows }: DecodePlan, logits: Float32Array, subToken: 0 | 1): number[] {
+  /** One token from the sequence's rows of `logits` `[B, n]`. */
+  #draw({ sequence, row }: Turn<unknown>, { rows }: DecodePlan, logits: Float32Array, stream: number, legal = (all: Float32Array): Float32Array => all): number {
     const width = logits.length / rows;
-    let row = 0;
-    return sequences.map((sequence) => {
-      const { input, done, rows: own } = sequence;
-      const [conditional, unconditional] = [row, row + 1].map((at) => {
-        const all = logits.subarray(at * width, (at + 1) * width);
-        return subToken === 0 ? legalLogits(all, input.spec.outputRange) : all;
-      }) as [Float32Array, Float32Array];
-      row += own;
-      const given = this.#given(sequence, subToken);
-      if (given !== undefined) return given;
-      const uniform = new CounterRandom(input.seed, input.candidate).uniform((input.firstPosition ?? 0) + done, subToken);
-      return this.#sampler.sample(conditional, own === 2 ? unconditional : undefined, input.sampling, uniform);
-    });
+    const { input, done } = sequence;
+    const rowAt = (at: number): Float32Array => legal(logits.subarray(at * width, (at + 1) * width));
+    const uniform = new CounterRandom(input.seed, input.candidate).uniform((input.firstPosition ?? 0) + done, stream);
+    return this.#sampler.sample(rowAt(row), sequence.rows === 2 ? rowAt(row + 1) : undefined, input.sampling, uniform);
   }
 }
 
 function hasDeterministic({ sequences }: Pick<DecodePlan, 'sequences'>): boolean {
   return sequences.some((sequence) => sequence.input.sampling.deterministic);
+}
+
+/** The sequences of one kind whose next code is to be drawn. */
+function turnsOf<Kind>({ sequences }: DecodePlan, kind: abstract new (...options: never[]) => Kind): readonly Turn<Kind>[] {
+  const turns: Turn<Kind>[] = [];
+  let row = 0;
+  for (const sequence of sequences) {
+    const { output } = sequence.input;
+    if (output instanceof kind && sequence.nextGiven === undefined) turns.push({ sequence, output, row });
+    row += sequence.rows;
+  }
+  return turns;
 }

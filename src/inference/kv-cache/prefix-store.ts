@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { PrefixCache } from '../core/cache-view.ts';
+import type { Prefix } from '../core/step-input.ts';
 import type { Sequence } from '../core/sequence.ts';
 
 export class PrefixStore {
@@ -82,21 +83,31 @@ export class PrefixStore {
 
   /** Everything that decides the bits of a row: its prefix, what it is given and shown, and in which steps it was computed: each batch size may have a precision of its own. */
   #leadName(sequence: Sequence, row: number): string {
-    const { spec, forced, condition, sampling } = sequence.input;
+    const { output: { kind, forced, condition }, sampling } = sequence.input;
     const steps = !sampling.deterministic ? 'any precision' : this.#batchInvariant ? 'any batch' : `alone, ${sequence.rows} rows`;
-    const hash = createHash('sha256').update(`${prefixName(sequence, row)}/${spec.task}/${steps}/${sequence.lead}/`);
+    const hash = createHash('sha256').update(`${prefixName(sequence, row)}/${kind}/${steps}/${sequence.lead}/`);
     if (forced !== undefined) hash.update(bytesIn(forced.subarray(0, sequence.lead)));
     if (condition !== undefined) hash.update('/').update(bytesIn(condition));
     return hash.digest('base64');
   }
 }
 
-/** A prefix is always computed by itself, in one shape: its row ids say all. */
+/** A prefix is always computed by itself, in one shape: its ids say all. */
 function prefixName({ input }: Sequence, row: number): string {
-  return (input.prefixes[row] ?? []).join();
+  const prefix = input.prefixes[row] as Prefix;
+  const known = NAMES.get(prefix);
+  if (known !== undefined) return known;
+  const hash = createHash('sha256');
+  for (const ids of [prefix.rowIds, prefix.codeIds, prefix.audioIds]) hash.update(`${ids.length}/`).update(bytesIn(ids));
+  const name = hash.digest('base64');
+  NAMES.set(prefix, name);
+  return name;
 }
 
-function bytesIn({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+/** Candidates share a prefix, and every look-up asks for its name. */
+const NAMES = new WeakMap<Prefix, string>();
+
+function bytesIn({ buffer, byteOffset, byteLength }: Int32Array | BigInt64Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 

@@ -1,10 +1,10 @@
-/** Adapter of the language model's three graphs (docs/BUNDLE.md, "Graphs"). Owner of their sessions. */
+/** Adapter of the language model's graphs (docs/BUNDLE.md, "Graphs"). Owner of their sessions. */
 import type { CacheView, PrefixCache } from '../core/cache-view.ts';
 import { bundleFile, type Bundle } from '../core/bundle.ts';
 import type { Manifest, Precision } from '../core/manifest.ts';
+import type { Prefix, StepInput } from '../core/step-input.ts';
 import { GraphSession, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
 import { floats, floatTensor, int32Tensor, int64Tensor } from '../runtime/tensors.ts';
-import type { StepInput } from '../tokenizers/video-grid.ts';
 
 /** Outputs of one decode step. */
 export interface DecodeOutput {
@@ -24,36 +24,45 @@ export interface PrecisionPlan {
 
 const REFERENCE: PrecisionPlan = { deterministic: 'fp32', free: ['fp32'] };
 
+interface Graphs {
+  readonly prefill: GraphSession;
+  readonly decode: ReadonlyMap<Precision, GraphSession>;
+  readonly head: GraphSession;
+  readonly audioHead: GraphSession | undefined;
+  readonly textHead: GraphSession | undefined;
+}
+
 export class LanguageModel {
   readonly config: Manifest['languageModel'];
-  readonly #prefill: GraphSession;
-  readonly #decode: ReadonlyMap<Precision, GraphSession>;
-  readonly #head: GraphSession;
+  readonly #graphs: Graphs;
   #plan = REFERENCE;
   /** Tensors over a view's memory live as long as the view. */
   readonly #cacheTensors = new WeakMap<CacheView, { readonly feeds: Tensors; readonly fetches: Tensors }>();
 
-  private constructor(config: Manifest['languageModel'], prefill: GraphSession, decode: ReadonlyMap<Precision, GraphSession>, head: GraphSession) {
+  private constructor(config: Manifest['languageModel'], graphs: Graphs) {
     this.config = config;
-    this.#prefill = prefill;
-    this.#decode = decode;
-    this.#head = head;
+    this.#graphs = graphs;
   }
 
   static async open(bundle: Bundle, options: SessionOptions): Promise<LanguageModel> {
     const config = bundle.manifest.languageModel;
-    const prefill = await GraphSession.open(bundleFile(bundle, config.prefill), options);
-    const decode = new Map([['fp32', await GraphSession.open(bundleFile(bundle, config.decode), options)] as [Precision, GraphSession]]);
+    const open = (file: string): Promise<GraphSession> => GraphSession.open(bundleFile(bundle, file), options);
+    const decode = new Map([['fp32', await open(config.decode)] as [Precision, GraphSession]]);
     // The other precisions are kernels of the CPU.
     const others = options.provider === 'cpu' ? Object.entries(config.precisions) : [];
-    for (const [precision, file] of others) decode.set(precision as Precision, await GraphSession.open(bundleFile(bundle, file), options));
-    const head = await GraphSession.open(bundleFile(bundle, config.head), options);
-    return new LanguageModel(config, prefill, decode, head);
+    for (const [precision, file] of others) decode.set(precision as Precision, await open(file));
+    return new LanguageModel(config, {
+      prefill: await open(config.prefill),
+      decode,
+      head: await open(config.head),
+      audioHead: config.audioHead === undefined ? undefined : await open(config.audioHead),
+      textHead: config.textHead === undefined ? undefined : await open(config.textHead),
+    });
   }
 
   /** Those of the bundle that this provider runs, fp32 first. */
   get precisions(): readonly Precision[] {
-    return [...this.#decode.keys()];
+    return [...this.#graphs.decode.keys()];
   }
 
   /** Steps run in these precisions from now on. */
@@ -61,27 +70,29 @@ export class LanguageModel {
     this.#plan = plan;
   }
 
-  /** Keys and values of a prefix of `P` rows, which attends in both directions. */
-  async prefill(rowIds: readonly number[]): Promise<PrefixCache> {
-    const outputs = await this.#prefill.run({ row_ids: int64Tensor(BigInt64Array.from(rowIds, BigInt), [1, rowIds.length]) });
+  /** Keys and values of a prefix of `P` tokens, which attends in both directions. */
+  async prefill(prefix: Prefix): Promise<PrefixCache> {
+    const { prefill } = this.#graphs;
+    const { length } = prefix;
+    const outputs = await prefill.run(prefill.inputNames.includes('code_ids') ? inputsOf(prefix, [1, length], prefill) : { row_ids: int64Tensor(firstRows(prefix), [1, length]) });
     const side = (name: string) => Array.from({ length: this.config.layers }, (_, layer) => floats(outputs[`${name}_${layer}`], `${name}_${layer}`));
-    return { length: rowIds.length, keys: side('key'), values: side('value') };
+    return { length, keys: side('key'), values: side('value') };
   }
 
   /**
    * One step for the `B` rows of `cache`: what each is told, and `lengths` `[B]` valid entries before the step.
    * Writes each row's new entry into the cache at its length, in place. `deterministic`: one of the rows is a deterministic sequence's.
    */
-  async decode({ rowIds, codeIds }: StepInput, lengths: Int32Array, cache: CacheView, deterministic = true): Promise<DecodeOutput> {
+  async decode(input: StepInput, lengths: Int32Array, cache: CacheView, deterministic = true): Promise<DecodeOutput> {
     const { rows } = cache;
     // NaN until the graph writes them: the sampler refuses an output that was never filled.
     const output = { logits: new Float32Array(rows * this.config.outputSize).fill(NaN), hidden: new Float32Array(rows * this.config.width).fill(NaN) };
     const { feeds, fetches } = this.#tensorsOf(cache);
     const total = Int32Array.of(lengths.reduce((longest, length) => Math.max(longest, length), 0) + 1);
-    await this.#session(rows, deterministic).runInPlace(
+    const session = this.#session(rows, deterministic);
+    await session.runInPlace(
       {
-        row_ids: int64Tensor(rowIds, [rows, rowIds.length / rows]),
-        code_ids: int64Tensor(codeIds, [rows, codeIds.length / rows]),
+        ...inputsOf(input, [rows], session),
         seqlens_k: int32Tensor(lengths, [rows]),
         total_sequence_length: int32Tensor(total, []),
         ...feeds,
@@ -98,18 +109,32 @@ export class LanguageModel {
   /** Logits of sub-token b `[B, size]` given `hidden` `[B, d]` and the drawn sub-token `a` `[B]`. */
   async head(hidden: Float32Array, a: BigInt64Array): Promise<Float32Array> {
     const rows = a.length;
-    const outputs = await this.#head.run({ hidden: floatTensor(hidden, [rows, this.config.width]), a: int64Tensor(a, [rows]) });
+    const outputs = await this.#graphs.head.run({ hidden: floatTensor(hidden, [rows, this.config.width]), a: int64Tensor(a, [rows]) });
     return floats(outputs['logits_b'], 'logits_b');
   }
 
+  /** Logits of audio codes `[B, codebookSize]` given `hidden` `[B, d]` and the level of each `[B]`. */
+  async audioHead(hidden: Float32Array, levels: BigInt64Array): Promise<Float32Array> {
+    const rows = levels.length;
+    const outputs = await required(this.#graphs.audioHead, 'audio').run({ hidden: floatTensor(hidden, [rows, this.config.width]), level: int64Tensor(levels, [rows]) });
+    return floats(outputs['logits'], 'logits');
+  }
+
+  /** Logits of pieces of text, and of its end, `[B, textSize + 1]` given `hidden` `[B, d]`. */
+  async textHead(hidden: Float32Array): Promise<Float32Array> {
+    const outputs = await required(this.#graphs.textHead, 'text').run({ hidden: floatTensor(hidden, [hidden.length / this.config.width, this.config.width]) });
+    return floats(outputs['logits'], 'logits');
+  }
+
   async close(): Promise<void> {
-    await Promise.all([this.#prefill, ...this.#decode.values(), this.#head].map(async (session) => await session.close()));
+    const { prefill, decode, head, audioHead, textHead } = this.#graphs;
+    await Promise.all([prefill, ...decode.values(), head, audioHead, textHead].map(async (graph) => await graph?.close()));
   }
 
   #session(rows: number, deterministic: boolean): GraphSession {
     const { deterministic: fixed, free } = this.#plan;
     const precision = deterministic ? fixed : (free[Math.min(rows, free.length) - 1] ?? fixed);
-    const session = this.#decode.get(precision);
+    const session = this.#graphs.decode.get(precision);
     if (session === undefined) throw new Error(`the language model was not opened in ${precision}`);
     return session;
   }
@@ -132,4 +157,21 @@ export class LanguageModel {
     this.#cacheTensors.set(cache, tensors);
     return tensors;
   }
+}
+
+function required(graph: GraphSession | undefined, name: string): GraphSession {
+  if (graph === undefined) throw new Error(`the bundle has no ${name} head`);
+  return graph;
+}
+
+/** `[...dims, ids of a token]` each. A bundle without sound has no audio inputs. */
+function inputsOf({ rowIds, codeIds, audioIds }: StepInput, dims: readonly number[], graph: GraphSession): Tensors {
+  const tokens = dims.reduce((product, extent) => product * extent, 1);
+  const tensor = (ids: BigInt64Array) => int64Tensor(ids, [...dims, ids.length / tokens]);
+  return { row_ids: tensor(rowIds), code_ids: tensor(codeIds), ...(graph.inputNames.includes('audio_ids') ? { audio_ids: tensor(audioIds) } : {}) };
+}
+
+/** The first table row of each token: all that the prefix graph of a bundle of format 2 reads. */
+function firstRows({ rowIds, length }: Prefix): BigInt64Array {
+  return BigInt64Array.from({ length }, (_, token) => rowIds[(token * rowIds.length) / length] as bigint);
 }

@@ -1,17 +1,22 @@
 /** A request becomes events: prefix rows, windows, sequences, tokens, frames. The tasks differ in their task row and in what is known of the clip. */
 import { CinegraphError } from '../../errors.ts';
 import type { Bundle } from '../core/bundle.ts';
-import { UNKNOWN, type GenerationEvent, type GenerationRequest, type GenerationWarning, type ModelTask, type RawFrame } from '../core/generation.ts';
+import { UNKNOWN, type GenerationEvent, type GenerationRequest, type ModelTask, type RawFrame } from '../core/generation.ts';
 import { Sequence } from '../core/sequence.ts';
 import { clipLatents, taskSpec } from '../core/task-spec.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { AudioCodec } from '../models/audio-codec.ts';
 import type { VideoDecoder } from '../models/video-decoder.ts';
 import type { VideoEncoder } from '../models/video-encoder.ts';
 import type { TextTokenizer } from '../tokenizers/text-tokenizer.ts';
 import { VideoGrid } from '../tokenizers/video-grid.ts';
+import { VideoOutput } from '../tokenizers/video-output.ts';
 import { Clip, knownLatents } from './clip.ts';
 import { ClipStream } from './clip-stream.ts';
-import { layOutPrompt } from './prompt.ts';
+import { hearableSound } from './heard.ts';
+import { Prefixes, type LaidOut } from './prefixes.ts';
+import { SoundGenerator } from './sound-generator.ts';
+import { TextGenerator } from './text-generator.ts';
 import { TokenMeter } from './token-meter.ts';
 import { planWindows, type Window } from '../core/windows.ts';
 
@@ -23,6 +28,8 @@ export interface GeneratorParts {
   readonly engine: Engine;
   readonly decoder: VideoDecoder;
   readonly encoder: VideoEncoder;
+  /** Undefined: the bundle knows no sound. */
+  readonly audio: AudioCodec | undefined;
   readonly tokenizer: TextTokenizer;
   readonly executionProvider: string;
 }
@@ -36,22 +43,40 @@ interface Take {
 export class Generator {
   readonly #parts: GeneratorParts;
   readonly #grid: VideoGrid;
-  readonly #knownWords: ReadonlySet<string>;
+  readonly #prefixes: Prefixes;
+  readonly #sounds: SoundGenerator | undefined;
+  readonly #texts: TextGenerator;
 
   constructor(parts: GeneratorParts) {
+    const { bundle: { manifest }, audio, tokenizer } = parts;
     this.#parts = parts;
-    this.#grid = new VideoGrid(parts.bundle.manifest);
-    this.#knownWords = new Set(parts.bundle.manifest.knownWords);
+    this.#grid = new VideoGrid(manifest);
+    this.#prefixes = new Prefixes(manifest, tokenizer);
+    this.#sounds = audio === undefined || manifest.languageModel.rows.audio === undefined ? undefined : new SoundGenerator({ ...parts, audio, prefixes: this.#prefixes });
+    this.#texts = new TextGenerator({ ...parts, prefixes: this.#prefixes });
   }
 
   /**
    * Streams one request. Leaving the loop or aborting frees its slots within one step.
    * Throws TASK_NOT_SUPPORTED, PROMPT_EMPTY, PROMPT_TOO_LONG, INVALID_INPUT, QUEUE_FULL, CANCELED.
    */
-  async *generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
+  generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
+    switch (request.task) {
+      case 'TEXT_TO_AUDIO':
+      case 'VIDEO_TO_AUDIO':
+        return (this.#sounds ?? refuse()).generate(request, signal);
+      case 'VIDEO_TO_TEXT':
+      case 'AUDIO_TO_TEXT':
+        return this.#texts.generate(request, signal);
+      default:
+        return this.#clips(request, signal);
+    }
+  }
+
+  async *#clips(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
     const { bundle, decoder, executionProvider } = this.#parts;
     const known = this.#knownCodes(request);
-    const warnings = this.#layOut(request, request.task).warnings;
+    const { warnings } = this.#layOut(request, request.task);
     const windows = this.#windows(known);
     const made = this.#madeBefore(request, known, windows);
     const takes = Array.from({ length: request.candidates }, (_, candidate): Take => {
@@ -99,13 +124,14 @@ export class Generator {
   }
 
   /** Codes `[F, levels]` of samples. Throws TASK_NOT_SUPPORTED. */
-  encodeSound(_samples: Float32Array): Promise<Int32Array> {
-    return Promise.reject(noSound());
+  async encodeSound(samples: Float32Array): Promise<Int32Array> {
+    return await (this.#parts.audio ?? refuse()).encode(samples);
   }
 
   /** Samples of codes `[F, levels]`. Throws TASK_NOT_SUPPORTED. */
-  decodeSound(_codes: Int32Array): Promise<Float32Array> {
-    return Promise.reject(noSound());
+  async decodeSound(codes: Int32Array): Promise<Float32Array> {
+    const audio = this.#parts.audio ?? refuse();
+    return (await audio.decode(codes, audio.initialState())).samples;
   }
 
   /** A code per position of the finished clip, `UNKNOWN` where one is to be made. */
@@ -138,13 +164,11 @@ export class Generator {
     return planWindows({ total: known.length / frameSize, known: knownLatents(known, frameSize), longest: video.grid[0], later: languageModel.windows });
   }
 
-  #layOut(request: GenerationRequest, task: ModelTask, latents?: number): { readonly prefixes: readonly (readonly number[])[]; readonly warnings: readonly GenerationWarning[] } {
-    const { bundle, tokenizer } = this.#parts;
-    const { conditional, unconditional, warnings } = layOutPrompt(request.prompt, taskSpec(bundle.manifest, task, latents), bundle.manifest, this.#knownWords, tokenizer);
-    return { prefixes: request.sampling.guidance === 1 ? [conditional] : [conditional, unconditional], warnings };
+  #layOut(request: GenerationRequest, task: ModelTask): LaidOut {
+    const sound = task === 'AUDIO_TO_VIDEO' ? hearableSound(request.sound, this.#parts.bundle.manifest) : undefined;
+    return this.#prefixes.of(request, task, { sound });
   }
 
-  /** Guidance 1 is the conditional row alone. */
   #sequence(request: GenerationRequest, clip: Clip, window: Window): Sequence {
     const { manifest } = this.#parts.bundle;
     const task = taskOfWindow(request.task, window, manifest.tasks);
@@ -154,12 +178,10 @@ export class Generator {
       ...(request.owner !== undefined && { owner: request.owner }),
       candidate: clip.candidate,
       seed: request.seed,
-      spec,
       sampling: request.sampling,
-      prefixes: this.#layOut(request, task, window.latents).prefixes,
+      prefixes: this.#layOut(request, task).prefixes,
       firstPosition: window.start * this.#grid.frameSize,
-      forced: clip.forced(window),
-      ...(spec.conditioned ? { condition: clip.condition(window) } : {}),
+      output: new VideoOutput(this.#grid, { spec, forced: clip.forced(window), condition: spec.conditioned ? clip.condition(window) : undefined }),
     });
   }
 
@@ -175,8 +197,8 @@ export class Generator {
   }
 }
 
-function noSound(): CinegraphError {
-  return new CinegraphError('TASK_NOT_SUPPORTED', 'The model knows no sound.');
+function refuse(): never {
+  throw new CinegraphError('TASK_NOT_SUPPORTED', 'The model knows no sound.');
 }
 
 /**
@@ -185,6 +207,6 @@ function noSound(): CinegraphError {
  */
 function taskOfWindow(task: ModelTask, { start }: Window, offered: readonly string[]): ModelTask {
   const wanted = start > 0 ? 'EXTEND_VIDEO' : 'IMAGE_TO_VIDEO';
-  const continues = task === 'EXTEND_VIDEO' || task === 'EDIT_VIDEO' || ((task === 'TEXT_TO_VIDEO' || task === 'IMAGE_TO_VIDEO') && start > 0);
+  const continues = task === 'EXTEND_VIDEO' || task === 'EDIT_VIDEO' || ((task === 'TEXT_TO_VIDEO' || task === 'IMAGE_TO_VIDEO' || task === 'AUDIO_TO_VIDEO') && start > 0);
   return continues && offered.includes(wanted) ? wanted : task;
 }

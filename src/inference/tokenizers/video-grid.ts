@@ -1,6 +1,7 @@
 /** Layout of video codes on the grid `[T, H, W]`, and what describes one position to the language model (docs/BUNDLE.md, "Language model"). */
 import { UNKNOWN } from '../core/generation.ts';
 import type { Manifest } from '../core/manifest.ts';
+import type { StepInput } from '../core/step-input.ts';
 
 export interface Coordinates {
   readonly t: number;
@@ -8,18 +9,10 @@ export interface Coordinates {
   readonly x: number;
 }
 
-/** What the rows of a decode step are told. */
-export interface StepInput {
-  /** `[B, 3 + C]` rows of the embedding table. */
-  readonly rowIds: BigInt64Array;
-  /** `[B, C]` codes of the contexts. */
-  readonly codeIds: BigInt64Array;
-}
-
 /** What a position can see. */
 export interface Surroundings {
-  /** `[positions, 2]`; only entries before the position are read, since every context of the output points backwards. */
-  readonly codes: Int32Array;
+  /** `[positions, 2]`; only entries before the position are read, since every context of the output points backwards. Undefined: there is no output. */
+  readonly codes: Int32Array | undefined;
   /** A code per position of the sequence, `UNKNOWN` where none is known; undefined: nothing is known. */
   readonly condition?: Int32Array | undefined;
 }
@@ -52,11 +45,6 @@ export class VideoGrid {
     return { t: Math.floor(position / this.frameSize), y: Math.floor(inFrame / this.width), x: inFrame % this.width };
   }
 
-  /** Room for `rows` rows. */
-  emptyInput(rows: number): StepInput {
-    return { rowIds: new BigInt64Array(rows * (3 + this.contexts)), codeIds: new BigInt64Array(rows * this.contexts) };
-  }
-
   /** Writes what describes `position` into row `row` of `input`. */
   write({ codes, condition }: Surroundings, position: number, input: StepInput, row: number): void {
     const { t, y, x } = this.coordinates(position);
@@ -74,13 +62,6 @@ export class VideoGrid {
     });
   }
 
-  /** Copies row `from` to row `to`. */
-  repeat(input: StepInput, from: number, to: number): void {
-    const [rows, codes] = [3 + this.contexts, this.contexts];
-    input.rowIds.copyWithin(to * rows, from * rows, (from + 1) * rows);
-    input.codeIds.copyWithin(to * codes, from * codes, (from + 1) * codes);
-  }
-
   /** One number for a pair of sub-tokens. */
   join(a: number, b: number): number {
     return a * this.#second + b;
@@ -91,8 +72,8 @@ export class VideoGrid {
     return [Math.floor(code / this.#second), code % this.#second];
   }
 
-  #outputCode(codes: Int32Array, place: number | undefined): number {
-    return place === undefined ? UNKNOWN : this.join(codes[2 * place] as number, codes[2 * place + 1] as number);
+  #outputCode(codes: Int32Array | undefined, place: number | undefined): number {
+    return place === undefined || codes === undefined ? UNKNOWN : this.join(codes[2 * place] as number, codes[2 * place + 1] as number);
   }
 
   /** Raster index, undefined outside the grid; later than the sequence is for the caller to see. */

@@ -79,8 +79,8 @@ describe('a bundle', () => {
   });
 
   it('of another format is refused by number', async () => {
-    editManifest('formatVersion', 3);
-    await expectCorrupt('formatVersion is 3', 'format 2');
+    editManifest('formatVersion', 4);
+    await expectCorrupt('formatVersion is 4', 'formats 2 and 3');
   });
 
   it.each([
@@ -90,8 +90,11 @@ describe('a bundle', () => {
     ['a graph that files does not list', 'languageModel.head', 'other.onnx', 'files does not list other.onnx'],
     ['sub-codebooks that the output does not cover', 'video.subCodebooks.0', 7, 'subCodebooks[0]'],
     ['a context that points forwards', 'languageModel.rows.contexts.0.offset', [0, 0, 1], 'does not point backwards'],
-    ['a cache too short for prefix and clip', 'languageModel.maxLength', 100, 'prefix and clip need 117'],
+    ['a cache too short for prefix and clip', 'languageModel.maxLength', 200, 'prefix and output need'],
     ['an output range beyond the vocabulary', 'languageModel.outputRanges.video.start', 2, 'outputRanges.video'],
+    ['sound without its head', 'languageModel.audioHead', undefined, 'TEXT_TO_AUDIO needs'],
+    ['captions without how they are drawn', 'textSampling', undefined, 'VIDEO_TO_TEXT needs'],
+    ['a sound that is over before the next window', 'audio.framesPerClip', 50, 'windows are 50 apart'],
     ['no row for a task', 'languageModel.rows.tasks.TEXT_TO_IMAGE', undefined, 'TEXT_TO_IMAGE'],
   ])('with %s is refused with its name', async (_, field, value, word) => {
     editManifest(field, value);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { TokenLayout } from '../../../../src/inference/tokenizers/token-layout.ts';
 import type { Sequence } from '../../../../src/inference/core/sequence.ts';
 import type { Engine } from '../../../../src/inference/engine/engine.ts';
 import { schedules, ScheduleRunner } from '../../../support/schedules.ts';
@@ -129,8 +130,9 @@ describe('ends', () => {
   it('a step that fails ends its own sequences only, and frees them', async () => {
     const engine = newEngine({ batchInvariant: false });
     const broken = makeSequence(tiny, { seed: 1 });
+    const layout = new TokenLayout(tiny.bundle.manifest);
     // A row id outside the embedding table: the graph itself refuses it.
-    const bad = new (broken.constructor as typeof Sequence)({ ...broken.input, prefixes: [[1_000_000]] });
+    const bad = new (broken.constructor as typeof Sequence)({ ...broken.input, prefixes: [layout.join(layout.plain([1_000_000]))] });
     const good = makeSequence(tiny, { seed: 2 });
     const [first, second] = await Promise.allSettled([runToEnd(engine, bad), runToEnd(engine, good)]);
     expect(first).toMatchObject({ status: 'rejected' });
@@ -160,9 +162,9 @@ function counting(inference: TinyInference): { readonly inference: TinyInference
   const work = { prefills: 0, decodedRows: 0 };
   const counted = {
     config: language.config,
-    prefill: async (rowIds: readonly number[]) => {
+    prefill: async (...[prefix]: Parameters<typeof language.prefill>) => {
       work.prefills += 1;
-      return await language.prefill(rowIds);
+      return await language.prefill(prefix);
     },
     decode: async (...[input, lengths, cache]: Parameters<typeof language.decode>) => {
       work.decodedRows += cache.rows;

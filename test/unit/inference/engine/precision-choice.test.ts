@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Precision } from '../../../../src/inference/core/manifest.ts';
 import { batchSizes, byTotalTime, choosePrecisions, fastestPerRows } from '../../../../src/inference/engine/precision-choice.ts';
 import { KvCache } from '../../../../src/inference/kv-cache/kv-cache.ts';
+import { TokenLayout } from '../../../../src/inference/tokenizers/token-layout.ts';
 import { VideoGrid } from '../../../../src/inference/tokenizers/video-grid.ts';
 import { openTinyInference, type TinyInference } from '../../../support/inference.ts';
 
@@ -29,7 +30,7 @@ async function stepIn(precision: Precision): Promise<Float32Array> {
   const { layers, kvHeads, maxLength, headDim } = languageModel;
   const cache = new KvCache<string>({ slots: 2, layers, kvHeads, maxLength, headDim });
   const grid = new VideoGrid(tiny.bundle.manifest);
-  const input = grid.emptyInput(2);
+  const input = new TokenLayout(tiny.bundle.manifest).empty(2);
   for (let row = 0; row < 2; row += 1) grid.write({ codes: new Int32Array(2) }, 0, input, row);
   tiny.models.language.use({ deterministic: precision, free: ['fp32'] });
   return (await tiny.models.language.decode(input, new Int32Array(2), cache.view(0, 2))).logits;
@@ -49,7 +50,7 @@ describe('the precisions of the decode graph', () => {
     const { layers, kvHeads, maxLength, headDim } = tiny.bundle.manifest.languageModel;
     const cache = new KvCache<string>({ slots: 3, layers, kvHeads, maxLength, headDim });
     const grid = new VideoGrid(tiny.bundle.manifest);
-    const step = async (rows: number, deterministic: boolean) => await tiny.models.language.decode(grid.emptyInput(rows), new Int32Array(rows), cache.view(0, rows), deterministic);
+    const step = async (rows: number, deterministic: boolean) => await tiny.models.language.decode(new TokenLayout(tiny.bundle.manifest).empty(rows), new Int32Array(rows), cache.view(0, rows), deterministic);
     await step(1, false);
     await step(3, true);
     await expect(step(2, false)).rejects.toThrow('unknown');

@@ -14,12 +14,12 @@ afterAll(async () => await tiny.models.close());
 /** The real model with some of its methods replaced. */
 function changed(changes: Partial<Pick<LanguageModel, 'prefill' | 'decode' | 'head'>>): LanguageModel {
   const model = tiny.models.language;
-  return { config: model.config, prefill: model.prefill.bind(model), decode: model.decode.bind(model), head: model.head.bind(model), ...changes } as unknown as LanguageModel;
+  return { config: model.config, prefill: model.prefill.bind(model), decode: model.decode.bind(model), head: model.head.bind(model), audioHead: model.audioHead.bind(model), textHead: model.textHead.bind(model), ...changes } as unknown as LanguageModel;
 }
 
 describe('self-check', () => {
   it('passes on the tiny bundle', async () => {
-    const check = await selfCheck(tiny.bundle.manifest, tiny.models.language, tiny.models.decoder, tiny.models.encoder);
+    const check = await selfCheck(tiny.bundle.manifest, tiny.models);
     expect(check.logits).toHaveLength(2 * tiny.bundle.manifest.languageModel.outputSize);
   });
 
@@ -30,12 +30,12 @@ describe('self-check', () => {
         return await tiny.models.language.decode(input, lengths, copy);
       },
     });
-    await expect(selfCheck(tiny.bundle.manifest, model, tiny.models.decoder, tiny.models.encoder)).rejects.toThrow(/did not write the cache in place/);
+    await expect(selfCheck(tiny.bundle.manifest, { ...tiny.models, language: model })).rejects.toThrow(/did not write the cache in place/);
   });
 
   it('refuses NaN', async () => {
     const model = changed({ head: async (hidden, a) => (await tiny.models.language.head(hidden, a)).fill(NaN) });
-    await expect(selfCheck(tiny.bundle.manifest, model, tiny.models.decoder, tiny.models.encoder)).rejects.toThrow(/lm-head returned values that are not finite/);
+    await expect(selfCheck(tiny.bundle.manifest, { ...tiny.models, language: model })).rejects.toThrow(/lm-head returned values that are not finite/);
   });
 });
 

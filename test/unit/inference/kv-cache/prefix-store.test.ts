@@ -1,13 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { PrefixCache } from '../../../../src/inference/core/cache-view.ts';
+import type { Output } from '../../../../src/inference/core/output.ts';
 import { Sequence, type SequenceInput } from '../../../../src/inference/core/sequence.ts';
 import { PrefixStore } from '../../../../src/inference/kv-cache/prefix-store.ts';
 import { PLAIN } from '../../../support/inference.ts';
+import { OUTPUT, prefixOf } from '../../../support/outputs.ts';
 
-const SPEC = { task: 'TEXT_TO_VIDEO', taskRow: 17, conditioned: false, grid: [1, 2, 2], positions: 4, outputRange: { start: 0, size: 4 } } as const;
+interface Changes extends Partial<Omit<SequenceInput, 'output'>> {
+  readonly kind?: Output['kind'];
+  readonly forced?: Int32Array;
+  readonly condition?: Int32Array;
+}
 
-function sequence(changes: Partial<SequenceInput> = {}): Sequence {
-  return new Sequence({ requestId: 'r', candidate: 0, seed: 1, spec: SPEC, sampling: PLAIN, prefixes: [[1, 2], [1]], ...changes });
+function sequence({ kind = 'video', forced, condition, ...changes }: Changes = {}): Sequence {
+  const output = { ...OUTPUT, kind, forced, condition };
+  return new Sequence({ requestId: 'r', candidate: 0, seed: 1, output, sampling: PLAIN, prefixes: [prefixOf(1, 2), prefixOf(1)], ...changes });
 }
 
 /** 16 bytes. */
@@ -27,7 +34,7 @@ describe('prefix store', () => {
 
   it('never holds more than it may, and forgets the least recently used', () => {
     const store = new PrefixStore(40, true);
-    const [a, b, c] = [[1], [2], [3]].map((prefix) => sequence({ prefixes: [prefix] })) as [Sequence, Sequence, Sequence];
+    const [a, b, c] = [1, 2, 3].map((id) => sequence({ prefixes: [prefixOf(id)] })) as [Sequence, Sequence, Sequence];
     store.keepPrefix(a, 0, row(1));
     store.keepPrefix(b, 0, row(2));
     store.prefix(a, 0);
@@ -52,8 +59,8 @@ describe('prefix store', () => {
     ['codes', { forced: Int32Array.of(5, 7) }],
     ['length', { forced: Int32Array.of(5, 6, 7) }],
     ['condition', { forced: Int32Array.of(5, 6), condition: Int32Array.of(1, 1, 1, 1) }],
-    ['prefix', { forced: Int32Array.of(5, 6), prefixes: [[1, 3], [1]] }],
-    ['task', { forced: Int32Array.of(5, 6), spec: { ...SPEC, task: 'EXTEND_VIDEO' } as const }],
+    ['prefix', { forced: Int32Array.of(5, 6), prefixes: [prefixOf(1, 3), prefixOf(1)] }],
+    ['kind', { forced: Int32Array.of(5, 6), kind: 'audio' as const }],
   ])('another %s is another lead', (_, changes) => {
     const store = new PrefixStore(1000, true);
     expect(store.sameLead(sequence({ forced: Int32Array.of(5, 6) }), sequence(changes))).toBe(false);
@@ -61,7 +68,7 @@ describe('prefix store', () => {
   });
 
   it('steps of another kind count where bits depend on them', () => {
-    const same = (batchInvariant: boolean, left: Partial<SequenceInput>, right: Partial<SequenceInput>): boolean => {
+    const same = (batchInvariant: boolean, left: Changes, right: Changes): boolean => {
       const forced = Int32Array.of(5, 6);
       return new PrefixStore(1000, batchInvariant).sameLead(sequence({ forced, ...left }), sequence({ forced, ...right }));
     };

@@ -119,7 +119,7 @@ describe('previews', () => {
       const clip = new ClipStream(copy, tiny.models.decoder);
       const parts: Buffer[] = [];
       while (copy.done < copy.total) {
-        copy.append(sequence.codes[2 * copy.done] as number, sequence.codes[2 * copy.done + 1] as number);
+        copy.append((sequence.codes[2 * copy.done] as number) * tiny.bundle.manifest.video.subCodebooks[1] + (sequence.codes[2 * copy.done + 1] as number));
         if (withPreviews && (await clip.preview()) !== undefined) previews += 1;
         const frames = await clip.next();
         if (frames !== undefined) parts.push(...frames.frames.map((frame) => Buffer.from(frame.rgb)));

@@ -3,8 +3,7 @@ import { Sequence } from '../../../../src/inference/core/sequence.ts';
 import { openCaches, type Caches } from '../../../../src/inference/kv-cache/caches.ts';
 import { Scheduler, type StepPlan } from '../../../../src/inference/scheduler/scheduler.ts';
 import { PLAIN } from '../../../support/inference.ts';
-
-const SPEC = { task: 'TEXT_TO_VIDEO', taskRow: 17, conditioned: false, grid: [1, 2, 2], positions: 4, outputRange: { start: 0, size: 4 } } as const;
+import { OUTPUT, prefixOf } from '../../../support/outputs.ts';
 
 interface Settings {
   readonly owner?: string;
@@ -14,8 +13,8 @@ interface Settings {
 }
 
 function sequence(requestId: string, { owner = requestId, rows = 2, deterministic = false, forced = [] }: Settings = {}): Sequence {
-  const prefixes = rows === 2 ? [[1], [2]] : [[1]];
-  return new Sequence({ requestId, owner, candidate: 0, seed: 1, spec: SPEC, sampling: { ...PLAIN, deterministic }, prefixes, forced: Int32Array.from(forced) });
+  const prefixes = rows === 2 ? [prefixOf(1), prefixOf(2)] : [prefixOf(1)];
+  return new Sequence({ requestId, owner, candidate: 0, seed: 1, output: { ...OUTPUT, forced: Int32Array.from(forced) }, sampling: { ...PLAIN, deterministic }, prefixes });
 }
 
 function openScheduler(slots: number, { batchInvariant = false, maxWaiting = 8, maxPauseMs = 20 } = {}): { target: Scheduler; caches: Caches } {
