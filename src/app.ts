@@ -13,7 +13,8 @@ import { startJobRunner } from './jobs/job-runner.ts';
 import { startDeliverer } from './jobs/webhooks/deliverer.ts';
 import { startDispatcher } from './jobs/webhooks/dispatcher.ts';
 import { startRetention } from './jobs/retention.ts';
-import { openMedia } from './media/media.ts';
+import { ownIdentity, readIdentity } from './media/credentials/identity.ts';
+import { openMedia, type OpenMediaOptions } from './media/media.ts';
 import { Metrics } from './observability/metrics.ts';
 import { observed } from './observability/observed-inference.ts';
 import { startTracing } from './observability/tracing.ts';
@@ -103,7 +104,7 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     opened.push({ name: 'database', close: () => database.close() });
     const queue = await openJobQueue({ database, log });
     opened.splice(-1, 0, { name: 'queue', close: () => queue.close() });
-    const media = await openMedia({ encoders: 1, log });
+    const media = await openMedia({ encoders: 1, identity: identityOf(config), log });
     opened.splice(-2, 0, { name: 'media', close: () => media.close() });
     const meters = new Metrics({ database, cache: () => model?.usage });
     metrics = () => meters.text();
@@ -158,4 +159,11 @@ async function startKeeping(config: Config, database: Database, queue: JobQueue,
     { name: 'retention', close: () => retention.stop() },
     { name: 'sweeper', close: () => sweeper.stop() },
   ];
+}
+
+/** Who signs; read when the first file is. */
+function identityOf({ credentials, dataDir }: Config): OpenMediaOptions['identity'] {
+  if (credentials === undefined) return undefined;
+  const { files } = credentials;
+  return () => (files === undefined ? ownIdentity(dataDir) : readIdentity(files));
 }

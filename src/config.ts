@@ -86,6 +86,9 @@ export const VARIABLES = {
   WEBHOOK_ALLOW_PRIVATE: variable(flag, '0', '0 or 1', 'Allow webhooks on this machine and in private networks. Whoever may register one can then make this server post there.'),
   METRICS_TOKEN: variable(z.string().min(16), null, 'a secret of 16 characters or more', 'What `/metrics` asks for as `Authorization: Bearer`. Without it, `/metrics` answers this machine alone.'),
   OTEL_EXPORTER_OTLP_ENDPOINT: variable(httpUrl, null, 'an http or https URL', 'Where to send traces by OTLP over HTTP (`/v1/traces` is added). Without it there is no tracing.'),
+  CONTENT_CREDENTIALS: variable(flag, '1', '0 or 1', 'Sign what is downloaded and was made here (C2PA): model, seed and parents. MP4, WAV, PNG and WebP carry it.'),
+  CREDENTIALS_CERTIFICATE: variable(path, null, 'a file', 'Certificates to sign with, PEM, the own one first, for a key of P-256. Left out: `credentials` in `DATA_DIR` holds ones of its own, made at first use, for which nobody else vouches.'),
+  CREDENTIALS_KEY: variable(path, null, 'a file', 'The private key of the first certificate, PEM. Needed with `CREDENTIALS_CERTIFICATE`.'),
   LOG_PROMPTS: variable(flag, '0', '0 or 1', 'Write prompts to the log, too.'),
   KEEP_ALIVE_SECONDS: variable(integer(1, 300), '12', '1 to 300', 'How often a WebSocket is pinged and a server-sent stream gets a comment. A socket that has not answered by the next ping is dropped.'),
   PREVIEW_RETENTION_HOURS: variable(integer(1, 87_600), '24', '1 to 87600', 'How long the preview pictures of a job are kept after its end.'),
@@ -175,6 +178,8 @@ export interface Config {
   readonly webhookAllowPrivate: boolean;
   readonly metricsToken: string | undefined;
   readonly otlpEndpoint: string | undefined;
+  /** Undefined: nothing is signed. files undefined: with an identity of the data folder's own. */
+  readonly credentials: { readonly files: { readonly certificates: string; readonly privateKey: string } | undefined } | undefined;
   readonly logPrompts: boolean;
   readonly keepAliveMs: number;
   readonly previewRetentionMs: number;
@@ -229,6 +234,7 @@ export function loadConfig(given: Env = process.env, flags: Env = {}): Config {
     webhookAllowPrivate: required('WEBHOOK_ALLOW_PRIVATE', env),
     metricsToken: optional('METRICS_TOKEN', env),
     otlpEndpoint: optional('OTEL_EXPORTER_OTLP_ENDPOINT', env),
+    credentials: credentialsConfig(env),
     logPrompts: required('LOG_PROMPTS', env),
     keepAliveMs: required('KEEP_ALIVE_SECONDS', env) * 1000,
     previewRetentionMs: required('PREVIEW_RETENTION_HOURS', env) * 3_600_000,
@@ -256,6 +262,12 @@ function objectStoreConfig(env: Env): Config['objectStore'] {
     bucket, endpoint: required('S3_ENDPOINT', env), publicEndpoint: optional('S3_PUBLIC_ENDPOINT', env), region: required('S3_REGION', env),
     accessKeyId: required('S3_ACCESS_KEY_ID', env), secretAccessKey: required('S3_SECRET_ACCESS_KEY', env), presign: required('S3_PRESIGN', env),
   });
+}
+
+function credentialsConfig(env: Env): Config['credentials'] {
+  if (!required('CONTENT_CREDENTIALS', env)) return undefined;
+  const certificates = optional('CREDENTIALS_CERTIFICATE', env);
+  return Object.freeze({ files: certificates === undefined ? undefined : Object.freeze({ certificates, privateKey: required('CREDENTIALS_KEY', env) }) });
 }
 
 function natsConfig(env: Env): Config['nats'] {

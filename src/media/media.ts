@@ -4,6 +4,7 @@ import { EncoderPool } from './encoder-pool.ts';
 import type { UploadKind } from './media-kinds.ts';
 import { type DecodeInputOptions, type MediaBytes, Reader } from './reader.ts';
 import type { Conversion, Converted, DecodedPcm, Fit, Inspected, SpriteLayout } from './reader-messages.ts';
+import { Credentials, type CredentialsOptions } from './credentials/credentials.ts';
 import { encodeWav } from './wav.ts';
 import { drawWaveform } from './waveform.ts';
 import { type Preview, encodePng, encodePreview, encodeThumbnail, thumbhash } from './still.ts';
@@ -13,6 +14,8 @@ export interface OpenMediaOptions {
   readonly encoders: number;
   /** Reader processes for files of strangers: started when needed, ended when idle. Default 1. */
   readonly readers?: number;
+  /** Who signs what was made here; nobody when left out. */
+  readonly identity?: CredentialsOptions['identity'];
   readonly log: MediaLog;
 }
 
@@ -66,6 +69,7 @@ export interface Media {
   decodeSound(source: MediaBytes, options: { readonly sampleRateHz: number; readonly maxMs: number }): Promise<DecodedPcm>;
   /** A clip in another form; `layout` for sprites. Throws the MEDIA_ codes. */
   convert(source: MediaBytes, to: Conversion, layout?: SpriteLayout): Promise<Converted>;
+  readonly credentials: Pick<Credentials, 'signs' | 'sign' | 'read'>;
   close(): Promise<void>;
 }
 
@@ -85,12 +89,14 @@ export interface DecodedInput {
 }
 
 /** Starts the encoder processes; does not wait for them: the first clip does, if it comes that early. */
-export async function openMedia({ encoders, readers = 1, log }: OpenMediaOptions): Promise<Media> {
+export async function openMedia({ encoders, readers = 1, identity, log }: OpenMediaOptions): Promise<Media> {
   const pool = new EncoderPool({ size: encoders, log });
   const reader = new Reader({ size: readers, log });
   // Conversions take long: uploads and jobs do not wait behind them.
   const converter = new Reader({ size: 1, log, deadlineMs: CONVERT_DEADLINE_MS });
+  const credentials = new Credentials({ identity, log });
   return {
+    credentials,
     preview: encodePreview,
     image: encodeImage,
     video: (frames, fps) => encodeVideo(pool, frames, fps),
@@ -101,7 +107,7 @@ export async function openMedia({ encoders, readers = 1, log }: OpenMediaOptions
     decodeInput: (source, options) => decodeInput(reader, source, options),
     decodeSound: (source, { sampleRateHz, maxMs }) => reader.pcm(source, { sampleRateHz, maxSamples: Math.ceil((maxMs / 1000) * sampleRateHz) }),
     convert: (source, to, layout) => converter.convert(source, to, layout),
-    close: async () => void (await Promise.all([pool.close(), reader.close(), converter.close()])),
+    close: async () => void (await Promise.all([pool.close(), reader.close(), converter.close(), credentials.close()])),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { AssetResolvers } from '../generated/graphql.ts';
 import type { Context } from './context.ts';
-import type { AssetRecord, PageInput } from '../services/contract.ts';
+import type { AssetRecord, ClaimRecord, PageInput } from '../services/contract.ts';
 import { listing } from './connection.ts';
 import { toGlobalId } from './global-id.ts';
 
@@ -23,6 +23,7 @@ export const Asset: Pick<AssetResolvers, '__resolveType'> = {
 /** The fields that every concrete asset type has. */
 export const assetFields = {
   id: (asset: AssetRecord) => toGlobalId('Asset', asset.id),
+  claim: (asset: AssetRecord) => (asset.claim ?? null) as ClaimRecord | null,
   tags: (asset: AssetRecord) => [...asset.tags],
   url: (asset: AssetRecord, _args: unknown, { urls }: Context) => urls.asset(asset),
   job: (asset: AssetRecord, _args: unknown, { loaders }: Context) => (asset.jobId === null ? null : loaders.job.load(asset.jobId)),

@@ -12,7 +12,9 @@ import { isUuid } from './uuid.ts';
 
 export interface AssetDeps {
   readonly database: Database;
-  readonly media: Pick<Media, 'convert'>;
+  readonly media: Pick<Media, 'convert' | 'credentials'>;
+  /** Of the program, for what is signed. */
+  readonly version: string;
   /** How long a deleted asset can be restored. */
   readonly graceSeconds: number;
 }
@@ -23,7 +25,7 @@ export class Assets implements AssetService {
 
   constructor(deps: AssetDeps) {
     this.#deps = deps;
-    this.#variants = new AssetVariants(deps.database, deps.media);
+    this.#variants = new AssetVariants(deps);
   }
 
   async byIds({ ownerId }: Viewer, ids: readonly string[], { deleted = false } = {}): Promise<(AssetRecord | null)[]> {
@@ -122,6 +124,12 @@ export class Assets implements AssetService {
     if (asset === null) return null;
     if (sha256 === asset.sha256) return this.#bytes(asset, asset);
     return sha256 === asset.thumbnailSha256 ? this.#bytes(asset, { sha256, contentType: 'image/webp' }) : null;
+  }
+
+  async export(assetId: string, sha256: string): Promise<OpenBytes | null> {
+    const asset = await this.#visible(assetId);
+    if (asset === null || sha256 !== asset.sha256) return this.open(assetId, sha256);
+    return this.#bytes(asset, await this.#variants.signed(asset));
   }
 
   async openVariant(assetId: string, format: VariantFormat): Promise<OpenBytes | null> {

@@ -75,6 +75,8 @@ export interface AssetRecord {
   readonly channels: number | null;
   /** What a text asset says. */
   readonly text: string | null;
+  /** What its file said of itself when it was brought in: a {@link ClaimRecord}, as it was stored. */
+  readonly claim?: unknown;
   readonly shot: number | null;
   readonly chosen: boolean;
   readonly createdAt: Date;
@@ -296,6 +298,15 @@ export interface JobService {
 
 export type VariantFormat = 'webm' | 'gif' | 'webp' | 'sprites';
 
+/** What a file that was brought in says of itself: content credentials (C2PA). */
+export interface ClaimRecord {
+  readonly state: 'VALID' | 'INVALID';
+  readonly generator: string | null;
+  readonly issuer: string | null;
+  readonly signedAt: string | null;
+  readonly synthetic: boolean;
+}
+
 /** Bytes for a download. */
 export interface OpenBytes {
   readonly sha256: string;
@@ -325,6 +336,8 @@ export interface AssetService {
   restore(viewer: Viewer, id: string): Promise<AssetRecord>;
   /** Opens content or thumbnail of an asset for the byte routes; the URL's signature was checked by the caller. Null when it is gone or deleted. */
   open(assetId: string, sha256: string): Promise<OpenBytes | null>;
+  /** As open, of the content; what was made here carries a signed claim of where it is from, where its kind of file has a place for one. */
+  export(assetId: string, sha256: string): Promise<OpenBytes | null>;
   /** As open, for another form of a clip, which is made now unless it is there. Throws the MEDIA_ codes. */
   openVariant(assetId: string, format: VariantFormat): Promise<OpenBytes | null>;
   /** The shots that each film made itself. */

@@ -44,7 +44,7 @@ export function createServices({ database, queue, inference, media, uploadLimits
   return {
     generation,
     jobs: new Jobs({ database, queue, generation, bundle, cancelGraceMs }),
-    assets: new Assets({ database, media, graceSeconds: deleteGraceSeconds }),
+    assets: new Assets({ database, media, graceSeconds: deleteGraceSeconds, version }),
     keys: new ApiKeys(database),
     quotas: new Quotas(database),
     uploads: new Uploads({ database, media, limits: uploadLimits }),

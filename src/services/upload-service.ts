@@ -7,9 +7,11 @@ import { transaction } from '../db/transaction.ts';
 import type { UploadStore } from '../db/blobs/upload-store.ts';
 import { CinegraphError, ERRORS, type ErrorCode } from '../errors.ts';
 import type { Upload } from '../generated/prisma/client.ts';
+import type { Claim } from '../media/credentials/credentials.ts';
 import type { UploadKind } from '../media/media-kinds.ts';
 import type { Media } from '../media/media.ts';
 import type { AssetRecord, CreateUploadInput, UploadRecord, UploadService, Viewer } from './contract.ts';
+import { MarkerScan } from './marker-scan.ts';
 import { checkUpload } from './upload-input.ts';
 import { isUuid } from './uuid.ts';
 
@@ -23,7 +25,7 @@ export interface UploadLimits {
 
 export interface UploadDeps {
   readonly database: Database;
-  readonly media: Pick<Media, 'inspect'>;
+  readonly media: Pick<Media, 'inspect' | 'credentials'>;
   readonly limits: UploadLimits;
 }
 
@@ -122,25 +124,28 @@ export class Uploads implements UploadService {
   async #makeAsset(upload: Upload): Promise<string> {
     const { database, media } = this.#deps;
     const hash = createHash('sha256');
+    const marker = new MarkerScan('c2pa');
     const store = this.#store;
     const seen = await media.inspect({
       byteSize: upload.byteSize,
       async *read(start, end) {
         for await (const part of store.read(upload.id, start, end)) {
           hash.update(part);
+          marker.update(part);
           yield part;
         }
       },
     }, upload.kind as UploadKind);
     const sha256 = hash.digest('hex');
     if (upload.sha256 !== null && upload.sha256 !== sha256) throw new CinegraphError('CHECKSUM_MISMATCH', `The bytes have the SHA-256 ${sha256}; announced was ${upload.sha256}.`);
+    const claim = marker.seen ? await media.credentials.read(Buffer.concat(await Array.fromAsync(store.read(upload.id, 0, upload.byteSize - 1))), seen.contentType) : null;
     return transaction(database.pool, async client => {
       const { rows } = await client.query<{ assetId: string | null }>('SELECT asset_id AS "assetId" FROM upload WHERE id = $1 FOR UPDATE', [upload.id]);
       // Finalized twice at once: the other one was faster.
       if (rows[0]?.assetId != null) return rows[0].assetId;
       await store.toBlob(client, upload.id, { sha256, byteSize: upload.byteSize });
       const thumbnail = await database.blobs.put(seen.thumbnail, client);
-      const assetId = await insertAsset(client, upload, { ...seen, sha256, thumbnailSha256: thumbnail.sha256 });
+      const assetId = await insertAsset(client, upload, { ...seen, claim, sha256, thumbnailSha256: thumbnail.sha256 });
       await client.query('UPDATE upload SET asset_id = $2 WHERE id = $1', [upload.id, assetId]);
       return assetId;
     });
@@ -160,16 +165,16 @@ export class Uploads implements UploadService {
   }
 }
 
-type Seen = Omit<Awaited<ReturnType<Media['inspect']>>, 'thumbnail'> & { readonly sha256: string; readonly thumbnailSha256: string };
+type Seen = Omit<Awaited<ReturnType<Media['inspect']>>, 'thumbnail'> & { readonly claim: Claim | null; readonly sha256: string; readonly thumbnailSha256: string };
 
 async function insertAsset(client: Queryable, upload: Upload, seen: Seen): Promise<string> {
   const id = randomUUID();
   await client.query(
     `INSERT INTO asset (id, owner_id, kind, origin, title, tags, content_type, byte_size, sha256, width, height, fps, frame_count, duration_ms,
-       has_audio, thumbhash, thumbnail_sha256, sample_rate_hz, channels, expires_at)
-     VALUES ($1, $2, $3, 'UPLOADED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, now() + $19 * interval '1 second')`,
+       has_audio, thumbhash, thumbnail_sha256, sample_rate_hz, channels, expires_at, claim)
+     VALUES ($1, $2, $3, 'UPLOADED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, now() + $19 * interval '1 second', $20)`,
     [id, upload.ownerId, upload.kind, upload.title ?? upload.filename.slice(0, 200), upload.tags, seen.contentType, upload.byteSize, seen.sha256, seen.width, seen.height, seen.fps, seen.frameCount,
-      seen.durationMs, seen.hasAudio, seen.thumbhash || null, seen.thumbnailSha256, seen.sampleRateHz, seen.channels, upload.assetTtl],
+      seen.durationMs, seen.hasAudio, seen.thumbhash || null, seen.thumbnailSha256, seen.sampleRateHz, seen.channels, upload.assetTtl, seen.claim === null ? null : JSON.stringify(seen.claim)],
   );
   return id;
 }

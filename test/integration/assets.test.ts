@@ -19,7 +19,7 @@ beforeAll(async () => {
   test = await createTestDatabase();
   database = await openDatabase({ dataDir: '/nowhere', databaseUrl: test.url, log });
   media = await openMedia({ encoders: 1, log });
-  assets = new Assets({ database, media, graceSeconds: GRACE_SECONDS });
+  assets = new Assets({ database, media, graceSeconds: GRACE_SECONDS, version: 'test' });
   sweeper = new AssetSweeper({ database, graceSeconds: GRACE_SECONDS, log });
 });
 afterAll(async () => {
@@ -244,8 +244,9 @@ describe('another form of a clip', () => {
   it('is made once, one at a time for each asset, and kept', async () => {
     let [running, most, made] = [0, 0, 0];
     const counting = new Assets({
-      database, graceSeconds: GRACE_SECONDS,
+      database, graceSeconds: GRACE_SECONDS, version: 'test',
       media: {
+        credentials: media.credentials,
         async convert(...input) {
           most = Math.max(most, ++running);
           made++;

@@ -5,7 +5,7 @@ import { type Database, openDatabase } from '../../src/db/database.ts';
 import type { InferenceClient } from '../../src/inference/core/generation.ts';
 import { type JobQueue, openJobQueue } from '../../src/jobs/queue/job-queue.ts';
 import { type JobRunner, startJobRunner } from '../../src/jobs/job-runner.ts';
-import { type Media, openMedia } from '../../src/media/media.ts';
+import { type Media, openMedia, type OpenMediaOptions } from '../../src/media/media.ts';
 import type { JobEventRecord, Services, Viewer } from '../../src/services/contract.ts';
 import { NO_QUOTA, type Quota } from '../../src/services/access/quota.ts';
 import { createServices } from '../../src/services/services.ts';
@@ -33,13 +33,15 @@ export interface DataStackOptions {
   readonly cancelGraceMs?: number;
   readonly webhookAllowPrivate?: boolean;
   readonly objectStore?: ObjectStoreOptions | undefined;
+  /** Who signs downloads; nobody when left out. */
+  readonly identity?: OpenMediaOptions['identity'];
 }
 
-export async function openDataStack({ inference, maxQueuedJobs = 200, quota = NO_QUOTA, concurrency = 4, cancelGraceMs = 60_000, webhookAllowPrivate = false, objectStore }: DataStackOptions): Promise<DataStack> {
+export async function openDataStack({ inference, maxQueuedJobs = 200, quota = NO_QUOTA, concurrency = 4, cancelGraceMs = 60_000, webhookAllowPrivate = false, objectStore, identity }: DataStackOptions): Promise<DataStack> {
   const test = await createTestDatabase();
   const database = await openDatabase({ dataDir: '/nowhere', databaseUrl: test.url, objectStore, log: silent });
   const queue = await openJobQueue({ database, log: silent });
-  const media = await openMedia({ encoders: 1, log: silent });
+  const media = await openMedia({ encoders: 1, identity, log: silent });
   const runners: JobRunner[] = [];
   return {
     database, queue, media,

@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { CinegraphError } from '../../src/errors.ts';
 import type { InferenceInfo } from '../../src/inference/core/generation.ts';
-import type { ApiKeyRecord, AssetRecord, JobEventPayload, JobEventRecord, JobRecord, Page, PageInput, Services } from '../../src/services/contract.ts';
+import type { ApiKeyRecord, AssetRecord, JobEventPayload, JobEventRecord, JobRecord, OpenBytes, Page, PageInput, Services } from '../../src/services/contract.ts';
 
 export const FAKE_BYTES = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));
 export const FAKE_SHA256 = createHash('sha256').update(FAKE_BYTES).digest('hex');
@@ -194,19 +194,8 @@ export function createFakeServices(): FakeServices {
       delete: () => notFaked(),
       restore: () => notFaked(),
       openVariant: async () => null,
-      async open(_assetId, sha256) {
-        if (sha256 !== FAKE_SHA256) return null;
-        return {
-          sha256,
-          contentType: 'video/mp4',
-          title: null,
-          byteSize: FAKE_BYTES.byteLength,
-          async *read(start, end) {
-            yield FAKE_BYTES.subarray(start, end + 1);
-          },
-          link: async () => null,
-        };
-      },
+      open: openFake,
+      export: openFake,
     },
     keys: noKeys(),
     quotas: { usage: async () => ({ activeJobs: 0, tokens: 0 }) },
@@ -304,6 +293,20 @@ function fakeAsset(change: Partial<AssetRecord>): AssetRecord {
     deletedAt: null,
     expiresAt: null,
     ...change,
+  };
+}
+
+async function openFake(_assetId: string, sha256: string): Promise<OpenBytes | null> {
+  if (sha256 !== FAKE_SHA256) return null;
+  return {
+    sha256,
+    contentType: 'video/mp4',
+    title: null,
+    byteSize: FAKE_BYTES.byteLength,
+    async *read(start, end) {
+      yield FAKE_BYTES.subarray(start, end + 1);
+    },
+    link: async () => null,
   };
 }
 

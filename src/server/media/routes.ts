@@ -32,7 +32,9 @@ export function mediaRoutes(source: () => MediaSource): Router {
 async function sendAsset({ services, signing }: MediaSource, request: Request, response: Response): Promise<void> {
   const secondsLeft = verifyUrl(request.originalUrl, signing);
   const [sha256 = ''] = param(request, 'file').split('.');
-  await send(await services.assets.open(param(request, 'id'), sha256), secondsLeft, request, response);
+  // What is downloaded leaves the house: it says where it is from.
+  const bytes = request.query['download'] === undefined ? services.assets.open(param(request, 'id'), sha256) : services.assets.export(param(request, 'id'), sha256);
+  await send(await bytes, secondsLeft, request, response);
 }
 
 /** Another form of a clip. The first request for it waits until it is made. */

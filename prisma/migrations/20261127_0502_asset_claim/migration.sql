@@ -1,0 +1,2 @@
+-- What an uploaded file says of itself.
+ALTER TABLE "asset" ADD COLUMN "claim" JSONB;
