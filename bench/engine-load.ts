@@ -55,7 +55,7 @@ interface Join {
   readonly duringCpu: number;
 }
 
-for (const deterministic of [false, true]) {
+for (const deterministic of [true, false]) {
   const ones: Run[] = [];
   const eights: Run[] = [];
   const joins: Join[] = [];

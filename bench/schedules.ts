@@ -8,14 +8,14 @@
  */
 import fc from 'fast-check';
 import { openTinyInference } from '../test/support/inference.ts';
-import { schedules, ScheduleRunner } from '../test/support/schedules.ts';
+import { contested, schedules, ScheduleRunner } from '../test/support/schedules.ts';
 
 const [count = '500', seed = String(Date.now() % 2 ** 31)] = process.argv.slice(2);
 const tiny = await openTinyInference();
 for (const batchInvariant of [true, false]) {
   const runner = new ScheduleRunner(tiny, batchInvariant);
   const startedAt = performance.now();
-  await fc.assert(fc.asyncProperty(schedules, async (schedule) => await runner.run(schedule)), { numRuns: Number(count), seed: Number(seed) });
+  await fc.assert(fc.asyncProperty(schedules, async (schedule) => await runner.run(schedule)), { numRuns: Number(count), seed: Number(seed), examples: [[contested]] });
   const { clips, preemptions, sharedRows } = runner;
   console.log(
     `${count} schedules, sharing a batch: ${batchInvariant}, seed ${seed}: ${clips} clips equal to their runs alone, ` +

@@ -23,8 +23,8 @@ export interface Schedule {
   readonly arrivals: readonly Arrival[];
 }
 
-const arrival: fc.Arbitrary<Arrival> = fc.record({
-  owner: fc.constantFrom('x', 'x', 'y', 'z'),
+const arrival = fc.record<Arrival>({
+  owner: fc.constantFrom('x', 'y', 'z'),
   candidates: fc.constantFrom(1, 1, 2, 3),
   guidance: fc.constantFrom(1, 3),
   task: fc.constantFrom('TEXT_TO_IMAGE', 'TEXT_TO_VIDEO'),
@@ -34,7 +34,15 @@ const arrival: fc.Arbitrary<Arrival> = fc.record({
   arriveAt: fc.integer({ min: 0, max: 30 }),
 });
 
-export const schedules: fc.Arbitrary<Schedule> = fc.record({ maxRows: fc.constantFrom(2, 3, 4, 6), arrivals: fc.array(arrival, { minLength: 1, maxLength: 6 }) });
+/** One owner who takes all slots, for whoever comes next to take some back. */
+const greedy: Arrival = { owner: 'x', candidates: 3, guidance: 3, task: 'TEXT_TO_VIDEO', prompt: 'a fox', given: 6, leaveAt: 120, arriveAt: 0 };
+
+const arrivals = fc.tuple(fc.oneof(fc.constant(greedy), arrival), fc.array(arrival, { maxLength: 5 })).map(([first, others]) => [first, ...others]);
+
+export const schedules: fc.Arbitrary<Schedule> = fc.record({ maxRows: fc.constantFrom(2, 4, 4, 6), arrivals });
+
+/** A schedule that surely makes a clip give up its slots: what random ones might leave out. */
+export const contested: Schedule = { maxRows: 4, arrivals: [greedy, { ...greedy, owner: 'y', candidates: 2, arriveAt: 20 }, { ...greedy, owner: 'z', candidates: 1, guidance: 1, given: 0, arriveAt: 5 }] };
 
 /** Runs schedules, and each clip once more with nobody beside it, to compare. Owner of the engine for that; the caller closes it. */
 export class ScheduleRunner {
