@@ -12,6 +12,7 @@ import { AudioOutput } from '../tokenizers/audio-output.ts';
 import { TextOutput } from '../tokenizers/text-output.ts';
 import type { TokenLayout } from '../tokenizers/token-layout.ts';
 import { VideoOutput } from '../tokenizers/video-output.ts';
+import { LeadRunner } from './lead-runner.ts';
 
 /** The code of a sequence's next position, drawn or given; several of one sequence follow each other. */
 export interface Drawn {
@@ -39,6 +40,7 @@ export class StepRunner {
   readonly #headInvariant: boolean;
   readonly #sampler: Sampler;
   readonly #subCodes: number;
+  readonly #leads: LeadRunner;
 
   /** `subCodes`: how many sub-tokens b there are; `widest`: the longest row that is drawn from. */
   constructor(model: LanguageModel, caches: Caches, layout: TokenLayout, { headInvariant, subCodes, widest }: { readonly headInvariant: boolean; readonly subCodes: number; readonly widest: number }) {
@@ -48,6 +50,7 @@ export class StepRunner {
     this.#headInvariant = headInvariant;
     this.#subCodes = subCodes;
     this.#sampler = new Sampler(widest);
+    this.#leads = new LeadRunner(model, caches.slots.shape, layout);
   }
 
   async run(plan: StepPlan): Promise<readonly Drawn[]> {
@@ -61,19 +64,25 @@ export class StepRunner {
 
   /**
    * Stages the sequence's next row, or all that are known; the last one fills its slots. Slots are written all at once: until then a step's
-   * padding may lie there. Draws nothing: beyond given codes that others have computed, the first output position is the first decode step.
+   * padding may lie there. Draws nothing: the first output position after the codes that were given with it is the first decode step.
    */
   async #prefill({ sequence, firstSlot }: PrefillPlan): Promise<readonly Drawn[]> {
     const { slots, staged, prefixes } = this.#caches;
     if (staged.count(sequence) < sequence.rows) {
       const lead = staged.count(sequence) === 0 ? prefixes.lead(sequence) : undefined;
-      staged.add(sequence, lead ?? [await this.#prefix(sequence, staged.count(sequence))]);
+      staged.add(sequence, lead ?? [await this.#beginning(sequence, staged.count(sequence))]);
     }
     if (staged.count(sequence) < sequence.rows) return [];
     const rows = staged.take(sequence);
     rows.forEach((row, i) => slots.write(firstSlot + i, row));
     const given = (rows[0]?.length ?? 0) - sequence.cacheLength(0);
+    if (given > 0 && !prefixes.hasLead(sequence)) prefixes.keepLead(sequence, rows);
     return Array.from({ length: given }, (_, i) => ({ sequence, code: sequence.givenAt(sequence.done + i) ?? 0 }));
+  }
+
+  /** A row's prefix and what it is given after it. */
+  async #beginning(sequence: Sequence, row: number): Promise<PrefixCache> {
+    return await this.#leads.extend(sequence, await this.#prefix(sequence, row));
   }
 
   async #prefix(sequence: Sequence, row: number): Promise<PrefixCache> {

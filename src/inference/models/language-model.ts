@@ -26,6 +26,7 @@ const REFERENCE: PrecisionPlan = { deterministic: 'fp32', free: ['fp32'] };
 
 interface Graphs {
   readonly prefill: GraphSession;
+  readonly given: GraphSession | undefined;
   readonly decode: ReadonlyMap<Precision, GraphSession>;
   readonly head: GraphSession;
   readonly audioHead: GraphSession | undefined;
@@ -48,11 +49,13 @@ export class LanguageModel {
     const config = bundle.manifest.languageModel;
     const open = (file: string): Promise<GraphSession> => GraphSession.open(bundleFile(bundle, file), options);
     const decode = new Map([['fp32', await open(config.decode)] as [Precision, GraphSession]]);
-    // The other precisions are kernels of the CPU.
-    const others = options.provider === 'cpu' ? Object.entries(config.precisions) : [];
+    // The other precisions, and several positions with a past, are kernels of the CPU.
+    const onCpu = options.provider === 'cpu';
+    const others = onCpu ? Object.entries(config.precisions) : [];
     for (const [precision, file] of others) decode.set(precision as Precision, await open(file));
     return new LanguageModel(config, {
       prefill: await open(config.prefill),
+      given: onCpu && config.given !== undefined ? await open(config.given) : undefined,
       decode,
       head: await open(config.head),
       audioHead: config.audioHead === undefined ? undefined : await open(config.audioHead),
@@ -77,6 +80,30 @@ export class LanguageModel {
     const outputs = await prefill.run(prefill.inputNames.includes('code_ids') ? inputsOf(prefix, [1, length], prefill) : { row_ids: int64Tensor(firstRows(prefix), [1, length]) });
     const side = (name: string) => Array.from({ length: this.config.layers }, (_, layer) => floats(outputs[`${name}_${layer}`], `${name}_${layer}`));
     return { length, keys: side('key'), values: side('value') };
+  }
+
+  /** Whether `given` can be called. */
+  get runsGiven(): boolean {
+    return this.#graphs.given !== undefined;
+  }
+
+  /**
+   * Entries of the `N` next positions of the one row of `cache`, whose codes are given: what as many steps would write, in one run. `length`: valid entries
+   * before it. Predicts nothing.
+   */
+  async given(input: StepInput, length: number, cache: CacheView): Promise<void> {
+    const given = required(this.#graphs.given, 'graph for given positions');
+    const count = input.rowIds.length / (3 + this.config.rows.contexts.length);
+    const { feeds, fetches } = this.#tensorsOf(cache);
+    await given.runInPlace(
+      {
+        ...inputsOf(input, [count], given),
+        seqlens_k: int32Tensor(Int32Array.of(length + count - 1), [1]),
+        total_sequence_length: int32Tensor(Int32Array.of(length + count), []),
+        ...feeds,
+      },
+      fetches,
+    );
   }
 
   /**
@@ -116,19 +143,19 @@ export class LanguageModel {
   /** Logits of audio codes `[B, codebookSize]` given `hidden` `[B, d]` and the level of each `[B]`. */
   async audioHead(hidden: Float32Array, levels: BigInt64Array): Promise<Float32Array> {
     const rows = levels.length;
-    const outputs = await required(this.#graphs.audioHead, 'audio').run({ hidden: floatTensor(hidden, [rows, this.config.width]), level: int64Tensor(levels, [rows]) });
+    const outputs = await required(this.#graphs.audioHead, 'audio head').run({ hidden: floatTensor(hidden, [rows, this.config.width]), level: int64Tensor(levels, [rows]) });
     return floats(outputs['logits'], 'logits');
   }
 
   /** Logits of pieces of text, and of its end, `[B, textSize + 1]` given `hidden` `[B, d]`. */
   async textHead(hidden: Float32Array): Promise<Float32Array> {
-    const outputs = await required(this.#graphs.textHead, 'text').run({ hidden: floatTensor(hidden, [hidden.length / this.config.width, this.config.width]) });
+    const outputs = await required(this.#graphs.textHead, 'text head').run({ hidden: floatTensor(hidden, [hidden.length / this.config.width, this.config.width]) });
     return floats(outputs['logits'], 'logits');
   }
 
   async close(): Promise<void> {
-    const { prefill, decode, head, audioHead, textHead } = this.#graphs;
-    await Promise.all([prefill, ...decode.values(), head, audioHead, textHead].map(async (graph) => await graph?.close()));
+    const { prefill, given, decode, head, audioHead, textHead } = this.#graphs;
+    await Promise.all([prefill, given, ...decode.values(), head, audioHead, textHead].map(async (graph) => await graph?.close()));
   }
 
   #session(rows: number, deterministic: boolean): GraphSession {
@@ -160,7 +187,7 @@ export class LanguageModel {
 }
 
 function required(graph: GraphSession | undefined, name: string): GraphSession {
-  if (graph === undefined) throw new Error(`the bundle has no ${name} head`);
+  if (graph === undefined) throw new Error(`the bundle has no ${name}`);
   return graph;
 }
 

@@ -70,7 +70,7 @@ export class WorkerSession implements GraphRunner {
   }
 
   #send(command: WorkerCommand): void {
-    this.#worker.postMessage(command);
+    this.#worker.postMessage(command, []);
   }
 
   #receive(report: WorkerReport): void {
