@@ -12,6 +12,8 @@ export class PrefixStore {
   readonly #rows: LRUCache<string, PrefixCache>;
   readonly #batchInvariant: boolean;
   readonly #leads = new WeakMap<Sequence, readonly string[]>();
+  /** Candidates share a prefix, and every look-up asks for its name. */
+  readonly #names = new WeakMap<Prefix, string>();
   #hits = 0;
   #misses = 0;
 
@@ -36,14 +38,14 @@ export class PrefixStore {
 
   /** The prefix of one row. */
   prefix(sequence: Sequence, row: number): PrefixCache | undefined {
-    const found = this.#rows.get(prefixName(sequence, row));
+    const found = this.#rows.get(this.#prefixName(sequence, row));
     if (found === undefined) this.#misses += 1;
     else this.#hits += 1;
     return found;
   }
 
   keepPrefix(sequence: Sequence, row: number, cache: PrefixCache): void {
-    this.#rows.set(prefixName(sequence, row), cache);
+    this.#rows.set(this.#prefixName(sequence, row), cache);
   }
 
   /** All rows of a sequence up to the end of what it is given; undefined when one is missing, or nothing is given. */
@@ -85,27 +87,24 @@ export class PrefixStore {
   #leadName(sequence: Sequence, row: number): string {
     const { output: { kind, forced, condition }, sampling } = sequence.input;
     const steps = !sampling.deterministic ? 'any precision' : this.#batchInvariant ? 'any batch' : `alone, ${sequence.rows} rows`;
-    const hash = createHash('sha256').update(`${prefixName(sequence, row)}/${kind}/${steps}/${sequence.lead}/`);
+    const hash = createHash('sha256').update(`${this.#prefixName(sequence, row)}/${kind}/${steps}/${sequence.lead}/`);
     if (forced !== undefined) hash.update(bytesIn(forced.subarray(0, sequence.lead)));
     if (condition !== undefined) hash.update('/').update(bytesIn(condition));
     return hash.digest('base64');
   }
-}
 
-/** A prefix is always computed by itself, in one shape: its ids say all. */
-function prefixName({ input }: Sequence, row: number): string {
-  const prefix = input.prefixes[row] as Prefix;
-  const known = NAMES.get(prefix);
-  if (known !== undefined) return known;
-  const hash = createHash('sha256');
-  for (const ids of [prefix.rowIds, prefix.codeIds, prefix.audioIds]) hash.update(`${ids.length}/`).update(bytesIn(ids));
-  const name = hash.digest('base64');
-  NAMES.set(prefix, name);
-  return name;
+  /** A prefix is always computed by itself, in one shape: its ids say all. */
+  #prefixName({ input }: Sequence, row: number): string {
+    const prefix = input.prefixes[row] as Prefix;
+    const known = this.#names.get(prefix);
+    if (known !== undefined) return known;
+    const hash = createHash('sha256');
+    for (const ids of [prefix.rowIds, prefix.codeIds, prefix.audioIds]) hash.update(`${ids.length}/`).update(bytesIn(ids));
+    const name = hash.digest('base64');
+    this.#names.set(prefix, name);
+    return name;
+  }
 }
-
-/** Candidates share a prefix, and every look-up asks for its name. */
-const NAMES = new WeakMap<Prefix, string>();
 
 function bytesIn({ buffer, byteOffset, byteLength }: Int32Array | BigInt64Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
