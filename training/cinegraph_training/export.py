@@ -58,6 +58,7 @@ def load_language_model(
             model.load_state_dict(state["average"], strict=False)
     if tokenizer is not None and not described:
         describe_codes(model, tokenizer.codebook.fine)
+    model.clear_unused()
     round_as_stored(model)
     round_contents(model)
     return model.eval().requires_grad_(False), {name: state[name] for name in ("step", "seconds", "clips")}

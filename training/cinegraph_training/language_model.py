@@ -563,11 +563,15 @@ class LanguageModel(nn.Module):
                     parameter.data *= (2 * config.layers) ** -0.5
         for look in self.looks.values():
             nn.init.zeros_(look.out.weight)
-        with torch.no_grad():
-            self.table[NONE] = 0
+        self.clear_unused()
         for head in (self.head_a, self.text_head, self.audio_out):
             nn.init.zeros_(head.weight)
         nn.init.zeros_(self.head_b_out.weight)
+
+    @torch.no_grad()
+    def clear_unused(self) -> None:
+        """Sets the row of nothing to the zeros that it counts as: training skips it, graphs add it."""
+        self.table[NONE] = 0
 
     def describe_sounds(self, contents: Tensor) -> None:
         """Takes what audio codes stand for, `[levels * size, Da]`, each dimension scaled to a spread of one over
