@@ -7,7 +7,7 @@ import numpy as np
 
 from .quality_bench import Bench
 from .quality_outcome import Outcome
-from .quality_scores import Figure, colors, most_frequent, psnr, share
+from .quality_scores import Figure, colors, most_frequent, psnr, rounded, share
 from .quality_truth import PERIOD, as_second, class_numbers
 from .world import FRAMES
 
@@ -16,6 +16,7 @@ SECONDS = (LONG - FRAMES) // PERIOD  # whole seconds after the source
 PHASE = FRAMES % PERIOD  # of the first new frame
 OBJECT_AIM, DRIFT_AIM = 85.0, 1.5  # %, dB
 TASK = "extendVideo"
+Curve = dict[str, list[float | None]]  # by what is measured, a value a second; None: no clip is there
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,11 @@ class Seconds:
     pixels: np.ndarray
     color: np.ndarray
 
-    def curve(self) -> dict[str, list[float]]:
+    def curve(self) -> Curve:
         """Means over the clips, by second."""
         shares = {name: 100 * getattr(self, name).mean(0) for name in ("object", "motion")}
         decibels = {name: np.nanmean(getattr(self, name), 0) for name in ("pixels", "color")}
-        return {name: [round(float(v), 2) for v in values] for name, values in (shares | decibels).items()}
+        return {name: [rounded(float(v)) for v in values] for name, values in (shares | decibels).items()}
 
 
 def measure(bench: Bench, clips: list[np.ndarray | None], truths: list[np.ndarray], wanted: np.ndarray) -> Seconds:
@@ -48,7 +49,7 @@ def measure(bench: Bench, clips: list[np.ndarray | None], truths: list[np.ndarra
     return Seconds(*np.moveaxis(np.array(rows), 2, 0))
 
 
-def extend_video(bench: Bench, outcomes: list[Outcome]) -> tuple[list[Figure], dict[str, list[float]]]:
+def extend_video(bench: Bench, outcomes: list[Outcome]) -> tuple[list[Figure], Curve]:
     """The figures, and the curve over the seconds."""
     wanted = np.array([class_numbers(outcome.facts[0].scene) for outcome in outcomes])
     looped = [bench.truth.looped(outcome.facts[0], FRAMES + PERIOD) for outcome in outcomes]

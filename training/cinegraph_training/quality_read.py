@@ -15,7 +15,7 @@ from .bundle_codec import MODELS
 from .quality_bench import Bench
 from .quality_captions import audio_to_text, video_to_text
 from .quality_clips import edit_video, film, image_to_video, text_to_image, text_to_video
-from .quality_extension import extend_video
+from .quality_extension import Curve, extend_video
 from .quality_filling import inpaint_video, outpaint_video
 from .quality_outcome import Outcome, read_outcomes
 from .quality_scores import Figure
@@ -66,7 +66,7 @@ def main() -> None:
     facts, outcomes = read_outcomes(options.work)
     bench = Bench(options.bundle)
     figures: list[Figure] = []
-    curve: dict[str, list[float]] = {}
+    curve: Curve = {}
     for task, score in SCORES.items():
         if own := [outcome for outcome in outcomes if outcome.task == task]:
             figures += score(bench, own)

@@ -24,10 +24,15 @@ class Figure:
     aim: float | None = None
 
     def as_dict(self) -> dict:
-        anchors = {name: round(value, 2) for name, value in {**self.ceiling, **self.floor}.items()}
-        described = {"value": round(self.value, 2), "unit": self.unit, "count": self.count, "anchors": anchors}
+        anchors = {name: rounded(value) for name, value in {**self.ceiling, **self.floor}.items()}
+        described = {"value": rounded(self.value), "unit": self.unit, "count": self.count, "anchors": anchors}
         aim = {} if self.aim is None else {"aim": self.aim}
         return described | aim
+
+
+def rounded(value: float) -> float | None:
+    """What JSON can say: a figure of no clip at all is null."""
+    return None if np.isnan(value) else round(float(value), 2)
 
 
 def psnr(made: np.ndarray, true: np.ndarray, where: np.ndarray | None = None) -> float:

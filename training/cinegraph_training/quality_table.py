@@ -1,6 +1,7 @@
 # ruff: noqa: E501 (prose)
 """The figures of bench/quality as Markdown, and the curve of a long clip as a picture."""
 
+from .quality_extension import Curve
 from .quality_scores import Figure
 
 WIDTH, HEIGHT, LEFT, TOP = 720, 260, 44, 24  # px
@@ -60,7 +61,7 @@ def table(report: dict, figures: list[Figure]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def curve_svg(curve: dict[str, list[float]]) -> str:
+def curve_svg(curve: Curve) -> str:
     """Shares (0 to 100 %) and decibels (10 to 40 dB) over the seconds of a clip."""
     lines = (("object", "#1f77b4", "object read", 0, 100), ("motion", "#2ca02c", "motion read", 0, 100),
              ("pixels", "#d62728", "PSNR", 10, 40), ("color", "#ff7f0e", "PSNR of colour", 10, 40))  # fmt: skip
@@ -81,7 +82,9 @@ def curve_svg(curve: dict[str, list[float]]) -> str:
         parts.append(f'<text x="{x(index):.1f}" y="{bottom + 14}" text-anchor="middle">{index + 1}</text>')
     parts.append(f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 2}" text-anchor="middle">second after the source</text>')
     for place, (name, color, label, low, high) in enumerate(lines):
-        points = [bottom - (bottom - TOP) * (min(max(value, low), high) - low) / (high - low) for value in curve[name]]
+        points = [
+            bottom - (bottom - TOP) * (min(max(value or 0.0, low), high) - low) / (high - low) for value in curve[name]
+        ]
         path = " ".join(f"{x(index):.1f},{y:.1f}" for index, y in enumerate(points))
         parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
         parts.append(f'<text x="{LEFT + 150 * place}" y="14" fill="{color}">{label}</text>')
