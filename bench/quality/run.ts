@@ -23,23 +23,24 @@ import { startProgram } from './program.ts';
 
 /** Cases of each task, in the order in which they run (the long ones first), and the task's name in a manifest. */
 const TASKS: Readonly<Record<string, readonly [manifest: string, count: number]>> = {
-  extendVideo: ['EXTEND_VIDEO', 10],
+  extendVideo: ['EXTEND_VIDEO', 8],
   createFilm: ['FILM', 1],
-  imageToVideo: ['IMAGE_TO_VIDEO', 100],
+  imageToVideo: ['IMAGE_TO_VIDEO', 60],
   textToVideo: ['TEXT_TO_VIDEO', 200],
-  inpaintVideo: ['INPAINT_VIDEO', 30],
-  outpaintVideo: ['OUTPAINT_VIDEO', 30],
-  editVideo: ['EDIT_VIDEO', 45],
-  audioToVideo: ['AUDIO_TO_VIDEO', 40],
-  videoToAudio: ['VIDEO_TO_AUDIO', 60],
-  textToAudio: ['TEXT_TO_AUDIO', 40],
-  textToImage: ['TEXT_TO_IMAGE', 200],
-  videoToText: ['VIDEO_TO_TEXT', 100],
+  inpaintVideo: ['INPAINT_VIDEO', 20],
+  outpaintVideo: ['OUTPAINT_VIDEO', 20],
+  editVideo: ['EDIT_VIDEO', 27],
+  audioToVideo: ['AUDIO_TO_VIDEO', 30],
+  videoToAudio: ['VIDEO_TO_AUDIO', 40],
+  textToAudio: ['TEXT_TO_AUDIO', 30],
+  textToImage: ['TEXT_TO_IMAGE', 100],
+  videoToText: ['VIDEO_TO_TEXT', 60],
   audioToText: ['AUDIO_TO_TEXT', 40],
 };
 
 interface Options {
   readonly count?: Readonly<Record<string, number>>;
+  readonly share: number;
   readonly python: string;
   readonly work?: string;
   readonly out: string;
@@ -53,6 +54,7 @@ const ROOT = path.resolve(import.meta.dirname, '../..');
 const command = new Command('quality')
   .description('Measures every task end to end through GraphQL, on held-out cases.')
   .option('--count <task=number...>', `cases of a task; the others keep theirs (${Object.entries(TASKS).map(([task, [, count]]) => `${task}=${count}`).join(' ')}); all=number sets every one`, countOf)
+  .option('--share <fraction>', 'of the usual numbers of cases, at least 1 of each', Number, 1)
   .option('--python <file>', 'the training environment', path.join(ROOT, 'training/.venv/bin/python'))
   .option('--work <folder>', 'where cases and outputs are kept (default: a temporary folder)')
   .option('--out <folder>', 'where the results go', import.meta.dirname)
@@ -116,7 +118,7 @@ async function main(options: Options): Promise<void> {
   const bundle = await readBundle(loadConfig().modelDir);
   const names: readonly string[] = TASK_NAMES;
   const offered = Object.entries(TASKS).filter(([task, [manifest]]) => bundle.tasks.includes(manifest) && names.includes(task));
-  const counts = offered.map(([task, [, count]]) => [task, options.count?.[task] ?? options.count?.['all'] ?? count] as const).filter(([, count]) => count > 0);
+  const counts = offered.map(([task, [, count]]) => [task, options.count?.[task] ?? options.count?.['all'] ?? Math.max(1, Math.round(count * options.share))] as const).filter(([, count]) => count > 0);
   const work = options.work ?? (await mkdtemp(path.join(tmpdir(), 'cinegraph-quality-')));
   try {
     await mkdir(path.join(work, 'outputs'), { recursive: true });
