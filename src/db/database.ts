@@ -118,6 +118,8 @@ function openPool(url: string, log: Log): pg.Pool {
     query_timeout: STATEMENT_DEADLINE_MS,
     keepAlive: true,
   });
+  // One that is in use breaks between two statements, too: the next statement says so. Without a listener the process would end.
+  pool.on('connect', client => client.on('error', () => {}));
   // An idle connection that breaks must not end the process; the next statement opens a new one.
   pool.on('error', error => {
     if (!pool.ending) log.warn(faultOf(error), 'an idle database connection broke');
