@@ -1,4 +1,5 @@
 import type { RequestHandler, Response } from 'express';
+import { ERRORS, isErrorCode } from '../errors.ts';
 import type { Perimeter } from './perimeter.ts';
 
 /** Refuses what the perimeter refuses, and answers preflights of the origins that it lets in. */
@@ -30,5 +31,5 @@ export function setRetryAfter(response: Response, retryAfterMs: unknown): void {
 
 /** An answer in the shape of GraphQL to a request that did not become an operation. */
 export function sendGraphqlError(response: Response, status: number, code: string, message: string): void {
-  response.status(status).json({ errors: [{ message, extensions: { code } }] });
+  response.status(status).json({ errors: [{ message, extensions: { code, ...(isErrorCode(code) ? { retryable: ERRORS[code].retryable } : {}) } }] });
 }

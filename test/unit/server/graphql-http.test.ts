@@ -107,7 +107,7 @@ describe('the endpoint', () => {
     server.status.backend = undefined;
     server.status.reasons = ['The database is starting.'];
     const { status, errors } = await graphql(server.url, '{ __typename }');
-    expect([status, errors?.[0]?.extensions['code']]).toEqual([503, 'DATABASE_UNAVAILABLE']);
+    expect([status, errors?.[0]?.extensions]).toEqual([503, { code: 'DATABASE_UNAVAILABLE', retryable: true }]);
     const ready = await fetch(`${server.url}/health/ready`);
     expect([ready.status, await ready.json()]).toEqual([503, { status: 'not ready', reasons: ['The database is starting.'] }]);
     expect((await fetch(`${server.url}/health/live`)).status).toBe(200);
