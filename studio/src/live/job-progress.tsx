@@ -5,7 +5,7 @@ import { figures, statusText } from './status-text.ts';
 /** How far a job is. Its place is as high before as after: nothing jumps. */
 export function JobProgress({ job }: { readonly job: LiveJob }) {
   const ended = TERMINAL.has(job.status);
-  const eta = ended || job.etaMs === null || job.tokensDone === job.tokensTotal ? null : remaining(job.etaMs);
+  const eta = ended || job.etaMs === null || (job.status === 'RUNNING' && job.tokensDone === job.tokensTotal) ? null : remaining(job.etaMs);
   return (
     <div className="progress">
       <progress aria-label="Tokens generated" max={1} value={doneShare(job)} />

@@ -1,4 +1,5 @@
 import type { CinegraphClient, Job, JobHandle } from '../../../src/client/index.ts';
+import { QueuePlacesDocument } from '../generated/operations.ts';
 import { applyEvent, liveJob, TERMINAL, type LiveJob } from './live-job.ts';
 
 /** The jobs that the page follows, the newest first. Owner of their subscriptions. */
@@ -12,7 +13,7 @@ export interface JobStore {
   start(request: () => Promise<JobHandle>): Promise<Job>;
   /** Follows a job that is known by its id only. False: there is no such job. */
   open(id: string): Promise<boolean>;
-  /** Follows every job that is waiting or running. */
+  /** Follows every job that is waiting or running. Rejects nothing: what is wrong with the server is told where somebody asks it for something. */
   adoptRunning(): Promise<void>;
   cancel(id: string): Promise<void>;
   retry(id: string): Promise<Job>;
@@ -27,20 +28,50 @@ export interface JobStore {
 /** Ended jobs that stay on the list: their frames are kept in memory. */
 const MAX_ENDED = 12;
 const MAX_ADOPTED = 50;
+/** How often the places of waiting jobs are asked for. */
+const PLACES_EVERY_MS = 2_000;
+const MAX_PLACES = 100;
 /** The server may be restarted for longer than a coffee takes. */
 const GIVE_UP_AFTER_MS = 15 * 60_000;
+
+const isWaiting = ({ status }: LiveJob): boolean => status === 'QUEUED';
+
+type Place = Pick<LiveJob, 'queuePosition' | 'etaMs'>;
+const LEFT: Place = { queuePosition: null, etaMs: null };
+
+function isMoved(job: LiveJob, place: Place | undefined): boolean {
+  return place !== undefined && isWaiting(job) && (job.queuePosition !== place.queuePosition || job.etaMs !== place.etaMs);
+}
 
 export function createJobStore(client: CinegraphClient): JobStore {
   const listeners = new Set<() => void>();
   const outputListeners = new Set<() => void>();
   const following = new Map<string, AbortController>();
   let jobs: readonly LiveJob[] = [];
+  let counting = false;
 
   const set = (next: readonly LiveJob[]) => {
     jobs = next;
     for (const listener of listeners) listener();
+    if (!counting && jobs.some(isWaiting)) void countDown();
   };
   const update = (id: string, change: (job: LiveJob) => LiveJob) => set(jobs.map((job) => (job.id === id ? change(job) : job)));
+
+  /** Asks for the places of what waits, again and again, until nothing does. What goes wrong is told by the events' own connection. */
+  async function countDown(): Promise<void> {
+    counting = true;
+    while (jobs.some(isWaiting)) {
+      const asked = new Set(jobs.filter(isWaiting).map(({ id }) => id));
+      const page = await client.request(QueuePlacesDocument, { first: MAX_PLACES }).catch(() => null);
+      const nodes = page?.jobs.nodes ?? [];
+      const places = new Map<string, Place>(nodes.map(({ id, progress }) => [id, progress]));
+      // Who waited before and is not among those who wait has left the queue; the event that says so comes with the first step of the model.
+      if (page !== null && nodes.length < MAX_PLACES) for (const id of asked) if (!places.has(id)) places.set(id, LEFT);
+      if (jobs.some((job) => isMoved(job, places.get(job.id)))) set(jobs.map((job) => (isWaiting(job) ? { ...job, ...places.get(job.id) } : job)));
+      await new Promise((resolve) => setTimeout(resolve, PLACES_EVERY_MS));
+    }
+    counting = false;
+  }
 
   function forgetOldest(): void {
     const ended = jobs.filter(({ status }) => TERMINAL.has(status));
@@ -86,7 +117,8 @@ export function createJobStore(client: CinegraphClient): JobStore {
       return job !== null;
     },
     async adoptRunning() {
-      const { nodes } = await client.jobs({ pageSize: MAX_ADOPTED, filter: { status: ['QUEUED', 'RUNNING'] } }).page();
+      const running = client.jobs({ pageSize: MAX_ADOPTED, filter: { status: ['QUEUED', 'RUNNING'] } });
+      const { nodes } = await running.page().catch(() => ({ nodes: [] }));
       for (const job of nodes) store.follow(job);
     },
     resume(id) {

@@ -114,6 +114,7 @@ export function applyEvent(job: LiveJob, event: JobEvent): LiveJob {
         ...job,
         status: 'RUNNING',
         queuePosition: null,
+        etaMs: null,
         tokensDone: 0,
         tokensTotal: event.tokensTotal,
         executionProvider: event.executionProvider,

@@ -6,7 +6,8 @@ export function statusText(job: LiveJob): string {
   if (job.connection === 'lost' && !TERMINAL.has(job.status)) return 'The connection was lost. Taking it up again; no frame is lost.';
   switch (job.status) {
     case 'QUEUED':
-      return job.queuePosition !== null && job.queuePosition > 1 ? `Waiting: ${job.queuePosition - 1} before this one.` : 'Next in the queue.';
+      if (job.queuePosition === null) return 'It is its turn. The model begins in a moment.';
+      return job.queuePosition > 1 ? `Waiting: ${job.queuePosition - 1} before this one.` : 'Next in the queue.';
     case 'RUNNING':
       return job.firstFrameMs === null ? `Generating on ${job.executionProvider ?? 'the model'}. The first frame comes in a moment.` : `Generating on ${job.executionProvider ?? 'the model'}.`;
     case 'SUCCEEDED':

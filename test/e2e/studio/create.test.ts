@@ -4,7 +4,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { createCinegraphClient, type CinegraphClient } from '../../../src/client/index.ts';
 import { axeViolations, hasChromium, until } from '../../support/browser.ts';
-import { graphql } from '../../support/graphql-client.ts';
 import { holdInference } from '../../support/inference-hold.ts';
 import { studioOf } from '../../support/studio.ts';
 
@@ -128,17 +127,23 @@ describe.skipIf(!hasChromium)('the Studio makes a clip', () => {
       await page.locator('.tray-item').getByText('a rocket moves up at night').waitFor();
       await page.waitForURL((url) => url.href !== `${studio.url}/`);
       const first = page.url();
-      // A place in the queue is what it was when the job came: the first one must have left it by then.
-      const running = '{ jobs(first: 1, filter: { status: [RUNNING] }) { nodes { id } } }';
-      await expect.poll(async () => (await graphql(studio.url, running)).data?.jobs.nodes.length, { timeout: 60_000 }).toBe(1);
       await send(page, 'a penguin spins');
-      await page.locator('.tray-item').getByText('number 1 in the queue').waitFor();
-      // A job that waits for the held model is told of in the same words: the stage must be the second one's.
       await page.waitForURL((url) => url.href !== first);
-      await page.getByRole('status').getByText('Next in the queue').waitFor();
+      const second = page.url();
+      await send(page, 'a ghost goes right');
+      await page.waitForURL((url) => url.href !== second);
+      // The places follow the queue: the first job leaves it, then the second.
+      await page.locator('.tray-item').filter({ hasText: 'a penguin spins' }).getByText('number 1 in the queue').waitFor();
+      await page.locator('.tray-item').filter({ hasText: 'a ghost goes right' }).getByText('number 2 in the queue').waitFor();
+      await page.getByRole('status').getByText('Waiting: 1 before this one').waitFor();
+      await page.locator('.tray-item').getByText('a penguin spins').click();
       await page.getByRole('button', { name: 'Cancel' }).click();
       await page.getByRole('status').getByText('Canceled').waitFor();
       await page.getByRole('button', { name: 'Try again' }).waitFor();
+      await page.locator('.tray-item').getByText('a ghost goes right').click();
+      await page.getByRole('status').getByText('Next in the queue').waitFor();
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.getByRole('status').getByText('Canceled').waitFor();
       // The address names the job on the stage; the other one goes on.
       await page.locator('.tray-item').getByText('a rocket moves up at night').click();
       await page.getByRole('button', { name: 'Cancel' }).waitFor();

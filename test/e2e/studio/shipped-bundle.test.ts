@@ -34,7 +34,7 @@ describe.skipIf(!hasChromium)('the Studio with the model that the repository shi
     const slots = await page.locator('.strip .slot').count();
     expect(slots).toBeGreaterThan(1);
     expect(await page.locator('.strip .slot:not(.slot-sketch) img').count()).toBe(slots);
-    const [first, last] = (await page.evaluate(MOMENTS)) as readonly [readonly number[], readonly number[]];
+    const [first, last]: readonly [readonly number[], readonly number[]] = await page.evaluate(MOMENTS);
     expect(Math.max(...first) - Math.min(...first), 'brightest less darkest point, of 765').toBeGreaterThan(60);
     expect(Math.max(...first.map((value, point) => Math.abs(value - (last[point] ?? 0)))), 'largest change of a point').toBeGreaterThan(60);
     expect(faults).toEqual([]);
