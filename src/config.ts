@@ -43,6 +43,7 @@ export const VARIABLES = {
   HOST: variable(z.string().min(1), '127.0.0.1', 'an address of this machine', 'The address to listen on. Anything but a loopback address needs `AUTH=required`, or `CINEGRAPH_ALLOW_PUBLIC=1`.'),
   CINEGRAPH_ALLOW_PUBLIC: variable(flag, '0', '0 or 1', 'Allow a `HOST` that others can reach without `AUTH=required`: whoever reaches the port can do everything. For a proxy with a login of its own.'),
   AUTH: variable(z.enum(['none', 'required']), 'none', 'none or required', '`none`: who brings no credential is the one local user, an admin. `required`: every caller needs an API key (`npm run keys`) or a token.'),
+  CINEGRAPH_API_KEY: variable(z.string().min(1), null, 'an API key or a token', 'What `npm run generate` sends to a server with `AUTH=required`. The server itself does not read it.'),
   JWT_JWKS_URL: variable(httpUrl, null, 'an http or https URL', 'Where the public keys of the identity provider are. With it, its tokens are accepted beside API keys.'),
   JWT_ISSUER: variable(z.string().min(1), null, 'text', 'The `iss` that tokens must have. Needed with `JWT_JWKS_URL`.'),
   JWT_AUDIENCE: variable(z.string().min(1), null, 'text', 'The `aud` that tokens must have. Needed with `JWT_JWKS_URL`.'),
@@ -126,6 +127,8 @@ export interface Config {
         }
       | undefined;
   };
+  /** What the command line sends. */
+  readonly apiKey: string | undefined;
   readonly limits: {
     /** Sockets and streams that the credentials of one owner may hold together. */
     readonly connectionsPerViewer: number;
@@ -217,6 +220,7 @@ export function loadConfig(given: Env = process.env, flags: Env = {}): Config {
     publicUrl: optional('PUBLIC_URL', env),
     allowedOrigins: Object.freeze(optional('ALLOWED_ORIGINS', env) ?? []),
     auth,
+    apiKey: optional('CINEGRAPH_API_KEY', env),
     limits: limitsConfig(auth.required, env),
     trustedDocuments: optional('TRUSTED_DOCUMENTS', env),
     dataDir: required('DATA_DIR', env),

@@ -13,6 +13,8 @@ export interface Connection {
 }
 
 const PROBE_MS = 2000;
+/** For a server that was asked for: nothing is to be done without it. */
+const PATIENT_PROBE_MS = 15_000;
 const START_MS = 180_000;
 const POLL_MS = 250;
 
@@ -22,7 +24,7 @@ type Health = z.infer<typeof health>;
 /** The server at `url`, else the one on this machine's PORT, else one that is started here on a free port. */
 export async function connect(config: Config, url: string | undefined, say: (line: string) => void): Promise<Connection> {
   const candidate = (url ?? `http://127.0.0.1:${config.port}`).replace(/\/+$/, '');
-  const found = config.port === 0 && url === undefined ? null : await probe(candidate);
+  const found = config.port === 0 && url === undefined ? null : await probe(candidate, url === undefined ? PROBE_MS : PATIENT_PROBE_MS);
   if (found !== null) {
     await untilReady(candidate, found, say);
     return { url: candidate, close: () => Promise.resolve() };
@@ -32,9 +34,9 @@ export async function connect(config: Config, url: string | undefined, say: (lin
 }
 
 /** What /health/ready says; null when nothing, or something else, is there. */
-async function probe(url: string): Promise<Health | null> {
+async function probe(url: string, withinMs: number): Promise<Health | null> {
   try {
-    const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(PROBE_MS) });
+    const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(withinMs) });
     return health.parse(await response.json());
   } catch {
     return null;
@@ -51,7 +53,7 @@ async function untilReady(url: string, first: Health, say: (line: string) => voi
     if (reason !== said) say(reason);
     said = reason;
     await sleep(POLL_MS);
-    state = await probe(url);
+    state = await probe(url, PROBE_MS);
   }
 }
 

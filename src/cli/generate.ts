@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { CinegraphClientError, createCinegraphClient, UnreachableError, type CinegraphClient, type Job, type JobEvent, type JobHandle } from '../client/index.ts';
+import { AccessError, CinegraphClientError, createCinegraphClient, UnreachableError, type CinegraphClient, type Job, type JobEvent, type JobHandle } from '../client/index.ts';
 import { loadConfig } from '../config.ts';
 import { CinegraphError } from '../errors.ts';
 import { connect, type Connection } from './connect.ts';
@@ -14,6 +14,7 @@ import { createReporter, type Reporter } from './reporter.ts';
 interface Options extends TaskOptions {
   readonly output?: string;
   readonly url?: string;
+  readonly apiKey?: string;
 }
 
 const number = (text: string): number => {
@@ -40,6 +41,7 @@ const command = new Command('generate')
   .option('--temperature <number>', '0 is the most likely, higher is more varied', number)
   .option('--guidance <number>', 'how strongly the prompt steers', number)
   .option('--url <url>', 'the server to use (default: the one on PORT of this machine)')
+  .option('--api-key <key>', 'for a server that asks for one (default: CINEGRAPH_API_KEY, which others on this machine cannot see)')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.OK : EXIT.USAGE));
 
 async function run(prompt: string | undefined, options: Options): Promise<ExitCode> {
@@ -47,7 +49,8 @@ async function run(prompt: string | undefined, options: Options): Promise<ExitCo
   const reporter = createReporter(process.stderr);
   const connection = await connect(config, options.url, (line) => reporter.line(line));
   try {
-    const client = createCinegraphClient({ url: connection.url });
+    const token = options.apiKey ?? config.apiKey;
+    const client = createCinegraphClient({ url: connection.url, ...(token === undefined ? {} : { token }) });
     return await generate(client, connection, prompt, options, reporter);
   } finally {
     reporter.stop();
@@ -130,7 +133,10 @@ function exitCodeOf(error: unknown): ExitCode {
   return EXIT.FAILED;
 }
 
+const KEY_HELP = 'Give a key that works as CINEGRAPH_API_KEY or --api-key; whoever runs the server makes one with `npm run keys -- create --name cli`.';
+
 function describe(error: unknown): string {
+  if (error instanceof AccessError) return `${error.code}: ${error.message}${error.code === 'UNAUTHENTICATED' ? ` ${KEY_HELP}` : ''}`;
   if (error instanceof CinegraphClientError || error instanceof CinegraphError) return `${error.code}: ${error.message}`;
   if (error instanceof UsageError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

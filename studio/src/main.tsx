@@ -2,6 +2,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createCinegraphClient } from '../../src/client/index.ts';
+import { createCredentialStore, tabStorage } from './access/credentials.ts';
 import { App } from './app/app.tsx';
 import { StudioProvider } from './app/studio-context.ts';
 import { createJobStore } from './live/job-store.ts';
@@ -10,7 +11,17 @@ import './styles/base.css';
 import './styles/controls.css';
 import './styles/shell.css';
 
-const client = createCinegraphClient({ url: location.origin });
+const credentials = createCredentialStore(tabStorage());
+const client = createCinegraphClient({
+  url: location.origin,
+  token: () => credentials.snapshot().key,
+  async fetch(input, init) {
+    const { key } = credentials.snapshot();
+    const response = await fetch(input, init);
+    credentials.onStatus(response.status, key);
+    return response;
+  },
+});
 const jobs = createJobStore(client);
 const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 5_000, gcTime: 60_000, retry: 1, refetchOnWindowFocus: false } } });
 
@@ -18,7 +29,7 @@ const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');
 createRoot(root).render(
   <StrictMode>
-    <StudioProvider value={{ client, jobs }}>
+    <StudioProvider value={{ client, jobs, credentials }}>
       <QueryClientProvider client={queries}>
         <App />
       </QueryClientProvider>

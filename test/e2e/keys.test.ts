@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { createClient } from 'graphql-ws/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graphql } from '../support/fake-server.ts';
@@ -35,6 +36,15 @@ describe('npm run keys', () => {
     expect(stdout).toContain(`${id}  ${secret.slice(0, 9)}...  owner ada  user  read  expires`);
     expect(stdout).not.toContain(secret);
     expect((await keys('list', '--owner', 'bob')).stdout).toBe('');
+  });
+
+  it('opens that server to `npm run generate`, which says what to do without one', async () => {
+    const generate = (env: Record<string, string>) => runProgram('src/cli/generate.ts', ['a red ball', '--image', '-o', join(folder.path, 'ball.png'), '--url', program.url], env);
+    const { stdout } = await keys('create', '--name', 'cli', '--owner', 'ada');
+    expect(await generate({})).toMatchObject({ code: 2, stderr: expect.stringMatching(/UNAUTHENTICATED: .*CINEGRAPH_API_KEY or --api-key/) });
+    expect(await generate({ CINEGRAPH_API_KEY: stdout.trim() })).toMatchObject({ code: 0, stdout: expect.stringContaining('ball.png') });
+    expect((await generate({ CINEGRAPH_API_KEY: secret })).stderr, 'this key may only read').toContain('FORBIDDEN');
+    await keys('revoke', /^[0-9a-f-]{36}/.exec((await keys('list', '--owner', 'ada')).stdout)?.[0] ?? '');
   });
 
   it('revokes it: its socket closes with 4403, and it opens nothing more', async () => {

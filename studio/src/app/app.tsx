@@ -1,5 +1,6 @@
 import { lazy, Suspense, useEffect } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
+import { AccessGate } from '../access/access-gate.tsx';
 import { CreatePage } from '../create/create-page.tsx';
 import { useRunningCount } from '../live/use-jobs.ts';
 import { ToastProvider } from '../ui/toasts.tsx';
@@ -30,6 +31,7 @@ export function App() {
         Skip to the content
       </a>
       <Header />
+      <AccessGate />
       <main id="content" tabIndex={-1}>
         <ErrorBoundary key={path.split('/')[1]}>
           <Suspense fallback={<p className="page-loading">Loading…</p>}>

@@ -1,11 +1,13 @@
 import { createContext, use } from 'react';
 import type { CinegraphClient } from '../../../src/client/index.ts';
+import type { CredentialStore } from '../access/credentials.ts';
 import type { JobStore } from '../live/job-store.ts';
 
 /** What lives as long as the page. */
 export interface Studio {
   readonly client: CinegraphClient;
   readonly jobs: JobStore;
+  readonly credentials: CredentialStore;
 }
 
 const StudioContext = createContext<Studio | null>(null);

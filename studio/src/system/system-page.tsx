@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { Job, Model, System } from '../../../src/client/index.ts';
+import { AccessFacts } from '../access/access-facts.tsx';
 import { Page } from '../app/page.tsx';
 import { useStudio } from '../app/studio-context.ts';
 import { inputText } from '../live/live-job.ts';
@@ -31,6 +32,7 @@ export default function SystemPage() {
         <Card title="Server">{system.data === undefined ? <Waiting /> : <ServerFacts system={system.data} />}</Card>
         <Card title="Model">{model.data === undefined ? <Waiting text="The model is starting and checks itself." /> : <ModelFacts model={model.data} />}</Card>
         <Card title="Workers">{system.data === undefined ? <Waiting /> : <Workers workers={system.data.workers} />}</Card>
+        <Card title="Access"><AccessFacts /></Card>
         <Card title="Failed lately">{failed.data === undefined ? <Waiting /> : <FailedJobs jobs={failed.data} />}</Card>
       </div>
     </Page>

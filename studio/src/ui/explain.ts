@@ -16,6 +16,8 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   DEADLINE_EXCEEDED: 'Try again when fewer jobs run.',
   STORAGE_FULL: 'Delete what is not needed in the library.',
   TASK_NOT_SUPPORTED: 'The System page lists what this model does.',
+  UNAUTHENTICATED: 'Give a key that works: the page asks for one.',
+  FORBIDDEN: 'The System page says what your key may be used for, and takes another one.',
   URL_EXPIRED: 'Load the page again for a fresh one.',
   INTERNAL: 'Try again. If it happens again, look into the log of the server.',
 };
