@@ -1,11 +1,13 @@
-import { useState, type FormEvent } from 'react';
-import { useLocation } from 'wouter';
+import { useEffect, useState, type FormEvent } from 'react';
+import { useLocation, useSearchParams } from 'wouter';
 import { CinegraphClientError } from '../../../src/client/index.ts';
 import { useStudio } from '../app/studio-context.ts';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { plural } from '../ui/format.ts';
 import { ShotCard } from './shot-card.tsx';
-import { emptyShot, MAX_SHOTS, moved, shotsOf, toFilmInput, type ShotDraft } from './storyboard.ts';
+import { useToast } from '../ui/toasts.tsx';
+import { boardOf, emptyShot, MAX_SHOTS, moved, shotsOf, toFilmInput, type ShotDraft, type Storyboard } from './storyboard.ts';
+import { useDragOrder } from './use-drag-order.ts';
 import { newKey, useStoryboard } from './use-storyboard.ts';
 
 /** The plan of a film: a story that falls into shots, or shots one by one. */
@@ -16,6 +18,15 @@ export function BoardView() {
   const [sending, setSending] = useState(false);
   const [fault, setFault] = useState<unknown>(null);
   const { shots } = board;
+  const [said, setSaid] = useState('');
+  const move = (from: number, by: number) => {
+    const next = moved(shots, from, by);
+    if (next === shots) return;
+    change({ shots: next });
+    setSaid(`Shot ${from + 1} is shot ${from + by + 1} now.`);
+  };
+  const drag = useDragOrder((from, to) => move(from, to - from));
+  useRemix(change);
   const edit = (index: number, next: Partial<ShotDraft>) => change({ shots: shots.map((shot, at) => (at === index ? { ...shot, ...next } : shot)) });
   const render = async (event: FormEvent) => {
     event.preventDefault();
@@ -37,7 +48,10 @@ export function BoardView() {
         <label htmlFor="film-title">Title</label>
         <input id="film-title" value={board.title} onChange={(event) => change({ title: event.target.value })} />
       </div>
-      <ol className="shots">
+      <p className="visually-hidden" role="status">
+        {said}
+      </p>
+      <ol className="shots" ref={drag.list}>
         {shots.map((shot, index) => (
           <ShotCard
             key={shot.key}
@@ -46,7 +60,9 @@ export function BoardView() {
             count={shots.length}
             invalid={faultyShot(fault) === index}
             onChange={(next) => edit(index, next)}
-            onMove={(by) => change({ shots: moved(shots, index, by) })}
+            dragged={drag.dragged === index}
+            onDrag={(event) => drag.begin(index, event)}
+            onMove={(by) => move(index, by)}
             onRemove={() => change({ shots: shots.toSpliced(index, 1) })}
           />
         ))}
@@ -62,6 +78,28 @@ export function BoardView() {
       </div>
     </form>
   );
+}
+
+/** `?remix=` takes over the plan of a film, once. */
+function useRemix(change: (board: Storyboard) => void): void {
+  const { client } = useStudio();
+  const [search] = useSearchParams();
+  const [, navigate] = useLocation();
+  const toast = useToast();
+  const id = search.get('remix');
+  useEffect(() => {
+    if (id === null) return;
+    client.job(id).then(
+      (job) => {
+        if (job?.task !== 'FILM') return toast({ text: 'The film to remix does not exist any more.' });
+        change(boardOf(job, newKey));
+        navigate('/film', { replace: true });
+      },
+      () => toast({ text: 'The film to remix cannot be read. Try again when the server is there.' }),
+    );
+    // Once for each address.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [id]);
 }
 
 function StoryField({ onShots }: { readonly onShots: (shots: readonly ShotDraft[]) => void }) {

@@ -1,4 +1,4 @@
-import { useId } from 'react';
+import { useId, type KeyboardEvent, type PointerEvent } from 'react';
 import type { ShotDraft } from './storyboard.ts';
 
 interface ShotCardProps {
@@ -6,7 +6,10 @@ interface ShotCardProps {
   readonly number: number;
   readonly count: number;
   readonly invalid: boolean;
+  /** It follows the pointer. */
+  readonly dragged: boolean;
   readonly onChange: (change: Partial<ShotDraft>) => void;
+  readonly onDrag: (event: PointerEvent) => void;
   readonly onMove: (by: number) => void;
   readonly onRemove: () => void;
 }
@@ -14,11 +17,22 @@ interface ShotCardProps {
 const CAMERAS = ['', 'still', 'pan left', 'pan right', 'pan up', 'pan down', 'zoom in', 'zoom out'];
 
 /** One shot of the plan. */
-export function ShotCard({ shot, number, count, invalid, onChange, onMove, onRemove }: ShotCardProps) {
+export function ShotCard({ shot, number, count, invalid, dragged, onChange, onDrag, onMove, onRemove }: ShotCardProps) {
   const id = useId();
+  const onKeyDown = (event: KeyboardEvent) => {
+    const by = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    onMove(by);
+  };
   return (
-    <li className="shot panel">
-      <h2>Shot {number}</h2>
+    <li className={dragged ? 'shot panel shot-dragged' : 'shot panel'}>
+      <div className="shot-head">
+        <h2>Shot {number}</h2>
+        <button type="button" className="quiet small shot-handle" aria-label={`Drag shot ${number}, or move it with the arrow keys`} disabled={count === 1} onPointerDown={onDrag} onKeyDown={onKeyDown}>
+          ⠿
+        </button>
+      </div>
       <label htmlFor={`${id}-prompt`}>What it shows</label>
       <textarea id={`${id}-prompt`} rows={2} value={shot.prompt} aria-invalid={invalid} placeholder="a fox bounces on a red background" onChange={(event) => onChange({ prompt: event.target.value })} />
       <div className="shot-row">

@@ -1,5 +1,6 @@
 /** A film as it is planned. Pure. */
-import type { GenerateInput } from '../../../src/client/index.ts';
+import type { GenerateInput, Job } from '../../../src/client/index.ts';
+import { inputField, inputText } from '../live/live-job.ts';
 
 export interface ShotDraft {
   /** Stays with the shot when shots are moved. */
@@ -37,6 +38,21 @@ export function moved(shots: readonly ShotDraft[], from: number, by: number): re
   const to = from + by;
   if (shot === undefined || to < 0 || to >= shots.length) return shots;
   return shots.toSpliced(from, 1).toSpliced(to, 0, shot);
+}
+
+/** The plan that a film was made by. */
+export function boardOf({ input }: Pick<Job, 'input'>, keyOf: () => string): Storyboard {
+  const shots = inputField(input, 'shots');
+  return {
+    title: inputText(input, 'title') ?? '',
+    shots: (Array.isArray(shots) ? (shots as readonly unknown[]) : []).slice(0, MAX_SHOTS).map((shot) => ({
+      key: keyOf(),
+      prompt: inputText(shot, 'prompt') ?? '',
+      camera: inputText(shot, 'camera') ?? '',
+      style: inputText(shot, 'style') ?? '',
+      continuePrevious: inputField(shot, 'continuePrevious') === true,
+    })),
+  };
 }
 
 export function toFilmInput({ title, shots }: Storyboard): GenerateInput {

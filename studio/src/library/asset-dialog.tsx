@@ -4,10 +4,11 @@ import { Link } from 'wouter';
 import { useStudio } from '../app/studio-context.ts';
 import { AssetDetailsDocument, type AssetDetailsQuery, type DetailsFragment, type TileFragment } from '../generated/operations.ts';
 import { Continue } from '../live/continue.tsx';
+import { Downloads } from '../live/downloads.tsx';
+import { remixOf } from '../live/remix.ts';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { captionOf } from './caption.ts';
 import { DetailFacts } from './detail-facts.tsx';
-import { Downloads } from './downloads.tsx';
 import { LineageGraph } from './lineage-graph.tsx';
 import { MediaView } from './media-view.tsx';
 
@@ -58,7 +59,7 @@ export function AssetDialog({ id, hrefOf, onClose }: AssetDialogProps) {
               <div className="asset-side">
                 <div className="actions">
                   {asset.job === null ? null : (
-                    <Link className="button" href={`/?remix=${encodeURIComponent(asset.job.id)}`}>
+                    <Link className="button" href={remixOf(asset.job)}>
                       Remix
                     </Link>
                   )}

@@ -2,8 +2,10 @@ import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { Asset } from '../../../src/client/index.ts';
 import { useStudio } from '../app/studio-context.ts';
-import { Continue } from './continue.tsx';
 import { ChooseCandidate } from './choose-candidate.tsx';
+import { Continue } from './continue.tsx';
+import { Downloads } from './downloads.tsx';
+import { remixOf } from './remix.ts';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { TERMINAL, type LiveJob } from './live-job.ts';
 
@@ -42,15 +44,11 @@ export function JobActions({ job, asset }: JobActionsProps) {
             {canceling ? 'Canceling…' : 'Cancel'}
           </button>
         )}
-        {asset === null ? null : (
-          <a className="button quiet" href={`${asset.url}&download=1`} download>
-            Download
-          </a>
-        )}
+        {asset === null ? null : <Downloads asset={asset} />}
         {ended && asset !== null ? <Continue asset={asset} /> : null}
         {ended && asset !== null && job.candidates.length > 1 ? <ChooseCandidate asset={asset} onFault={setFault} /> : null}
         {ended ? (
-          <Link className="button quiet" href={`/?remix=${encodeURIComponent(job.id)}`}>
+          <Link className="button quiet" href={remixOf(job)}>
             Remix
           </Link>
         ) : null}

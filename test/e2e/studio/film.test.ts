@@ -22,9 +22,35 @@ describe.skipIf(!hasChromium)('the Studio makes a film', () => {
     await until(page, 'document.querySelector(".screen video").currentTime > 0');
     expect(await axeViolations(page)).toEqual([]);
     const before = page.url();
+    await page.getByRole('link', { name: 'Remix' }).click();
+    await page.waitForURL(`${studio.url}/film`);
+    await page.getByRole('button', { name: 'Render 3 shots' }).waitFor();
+    expect(await page.getByLabel('What it shows').nth(1).inputValue()).toBe('A ghost goes right');
+    expect(await page.getByLabel('Begins where').nth(1).isChecked()).toBe(true);
+    await page.goto(before);
     await page.getByRole('button', { name: 'Make shot 2 again' }).click();
     await page.waitForURL((url) => url.href !== before);
     await page.getByRole('status').getByText('Done in').waitFor();
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  it('moves shots by dragging and by the arrow keys, on a phone too', async () => {
+    const { page, faults } = await studio.visit('/film', { viewport: { width: 360, height: 740 }, hasTouch: true });
+    const prompts = () => page.getByLabel('What it shows').evaluateAll((fields) => fields.map((field) => (field as HTMLTextAreaElement).value));
+    await page.getByLabel('Story').fill('One. Two. Three.');
+    await page.getByRole('button', { name: 'Make shots of it' }).click();
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+    const [handle, target] = [page.getByRole('button', { name: 'Drag shot 2' }), page.getByRole('heading', { name: 'Shot 1' })];
+    await target.scrollIntoViewIfNeeded();
+    await handle.hover();
+    await page.mouse.down();
+    await target.hover();
+    await page.mouse.up();
+    expect(await prompts()).toEqual(['Two', 'One', 'Three']);
+    await page.getByRole('button', { name: 'Drag shot 2' }).press('ArrowDown');
+    expect(await prompts()).toEqual(['Two', 'Three', 'One']);
+    await page.getByText('Shot 2 is shot 3 now').waitFor({ state: 'attached' });
     expect(faults).toEqual([]);
     await page.close();
   });

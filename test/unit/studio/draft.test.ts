@@ -34,6 +34,7 @@ describe('a draft', () => {
       prompt: 'a fox',
       camera: 'pan left',
       style: 'at night',
+      durationMs: 4125,
       candidates: 2,
       seed: '9',
       seedLocked: true,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { emptyShot, MAX_SHOTS, moved, shotsOf, toFilmInput } from '../../../studio/src/film/storyboard.ts';
+import { boardOf, emptyShot, MAX_SHOTS, moved, shotsOf, toFilmInput } from '../../../studio/src/film/storyboard.ts';
 
 const key = () => 'k';
 const shots = ['a', 'b', 'c'].map((prompt) => ({ ...emptyShot(prompt), prompt }));
@@ -13,6 +13,11 @@ describe('a storyboard', () => {
   it('moves a shot, and keeps it on the board', () => {
     expect(moved(shots, 0, 1).map(({ prompt }) => prompt)).toEqual(['b', 'a', 'c']);
     expect(moved(shots, 2, 1)).toBe(shots);
+  });
+
+  it('comes back from the film that was made of it', () => {
+    const board = { title: 'Fox', shots: shots.map((shot, index) => ({ ...shot, key: 'k', camera: 'pan left', continuePrevious: index > 0 })) };
+    expect(boardOf({ input: toFilmInput(board).createFilm }, key)).toEqual(board);
   });
 
   it('lets no first shot continue one before', () => {
