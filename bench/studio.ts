@@ -82,13 +82,35 @@ async function scrollLibrary(): Promise<void> {
   await page.goto(`${app.url}/library`);
   await page.locator('.tile-link').first().waitFor();
   const before = await heapMegabytes(page);
+  await browser.startTracing(page, { categories: ['toplevel'] });
   const { frames, tiles }: { readonly frames: readonly number[]; readonly tiles: number } = await page.evaluate(SCROLL);
+  const tasks = tasksOf(await browser.stopTracing());
   const after = await heapMegabytes(page);
   const sorted = frames.toSorted((a, b) => a - b);
   const at = (share: number) => (sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(1);
   console.log(`scrolled to the end in ${frames.length} frames: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms, ${frames.filter((ms) => ms > LONG_FRAME_MS).length} over ${LONG_FRAME_MS} ms`);
+  const cpu = tasks.map(({ cpuMs }) => cpuMs);
+  console.log(`main thread of the page: ${(cpu.reduce((sum, ms) => sum + ms, 0) / frames.length).toFixed(1)} ms of processor time a frame; longest task ${Math.max(0, ...cpu).toFixed(1)} ms of it, ${cpu.filter((ms) => ms > LONG_FRAME_MS).length} over ${LONG_FRAME_MS} ms`);
   console.log(`heap ${before.toFixed(1)} MB before, ${after.toFixed(1)} MB at the end; ${tiles} tiles in the page`);
   await page.close();
+}
+
+interface TraceEvent {
+  readonly name: string;
+  readonly ph: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** Microseconds of processor time. */
+  readonly tdur?: number;
+  readonly args?: { readonly name?: string };
+}
+
+/** The tasks of the pages' main threads. Processor time, not time on the clock: it is the same on a machine that has other things to do. */
+function tasksOf(trace: Buffer): { readonly cpuMs: number }[] {
+  const { traceEvents } = JSON.parse(trace.toString()) as { readonly traceEvents: readonly TraceEvent[] };
+  const threadOf = ({ pid, tid }: TraceEvent) => `${pid} ${tid}`;
+  const main = new Set(traceEvents.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain').map(threadOf));
+  return traceEvents.filter((event) => event.ph === 'X' && event.name === 'ThreadControllerImpl::RunTask' && main.has(threadOf(event))).map(({ tdur = 0 }) => ({ cpuMs: tdur / 1000 }));
 }
 
 /** After a garbage collection. */

@@ -1,5 +1,5 @@
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { useLayoutEffect, useRef, useState } from 'react';
+import { useLayoutEffect, useRef, useState, type MouseEvent } from 'react';
 import type { TileFragment } from '../generated/operations.ts';
 import { AssetTile } from './asset-tile.tsx';
 import type { Tiles } from './use-tiles.ts';
@@ -10,15 +10,15 @@ const CAPTION_PX = 52;
 const OVERSCAN_ROWS = 3;
 
 interface AssetGridProps {
-  readonly tiles: Pick<Tiles, 'count' | 'at'>;
+  readonly tiles: Pick<Tiles, 'count' | 'at' | 'show'>;
   readonly hrefOf: (tile: TileFragment) => string;
   readonly selection: ReadonlySet<string>;
   readonly onSelect: (tile: TileFragment, range: boolean) => void;
-  readonly onRange: (first: number, last: number) => void;
+  readonly onOpen: (href: string) => void;
 }
 
 /** A grid of any length of which only the rows on screen exist. */
-export function AssetGrid({ tiles, hrefOf, selection, onSelect, onRange }: AssetGridProps) {
+export function AssetGrid({ tiles, hrefOf, selection, onSelect, onOpen }: AssetGridProps) {
   const list = useRef<HTMLUListElement>(null);
   const [box, setBox] = useState({ width: 0, top: 0 });
   useLayoutEffect(() => {
@@ -44,13 +44,14 @@ export function AssetGrid({ tiles, hrefOf, selection, onSelect, onRange }: Asset
   const visible = rows.getVirtualItems();
   const first = (visible[0]?.index ?? 0) * columns;
   const last = Math.min(tiles.count, ((visible.at(-1)?.index ?? 0) + 1) * columns) - 1;
-  useLayoutEffect(() => onRange(first, last), [first, last, onRange]);
+  const { show } = tiles;
+  useLayoutEffect(() => show(first, last), [first, last, show]);
 
   const places = visible.flatMap((row) =>
     Array.from({ length: Math.min(columns, tiles.count - row.index * columns) }, (_, column) => ({ item: row.index * columns + column, x: column * (tilePx + GAP_PX), y: row.start - box.top })),
   );
   return (
-    <ul ref={list} className="grid" style={{ height: rows.getTotalSize() }}>
+    <ul ref={list} className="grid" style={{ height: rows.getTotalSize() }} onClick={(event) => openTile(event, onOpen)}>
       {places.map(({ item, x, y }) => {
         const tile = tiles.at(item);
         return (
@@ -61,4 +62,13 @@ export function AssetGrid({ tiles, hrefOf, selection, onSelect, onRange }: Asset
       })}
     </ul>
   );
+}
+
+/** One listener for all tiles: a link of the router in each would listen to the address in each, and be made anew with every row that comes. */
+function openTile(event: MouseEvent, onOpen: (href: string) => void): void {
+  const link = event.target instanceof Element ? event.target.closest('a.tile-link') : null;
+  const href = link?.getAttribute('href');
+  if (href == null || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  onOpen(href);
 }

@@ -1,5 +1,4 @@
 import { memo, useEffect, useState } from 'react';
-import { Link } from 'wouter';
 import type { TileFragment } from '../generated/operations.ts';
 import { seconds, words } from '../ui/format.ts';
 import { useCalm } from '../ui/use-calm.ts';
@@ -23,7 +22,7 @@ export const AssetTile = memo(function AssetTile({ tile, href, selected, onSelec
   const caption = captionOf(tile);
   return (
     <>
-      <Link href={href} className="tile-link" onPointerEnter={() => setOver(true)} onPointerLeave={() => setOver(false)} onFocus={() => setOver(true)} onBlur={() => setOver(false)}>
+      <a href={href} className="tile-link" onPointerEnter={() => setOver(true)} onPointerLeave={() => setOver(false)} onFocus={() => setOver(true)} onBlur={() => setOver(false)}>
         <span className="tile-picture" style={'thumbhash' in tile ? { backgroundColor: averageColour(tile.thumbhash) } : {}}>
           <TilePicture tile={tile} />
           {tile.__typename === 'VideoAsset' && over ? <HoverClip url={tile.url} /> : null}
@@ -33,7 +32,7 @@ export const AssetTile = memo(function AssetTile({ tile, href, selected, onSelec
           <span className="visually-hidden">{words(tile.kind)}: </span>
           {caption}
         </span>
-      </Link>
+      </a>
       <label className="tile-check">
         <input
           type="checkbox"

@@ -13,7 +13,11 @@ export function restoreAssets(client: CinegraphClient, ids: readonly string[]): 
 }
 
 export function addTags(client: CinegraphClient, tiles: readonly TileFragment[], added: readonly string[]): Promise<void> {
-  return forEach(tiles, ({ id, tags }) => client.updateAsset(id, { tags: [...new Set([...tags, ...added])] }));
+  return setTags(client, tiles.map(({ id, tags }) => ({ id, tags: [...new Set([...tags, ...added])] })));
+}
+
+export function setTags(client: CinegraphClient, tagged: readonly Pick<TileFragment, 'id' | 'tags'>[]): Promise<void> {
+  return forEach(tagged, ({ id, tags }) => client.updateAsset(id, { tags }));
 }
 
 /** Throws the first failure, when all that were under way have ended. */

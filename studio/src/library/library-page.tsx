@@ -26,9 +26,7 @@ export default function LibraryPage() {
   const assetFilter = useMemo(() => toAssetFilter(readFilter(search)), [search]);
   const [version, setVersion] = useState(0);
   const [news, setNews] = useState(false);
-  const [range, setRange] = useState({ first: 0, last: 0 });
-  const onRange = useCallback((first: number, last: number) => setRange((was) => (was.first === first && was.last === last ? was : { first, last })), []);
-  const tiles = useTiles(assetFilter, version, range);
+  const tiles = useTiles(assetFilter, version);
   const selection = useSelection(tiles);
   const model = useModel();
   const total = useQuery({
@@ -57,7 +55,7 @@ export default function LibraryPage() {
         </button>
       ) : null}
       {tiles.error === null ? null : <ErrorNote error={tiles.error} action={{ label: 'Try again', run: tiles.retry }} />}
-      {nothing ? <EmptyLibrary filtered={!isEmpty(filter)} onClear={() => navigate('/library')} /> : <AssetGrid tiles={tiles} hrefOf={hrefOf} selection={selection.ids} onSelect={selection.select} onRange={onRange} />}
+      {nothing ? <EmptyLibrary filtered={!isEmpty(filter)} onClear={() => navigate('/library')} /> : <AssetGrid tiles={tiles} hrefOf={hrefOf} selection={selection.ids} onSelect={selection.select} onOpen={navigate} />}
       {selection.ids.size === 0 ? null : <SelectionBar selection={selection} tiles={tiles} onChanged={() => void total.refetch()} />}
       {params === null ? null : <AssetDialog id={decodeURIComponent(params.id)} hrefOf={hrefOf} onClose={() => navigate(`/library${suffix}`)} />}
     </Page>

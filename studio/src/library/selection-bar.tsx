@@ -4,13 +4,13 @@ import { tagsOf } from '../create/draft.ts';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { plural } from '../ui/format.ts';
 import { useToast } from '../ui/toasts.tsx';
-import { addTags, deleteAssets, restoreAssets } from './change-assets.ts';
+import { addTags, deleteAssets, restoreAssets, setTags as restoreTags } from './change-assets.ts';
 import type { Selection } from './use-selection.ts';
 import type { Tiles } from './use-tiles.ts';
 
 interface SelectionBarProps {
   readonly selection: Selection;
-  readonly tiles: Pick<Tiles, 'hide'>;
+  readonly tiles: Pick<Tiles, 'hide' | 'refresh'>;
   readonly onChanged: () => void;
 }
 
@@ -57,7 +57,19 @@ export function SelectionBar({ selection, tiles, onChanged }: SelectionBarProps)
       await addTags(client, chosen, added);
       setTags('');
       selection.clear();
-      toast({ text: `${plural(chosen.length, 'asset')} tagged ${added.join(', ')}.` });
+      // What was read before lacks the new tags, and would take them away with the next change.
+      tiles.refresh();
+      const undo = async () => {
+        try {
+          await restoreTags(client, chosen);
+          toast({ text: 'The tags are as they were.' });
+        } catch {
+          toast({ text: 'The tags could not be put back. Try again.', action: { label: 'Undo', run: () => void undo() } });
+        }
+        tiles.refresh();
+        onChanged();
+      };
+      toast({ text: `${plural(chosen.length, 'asset')} tagged ${added.join(', ')}.`, action: { label: 'Undo', run: () => void undo() } });
     });
   };
   return (

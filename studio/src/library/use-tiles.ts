@@ -1,5 +1,5 @@
 import { useQueries, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import type { AssetFilter } from '../../../src/client/index.ts';
 import { useStudio } from '../app/studio-context.ts';
 import { TilesDocument, type TileFragment, type TilesQuery } from '../generated/operations.ts';
@@ -11,9 +11,13 @@ export interface Tiles {
   readonly known: number;
   readonly ended: boolean;
   readonly error: unknown;
+  /** Says which items are on screen, both ends included: their pages are read. */
+  show(first: number, last: number): void;
   /** Undefined while its page is on the way. */
   at(item: number): TileFragment | undefined;
   retry(): void;
+  /** Reads again what is on screen, in its place. */
+  refresh(): void;
   /** Takes items off the list, and says how to put them back. */
   hide(ids: ReadonlySet<string>): () => void;
 }
@@ -26,15 +30,32 @@ const STALE_MS = 30 * 60_000;
 /**
  * An endless list of which only the pages on screen are held.
  * @param version another number starts the list anew
- * @param range items on screen, both ends included
  */
-export function useTiles(filter: AssetFilter, version: number, range: { readonly first: number; readonly last: number }): Tiles {
+export function useTiles(filter: AssetFilter, version: number): Tiles {
   const { client } = useStudio();
   const queries = useQueryClient();
   const listKey = JSON.stringify([filter, version]);
   const [state, setState] = useState<{ readonly listKey: string; readonly index: PageIndex }>({ listKey, index: START });
   const index = state.listKey === listKey ? state.index : START;
-  const wanted = useMemo(() => pagesOn(index, range.first, range.last), [index, range.first, range.last]);
+  // While one scrolls only another page is news, not every row: whoever draws the list draws the rows.
+  const latest = useRef({ index, first: 0, last: 0 });
+  const [span, setSpan] = useState<PageSpan>({ from: 0, to: 0 });
+  const place = useCallback(() => {
+    const next = spanOn(latest.current.index, latest.current.first, latest.current.last);
+    setSpan((was) => (was.from === next.from && was.to === next.to ? was : next));
+  }, []);
+  const show = useCallback(
+    (first: number, last: number) => {
+      latest.current = { ...latest.current, first, last };
+      place();
+    },
+    [place],
+  );
+  useLayoutEffect(() => {
+    latest.current = { ...latest.current, index };
+    place();
+  }, [index, place]);
+  const wanted = useMemo(() => pagesIn(span, index), [span, index]);
 
   const results = useQueries({
     queries: wanted.map((page) => {
@@ -65,11 +86,13 @@ export function useTiles(filter: AssetFilter, version: number, range: { readonly
     known: knownCount(index),
     ended: index.ended,
     error: results.find(({ error }) => error !== null)?.error ?? null,
+    show,
     at(item) {
       const place = placeOf(index, item);
       return place === null ? undefined : nodes.get(place.page)?.[place.offset];
     },
     retry: () => void queries.refetchQueries({ queryKey: ['tiles', listKey], predicate: ({ state: { status } }) => status === 'error' }),
+    refresh: () => void queries.invalidateQueries({ queryKey: ['tiles', listKey] }),
     hide(ids) {
       const before = queries.getQueriesData<TilesQuery['assets']>({ queryKey: ['tiles', listKey] });
       let next = index;
@@ -88,9 +111,19 @@ export function useTiles(filter: AssetFilter, version: number, range: { readonly
   };
 }
 
+interface PageSpan {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** The pages that these items lie on. */
-function pagesOn(index: PageIndex, first: number, last: number): number[] {
-  const from = placeOf(index, Math.max(0, first))?.page ?? 0;
-  const to = placeOf(index, last)?.page ?? index.pages.length - 1;
-  return Array.from({ length: to - from + 1 }, (_, at) => from + at);
+function spanOn(index: PageIndex, first: number, last: number): PageSpan {
+  return { from: placeOf(index, Math.max(0, first))?.page ?? 0, to: placeOf(index, last)?.page ?? index.pages.length - 1 };
+}
+
+/** A list that has begun anew is shorter than the one that the span is of. */
+function pagesIn({ from, to }: PageSpan, { pages }: PageIndex): number[] {
+  const end = Math.min(to, pages.length - 1);
+  const begin = Math.min(from, end);
+  return Array.from({ length: end - begin + 1 }, (_, at) => begin + at);
 }

@@ -83,6 +83,13 @@ describe.skipIf(!hasChromium)('the library of the Studio', () => {
     await page.getByLabel('Tags to add').fill('kept, both');
     await page.getByRole('button', { name: 'Add tags' }).click();
     await page.getByText('2 assets tagged kept, both').waitFor();
+    // What was added before stays: the tiles know of it.
+    await page.getByRole('checkbox', { name: 'Select a star' }).check();
+    await page.getByLabel('Tags to add').fill('later');
+    await page.getByRole('button', { name: 'Add tags' }).click();
+    await page.getByText('1 asset tagged later').waitFor();
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByText('The tags are as they were').waitFor();
     await page.getByRole('checkbox', { name: 'Select a star' }).check();
     expect(await axeViolations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Delete' }).click();
