@@ -7,8 +7,9 @@ import { Advanced } from './advanced.tsx';
 import type { Draft } from './draft.ts';
 import { LengthChips } from './length-chips.tsx';
 import { SeedField } from './seed-field.tsx';
+import { SoundChoice } from './sound-choice.tsx';
 import { SourcePanel } from './source-panel.tsx';
-import { choicesFor, TASKS } from './tasks.ts';
+import { choicesFor, hasFrames, TASKS } from './tasks.ts';
 import type { Upload } from './use-upload.ts';
 
 const CAMERAS = ['', 'pan left', 'pan right', 'pan up', 'pan down', 'zoom in', 'zoom out'].map((value) => ({ value, label: value === '' ? 'Still' : value }));
@@ -34,6 +35,7 @@ export function Composer({ draft, change, model, source, upload, onFile, onSubmi
   const [fault, setFault] = useState<unknown>(null);
   const form = useRef<HTMLFormElement>(null);
   const field = faultyField(fault);
+  const { words } = TASKS[draft.task];
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -83,25 +85,29 @@ export function Composer({ draft, change, model, source, upload, onFile, onSubmi
         take(event.clipboardData.files);
       }}
     >
-      <label htmlFor="prompt">Prompt</label>
-      <textarea
-        id="prompt"
-        name="prompt"
-        rows={3}
-        value={draft.prompt}
-        placeholder={model?.examples[0] ?? 'a fox bounces on a red background'}
-        onChange={(event) => change({ prompt: event.target.value })}
-        onKeyDown={onKeyDown}
-        aria-invalid={field === 'prompt'}
-        aria-describedby="prompt-help"
-      />
+      {words.includes('prompt') ? (
+        <>
+          <label htmlFor="prompt">Prompt</label>
+          <textarea
+            id="prompt"
+            name="prompt"
+            rows={3}
+            value={draft.prompt}
+            placeholder={model?.examples[0] ?? 'a fox bounces on a red background'}
+            onChange={(event) => change({ prompt: event.target.value })}
+            onKeyDown={onKeyDown}
+            aria-invalid={field === 'prompt'}
+            aria-describedby="prompt-help"
+          />
+        </>
+      ) : null}
       {fault === null ? null : <ErrorNote error={fault} onDismiss={() => setFault(null)} />}
       <div className="submit">
         <button type="submit" disabled={sending}>
           {sending ? 'Sending…' : 'Generate'}
         </button>
         <p id="prompt-help" className="dim">
-          {limitsText(draft, model)} Enter generates, Shift+Enter makes a new line.
+          {limitsText(draft, model)} {words.includes('prompt') ? 'Enter generates, Shift+Enter makes a new line.' : ''}
         </p>
       </div>
       {source === null ? <Examples model={model} onPick={(prompt) => change({ prompt })} /> : null}
@@ -109,10 +115,11 @@ export function Composer({ draft, change, model, source, upload, onFile, onSubmi
       <div className="choices">
         <Chips label="Make" options={choices.map((value) => ({ value, label: TASKS[value].label }))} value={draft.task} onChange={(task) => change({ task })} />
         {source !== null && choices.length === 0 ? <p className="note note-warn">This model makes nothing from {source.kind === 'IMAGE' ? 'a picture' : 'such a file'}. The System page lists what it does.</p> : null}
-        {draft.task !== 'textToImage' ? <Chips label="Camera" options={CAMERAS} value={draft.camera} onChange={(camera) => change({ camera })} /> : null}
-        <Chips label="Style" options={STYLES} value={draft.style} onChange={(style) => change({ style })} />
+        {words.includes('camera') ? <Chips label="Camera" options={CAMERAS} value={draft.camera} onChange={(camera) => change({ camera })} /> : null}
+        {words.includes('style') ? <Chips label="Style" options={STYLES} value={draft.style} onChange={(style) => change({ style })} /> : null}
         {draft.task === 'textToVideo' || draft.task === 'imageToVideo' ? <LengthChips draft={draft} change={change} model={model} /> : null}
         <Chips label="Candidates" options={candidateOptions(model)} value={draft.candidates} onChange={(candidates) => change({ candidates })} />
+        <SoundChoice draft={draft} change={change} model={model} />
         <SeedField draft={draft} change={change} invalid={field === 'seed'} />
       </div>
       <Advanced draft={draft} change={change} model={model} />
@@ -145,6 +152,8 @@ function limitsText({ task, durationMs }: Draft, model: Model | undefined): stri
   if (model === undefined) return 'The model is starting.';
   const { limits } = model;
   if (limits === null) return '';
+  if (task === 'textToAudio') return limits.soundMs === null ? '' : `A sound of ${seconds(limits.soundMs)}.`;
+  if (!hasFrames(TASKS[task].task)) return '';
   const size = `${limits.width} × ${limits.height} px`;
   return task === 'textToImage' ? `A picture of ${size}.` : `${seconds(durationMs ?? limits.durationMs)}, ${durationMs === null ? limits.frameCount : Math.round((durationMs * limits.fps) / 1000)} frames of ${size}.`;
 }

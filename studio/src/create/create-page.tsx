@@ -13,7 +13,7 @@ import { useToast } from '../ui/toasts.tsx';
 import { Composer } from './composer.tsx';
 import { draftOf, toInput, type Draft } from './draft.ts';
 import { EmptyStage } from './empty-stage.tsx';
-import { choicesFor, TASKS } from './tasks.ts';
+import { taskFor, TASKS } from './tasks.ts';
 import { useDraft } from './use-draft.ts';
 import { useSource } from './use-source.ts';
 import { useUpload } from './use-upload.ts';
@@ -37,8 +37,7 @@ export function CreatePage() {
   const source = attached.data ?? null;
   const attach = useCallback(
     (asset: Pick<Asset, 'id' | 'kind'>, wanted: string | null) => {
-      const choices = choicesFor(asset.kind, model.data?.tasks);
-      change({ source: asset.id, mask: null, task: choices.find((choice) => choice === wanted) ?? choices[0] ?? (asset.kind === 'IMAGE' ? 'imageToVideo' : 'extendVideo') });
+      change({ source: asset.id, mask: null, task: taskFor(asset.kind, wanted, model.data?.tasks) });
     },
     [change, model.data],
   );

@@ -27,6 +27,10 @@ export interface Draft {
   readonly style: string;
   /** Milliseconds; null: the model's own clip length. */
   readonly durationMs: number | null;
+  /** Clips from a prompt: with a sound track. */
+  readonly withAudio: boolean;
+  /** Add sound: a file of its own, not a sound track. */
+  readonly soundAlone: boolean;
   readonly candidates: number;
   /** As typed; empty: drawn by the server. */
   readonly seed: string;
@@ -59,6 +63,8 @@ export const EMPTY_DRAFT: Draft = {
   camera: '',
   style: '',
   durationMs: null,
+  withAudio: false,
+  soundAlone: false,
   candidates: 1,
   seed: '',
   seedLocked: false,
@@ -75,15 +81,14 @@ export const EMPTY_DRAFT: Draft = {
 /** The request that a draft stands for. */
 export function toInput(draft: Draft): GenerateInput {
   const { task, camera, prompt } = draft;
-  const common = {
-    prompt,
+  const wordless = {
     candidates: draft.candidates,
-    ...given('style', draft.style),
     ...given('title', draft.title),
     ...(draft.seedLocked && draft.seed.trim() !== '' ? { seed: Number(draft.seed) } : {}),
     ...samplingOf(draft),
     ...(tagsOf(draft.tags).length === 0 ? {} : { tags: tagsOf(draft.tags) }),
   };
+  const common = { ...wordless, prompt, ...given('style', draft.style) };
   const moving = { ...common, ...given('camera', camera) };
   const timed = { ...moving, ...(draft.durationMs === null ? {} : { durationMs: draft.durationMs }) };
   // Without its source the task would be refused anyway; the server says so in words.
@@ -92,7 +97,9 @@ export function toInput(draft: Draft): GenerateInput {
     case 'textToImage':
       return { textToImage: common };
     case 'textToVideo':
-      return { textToVideo: timed };
+      return { textToVideo: { ...timed, ...(draft.withAudio ? { withAudio: true } : {}) } };
+    case 'textToAudio':
+      return { textToAudio: { ...wordless, prompt } };
     case 'imageToVideo':
       return { imageToVideo: { ...timed, image: source } };
     case 'extendVideo': {
@@ -105,6 +112,16 @@ export function toInput(draft: Draft): GenerateInput {
       return { inpaintVideo: { ...moving, video: source, mask: draft.mask === null ? { rectangle: draft.rectangle } : { asset: draft.mask } } };
     case 'outpaintVideo':
       return { outpaintVideo: { ...moving, video: source, padding: draft.padding } };
+    case 'videoToAudio':
+      return { videoToAudio: { ...wordless, ...given('prompt', prompt), video: source, muxed: !draft.soundAlone } };
+    case 'videoToText':
+      return { videoToText: { ...wordless, video: source } };
+    case 'audioToVideo': {
+      const { prompt: _shown, ...rest } = moving;
+      return { audioToVideo: { ...rest, ...given('prompt', prompt), audio: source } };
+    }
+    case 'audioToText':
+      return { audioToText: { ...wordless, audio: source } };
   }
 }
 
@@ -135,10 +152,12 @@ export function draftOf(job: Pick<Job, 'input' | 'seed' | 'task'>): Draft {
     ...EMPTY_DRAFT,
     prompt: inputText(input, 'prompt') ?? '',
     task,
-    source: TASKS[task].from === null ? null : inputText(input, TASKS[task].from === 'IMAGE' ? 'image' : 'video'),
+    source: TASKS[task].from === null ? null : inputText(input, TASKS[task].from.toLowerCase()),
     camera: inputText(input, 'camera') ?? '',
     style: inputText(input, 'style') ?? '',
     durationMs: inputNumber(input, 'durationMs'),
+    withAudio: inputField(input, 'withAudio') === true,
+    soundAlone: task === 'videoToAudio' && inputField(input, 'muxed') !== true,
     candidates: inputNumber(input, 'candidates') ?? 1,
     seed: String(seed),
     seedLocked: true,

@@ -28,9 +28,9 @@ export function SourcePanel({ draft, change, source, upload, onFile, onRemove, c
       {source === null ? (
         <div className="source-pick">
           <label htmlFor={input} className="button quiet small">
-            Add a picture or clip
+            Add a picture, clip or sound
           </label>
-          <input id={input} type="file" accept="image/*,video/*" className="visually-hidden" onChange={(event) => [...(event.target.files ?? [])].slice(0, 1).forEach(onFile)} />
+          <input id={input} type="file" accept="image/*,video/*,audio/*" className="visually-hidden" onChange={(event) => [...(event.target.files ?? [])].slice(0, 1).forEach(onFile)} />
           <span className="dim">or drop or paste one here</span>
         </div>
       ) : (
@@ -65,6 +65,7 @@ interface ToolProps {
 
 function Tool({ draft, change, source, clipMs }: ToolProps) {
   if (source.__typename === 'ImageAsset') return <img className="source-picture" src={source.url} width={source.width} height={source.height} alt="The first frame" />;
+  if (source.__typename === 'AudioAsset') return <audio className="source-sound" src={source.url} controls aria-label="The sound" />;
   if (source.__typename !== 'VideoAsset') return null;
   switch (draft.task) {
     case 'editVideo':
@@ -73,6 +74,9 @@ function Tool({ draft, change, source, clipMs }: ToolProps) {
       return <MaskTool clip={source} draft={draft} change={change} />;
     case 'outpaintVideo':
       return <PaddingTool clip={source} padding={draft.padding} onChange={(padding) => change({ padding })} />;
+    case 'videoToAudio':
+    case 'videoToText':
+      return <video className="source-picture" src={source.url} poster={source.thumbnailUrl} width={source.width} height={source.height} muted playsInline controls aria-label="The clip" />;
     default:
       return <ExtendTool clip={source} extraMs={draft.extraMs} clipMs={clipMs} onChange={(extraMs) => change({ extraMs })} />;
   }

@@ -2,6 +2,7 @@ import { useEffect, useState, type FormEvent } from 'react';
 import { useLocation, useSearchParams } from 'wouter';
 import { CinegraphClientError } from '../../../src/client/index.ts';
 import { useStudio } from '../app/studio-context.ts';
+import { useModel } from '../system/use-model.ts';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { plural } from '../ui/format.ts';
 import { ShotCard } from './shot-card.tsx';
@@ -18,6 +19,7 @@ export function BoardView() {
   const [sending, setSending] = useState(false);
   const [fault, setFault] = useState<unknown>(null);
   const { shots } = board;
+  const model = useModel();
   const [said, setSaid] = useState('');
   const move = (from: number, by: number) => {
     const next = moved(shots, from, by);
@@ -48,6 +50,12 @@ export function BoardView() {
         <label htmlFor="film-title">Title</label>
         <input id="film-title" value={board.title} onChange={(event) => change({ title: event.target.value })} />
       </div>
+      {model.data?.tasks.includes('VIDEO_TO_AUDIO') === true ? (
+        <label className="lock">
+          <input type="checkbox" checked={board.withAudio} onChange={(event) => change({ withAudio: event.target.checked })} />
+          With sound
+        </label>
+      ) : null}
       <p className="visually-hidden" role="status">
         {said}
       </p>

@@ -13,6 +13,8 @@ export interface ShotDraft {
 
 export interface Storyboard {
   readonly title: string;
+  /** Every shot gets a sound. */
+  readonly withAudio: boolean;
   readonly shots: readonly ShotDraft[];
 }
 
@@ -45,6 +47,7 @@ export function boardOf({ input }: Pick<Job, 'input'>, keyOf: () => string): Sto
   const shots = inputField(input, 'shots');
   return {
     title: inputText(input, 'title') ?? '',
+    withAudio: inputField(input, 'withAudio') === true,
     shots: (Array.isArray(shots) ? (shots as readonly unknown[]) : []).slice(0, MAX_SHOTS).map((shot) => ({
       key: keyOf(),
       prompt: inputText(shot, 'prompt') ?? '',
@@ -55,10 +58,11 @@ export function boardOf({ input }: Pick<Job, 'input'>, keyOf: () => string): Sto
   };
 }
 
-export function toFilmInput({ title, shots }: Storyboard): GenerateInput {
+export function toFilmInput({ title, withAudio, shots }: Storyboard): GenerateInput {
   return {
     createFilm: {
       ...(title.trim() === '' ? {} : { title: title.trim() }),
+      ...(withAudio ? { withAudio } : {}),
       shots: shots.map(({ prompt, camera, style, continuePrevious }, index) => ({
         prompt,
         ...(camera.trim() === '' ? {} : { camera: camera.trim() }),

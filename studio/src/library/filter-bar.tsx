@@ -10,6 +10,7 @@ const KIND_CHIPS = [
   { value: 'VIDEO', label: 'Clips' },
   { value: 'IMAGE', label: 'Pictures' },
   { value: 'AUDIO', label: 'Sounds' },
+  { value: 'TEXT', label: 'Texts' },
 ];
 
 interface FilterBarProps {

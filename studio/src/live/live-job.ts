@@ -15,6 +15,12 @@ export interface CandidateView {
   readonly frames: readonly (FrameView | undefined)[];
   /** Index of the frame that came last; -1 before the first. */
   readonly newest: number;
+  /** Pieces of sound that can be heard, one after the other, as URLs. */
+  readonly sounds: readonly string[];
+  /** Length of those, ms. */
+  readonly heardMs: number;
+  /** All of the text so far; null when none is made. */
+  readonly text: string | null;
   readonly asset: Asset | null;
 }
 
@@ -63,7 +69,7 @@ export interface LiveJob {
 
 export const TERMINAL: ReadonlySet<JobStatus> = new Set<JobStatus>(['SUCCEEDED', 'FAILED', 'CANCELED']);
 
-const EMPTY: CandidateView = { frames: [], newest: -1, asset: null };
+const EMPTY: CandidateView = { frames: [], newest: -1, sounds: [], heardMs: 0, text: null, asset: null };
 
 export function liveJob(job: Job): LiveJob {
   const { progress } = job;
@@ -127,6 +133,13 @@ export function applyEvent(job: LiveJob, event: JobEvent): LiveJob {
       const views = frames.map(({ index, width, height, url, dataUrl }) => ({ index, width, height, final, src: dataUrl ?? url }));
       return { ...job, firstFrameMs: job.firstFrameMs ?? sinceAccepted, candidates: withFrames(job.candidates, candidate, views) };
     }
+    case 'AudioDecoded': {
+      // Begun anew after a restart: the pieces come again from the start.
+      const sounds = event.startMs === 0 ? [] : (job.candidates[event.candidate]?.sounds ?? []);
+      return { ...job, candidates: withCandidate(job.candidates, event.candidate, { sounds: [...sounds, event.dataUrl ?? event.url], heardMs: event.startMs + event.durationMs }) };
+    }
+    case 'TextDecoded':
+      return { ...job, candidates: withCandidate(job.candidates, event.candidate, { text: event.text }) };
     case 'AssetReady':
       return { ...job, candidates: withCandidate(job.candidates, event.candidate, { asset: event.asset }) };
     case 'ShotStarted':

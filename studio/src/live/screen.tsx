@@ -1,6 +1,7 @@
 import { useId, type RefCallback } from 'react';
 import type { Model } from '../../../src/client/index.ts';
 import type { CandidateView } from './live-job.ts';
+import { SoundSoFar } from './sound-so-far.tsx';
 
 interface ScreenProps {
   readonly view: CandidateView;
@@ -28,6 +29,14 @@ export function Screen({ view, prompt, ended, size, pinned, videoRef, choice }: 
       {asset?.__typename === 'VideoAsset' ? (
         <video className="screen-frame" ref={videoRef} src={asset.url} width={asset.width} height={asset.height} aria-label={alt} playsInline muted preload="auto" />
       ) : null}
+      {asset === null && view.sounds.length > 0 ? <SoundSoFar pieces={view.sounds} heardMs={view.heardMs} /> : null}
+      {asset?.__typename === 'AudioAsset' ? (
+        <div className="screen-sound">
+          <img src={asset.waveformUrl} alt="" />
+          <audio src={asset.url} controls aria-label={alt} />
+        </div>
+      ) : null}
+      {asset?.__typename === 'TextAsset' || view.text !== null ? <blockquote className="screen-text">{asset?.__typename === 'TextAsset' ? asset.text : view.text}</blockquote> : null}
       {choice === null ? null : (
         <figcaption>
           <input type="radio" id={id} checked={choice.chosen} onChange={choice.choose} />

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import type { Model, VideoAsset } from '../../../src/client/index.ts';
+import { hasFrames } from '../create/tasks.ts';
 import { TERMINAL, type LiveJob } from './live-job.ts';
 import { FilmStrip } from './film-strip.tsx';
 import { JobActions } from './job-actions.tsx';
@@ -47,7 +48,9 @@ export function Stage({ job, limits }: StageProps) {
           />
         ))}
       </div>
+      {hasFrames(job.task) ? (
       <FilmStrip frames={view?.frames ?? []} expected={expectedFrames(job, limits, clip)} current={clip === null ? (pinned ?? view?.newest ?? -1) : Math.floor(playback.time * clip.fps)} onShow={showFrame} />
+      ) : null}
       <div className="player-place">
         {clip === null ? null : <PlayerControls playback={playback} clip={clip} />}
         {clip === null && pinned !== null ? (

@@ -1,3 +1,4 @@
+import { hasFrames } from '../create/tasks.ts';
 import { seconds, words } from '../ui/format.ts';
 import { TERMINAL, type LiveJob } from './live-job.ts';
 
@@ -9,7 +10,7 @@ export function statusText(job: LiveJob): string {
       if (job.queuePosition === null) return 'It is its turn. The model begins in a moment.';
       return job.queuePosition > 1 ? `Waiting: ${job.queuePosition - 1} before this one.` : 'Next in the queue.';
     case 'RUNNING':
-      return job.firstFrameMs === null ? `Generating on ${job.executionProvider ?? 'the model'}. The first frame comes in a moment.` : `Generating on ${job.executionProvider ?? 'the model'}.`;
+      return job.firstFrameMs === null && hasFrames(job.task) ? `Generating on ${job.executionProvider ?? 'the model'}. The first frame comes in a moment.` : `Generating on ${job.executionProvider ?? 'the model'}.`;
     case 'SUCCEEDED':
       return `Done${job.totalMs === null ? '' : ` in ${seconds(job.totalMs)}`}. Seed ${job.seed}.`;
     case 'FAILED':

@@ -21,11 +21,20 @@ describe('a draft', () => {
     ['extendVideo', { extendVideo: { prompt: 'a fox', candidates: 1, video: 'a1' } }],
     ['editVideo', { editVideo: { prompt: 'a fox', candidates: 1, video: 'a1', fromFrame: 8 } }],
     ['inpaintVideo', { inpaintVideo: { prompt: 'a fox', candidates: 1, video: 'a1', mask: { rectangle: EMPTY_DRAFT.rectangle } } }],
+    ['videoToAudio', { videoToAudio: { prompt: 'a fox', candidates: 1, video: 'a1', muxed: true } }],
+    ['audioToVideo', { audioToVideo: { prompt: 'a fox', candidates: 1, audio: 'a1' } }],
     ['outpaintVideo', { outpaintVideo: { prompt: 'a fox', candidates: 1, video: 'a1', padding: EMPTY_DRAFT.padding } }],
   ] as const)('sends %s with what is attached, and comes back', (task, input) => {
     const draft = { ...EMPTY_DRAFT, task, prompt: 'a fox', source: 'a1' };
     expect(toInput(draft)).toEqual(input);
     expect(draftOf({ input: Object.values(input)[0], seed: 3, task: TASKS[task].task })).toEqual({ ...draft, seed: '3', seedLocked: true });
+  });
+
+  it('describes without words, and makes a clip with sound', () => {
+    expect(toInput({ ...EMPTY_DRAFT, task: 'videoToText', prompt: 'left over', camera: 'pan left', source: 'a1' })).toEqual({ videoToText: { candidates: 1, video: 'a1' } });
+    expect(toInput({ ...EMPTY_DRAFT, task: 'audioToText', prompt: 'left over', source: 'a1' })).toEqual({ audioToText: { candidates: 1, audio: 'a1' } });
+    expect(toInput({ ...EMPTY_DRAFT, prompt: 'a fox', withAudio: true })).toEqual({ textToVideo: { prompt: 'a fox', candidates: 1, withAudio: true } });
+    expect(toInput({ ...EMPTY_DRAFT, prompt: 'rain', task: 'textToAudio', style: 'at night' })).toEqual({ textToAudio: { prompt: 'rain', candidates: 1 } });
   });
 
   it('comes back from a job as it was', () => {

@@ -57,6 +57,13 @@ describe('a job on the stage', () => {
     expect(live.candidates[1]?.frames.filter(Boolean)).toHaveLength(1);
   });
 
+  it('gathers the pieces of a sound, anew when it is made anew, and the text', () => {
+    const piece = (startMs: number) => ({ __typename: 'AudioDecoded', jobId: 'j1', seq: 3, at: at(200), candidate: 1, startMs, durationMs: 500, url: `/s${startMs}`, dataUrl: null }) as JobEvent;
+    const text = { __typename: 'TextDecoded', jobId: 'j1', seq: 4, at: at(300), candidate: 0, text: 'a fox' } as JobEvent;
+    expect(after(started, piece(0), piece(500), text).candidates).toMatchObject([{ text: 'a fox', sounds: [] }, { text: null, sounds: ['/s0', '/s500'], heardMs: 1000 }]);
+    expect(after(started, piece(0), piece(500), started, piece(0)).candidates[1]).toMatchObject({ sounds: ['/s0'], heardMs: 500 });
+  });
+
   it('keeps what a lost attempt had drawn, as sketches, until it is drawn again', () => {
     const live = after(started, frames([0, 1], { final: true }), started);
     expect(live.candidates[0]?.frames.map((frame) => frame?.final)).toEqual([false, false]);
