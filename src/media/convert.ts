@@ -9,6 +9,7 @@ import { framesOf, packetsOf, withInput } from './caged-input.ts';
 import type { MediaFormat } from './media-kinds.ts';
 import { RAW_BYTES } from './media-limits.ts';
 import { decodeVideo, inspectVideo, videoOf, withEnd } from './read-video.ts';
+import { uprightOf } from './upright.ts';
 import { type Converted, type Conversion, Refused, type SpriteLayout } from './reader-messages.ts';
 
 /** An animated picture is a preview: no longer, no larger and no faster than this. */
@@ -80,9 +81,9 @@ async function writeWebm(file: string, picture: Demuxer, sound: Demuxer): Promis
   const video = await Encoder.create(FF_ENCODER_LIBVPX_VP9, { threadCount: 1, options: { crf: 30, deadline: 'good', 'cpu-used': 5, 'row-mt': false }, context: { bitRate: 0n, framerate } });
   const audio = sound.audio() === undefined ? undefined : await Encoder.create(FF_ENCODER_LIBOPUS, { context: { bitRate: 96_000n } });
   try {
-    const tracks = [encodeTrack(muxer, video, picture, videoOf(picture), `scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p`)];
+    const tracks = [encodeTrack(muxer, video, picture, videoOf(picture), `${uprightOf(videoOf(picture)).filter}scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p`)];
     const stream = sound.audio();
-    if (audio !== undefined && stream !== undefined) tracks.push(encodeTrack(muxer, audio, sound, stream, 'aresample=48000,aformat=sample_fmts=flt:channel_layouts=stereo,asetnsamples=n=960:p=0'));
+    if (audio !== undefined && stream !== undefined) tracks.push(encodeTrack(muxer, audio, sound, stream, 'aresample=48000,aformat=sample_fmts=flt:channel_layouts=mono|stereo,asetnsamples=n=960:p=0'));
     await Promise.all(tracks);
   } finally {
     await muxer.close();

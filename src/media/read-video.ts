@@ -6,6 +6,7 @@ import type { MediaFormat } from './media-kinds.ts';
 import { FRAMES_DECODED_AT_UPLOAD, RAW_BYTES } from './media-limits.ts';
 import { type DecodedFrames, type Fit, Refused, type Inspected } from './reader-messages.ts';
 import { encodeThumbnail, thumbhash } from './still.ts';
+import { uprightOf } from './upright.ts';
 
 /** Longest side of the stills that are kept while a clip is looked at, pixels. */
 const STILL_SIDE = 256;
@@ -19,15 +20,16 @@ export interface FrameWish {
   readonly fit: Fit;
 }
 
-/** Decodes the first frames, counts the rest, and makes a still. Throws {@link Refused}. */
+/** Decodes the first frames, counts the rest, and makes a still. width and height as people see it: the camera's orientation is applied. Throws {@link Refused}. */
 export function inspectVideo(bytes: Buffer, format: MediaFormat): Promise<Inspected> {
   return withInput(bytes, format, async input => {
     const stream = videoOf(input);
     const meter: Meter = { packets: 0, ofStream: 0, enough: false };
     const stills: RgbFrame[] = [];
+    const { filter, sideways } = uprightOf(stream);
     let [width, height] = [0, 0];
-    const frames = tap(framesOf(stream, packetsOf(input, stream, meter)), frame => ([width, height] = [frame.width, frame.height]));
-    for await (const still of rgbFrames(frames, `scale=w='min(${STILL_SIDE},iw)':h='min(${STILL_SIDE},ih)':force_original_aspect_ratio=decrease:force_divisible_by=1,format=rgb24`)) {
+    const frames = tap(framesOf(stream, packetsOf(input, stream, meter)), frame => ([width, height] = sideways ? [frame.height, frame.width] : [frame.width, frame.height]));
+    for await (const still of rgbFrames(frames, `${filter}scale=w='min(${STILL_SIDE},iw)':h='min(${STILL_SIDE},ih)':force_original_aspect_ratio=decrease:force_divisible_by=1,format=rgb24`)) {
       stills.push(still);
       meter.enough = stills.length >= FRAMES_DECODED_AT_UPLOAD;
     }
@@ -51,12 +53,13 @@ export function decodeVideo(bytes: Buffer, format: MediaFormat, { width, height,
     const most = Math.min(maxFrames, Math.floor(RAW_BYTES / (width * height * 3)));
     const skip = Math.round((fromMs / 1000) * fps);
     const meter: Meter = { packets: 0, ofStream: 0, enough: false };
+    const { filter, sideways } = uprightOf(stream);
     let source: { readonly width: number; readonly height: number } | undefined;
-    const frames = tap(framesOf(stream, packetsOf(input, stream, meter)), frame => (source ??= { width: frame.width, height: frame.height }));
+    const frames = tap(framesOf(stream, packetsOf(input, stream, meter)), frame => (source ??= sideways ? { width: frame.height, height: frame.width } : { width: frame.width, height: frame.height }));
     const kept: Uint8Array[] = [];
     let index = 0;
     let truncated = false;
-    for await (const frame of rgbFrames(frames, `fps=${fps},${fitFilter(width, height, fit)},format=rgb24`)) {
+    for await (const frame of rgbFrames(frames, `${filter}fps=${fps},${fitFilter(width, height, fit)},format=rgb24`)) {
       if (index++ < skip) continue;
       truncated = kept.length === most;
       if (truncated) break;

@@ -5,7 +5,7 @@ import type { UploadKind } from '../../../src/media/media-kinds.ts';
 import { type Media, openMedia } from '../../../src/media/media.ts';
 import { Reader } from '../../../src/media/reader.ts';
 import { silent } from '../../support/data-stack.ts';
-import { avif, bytesOf, damage, disguisedPlaylist, endlessGif, gif, hugePicture, jpeg, mp4, playlist, png, svg, wav, webp, zip, zippedPicture, zippedText } from '../../support/media-files.ts';
+import { avif, bytesOf, damage, disguisedPlaylist, endlessGif, gif, hugePicture, jpeg, mp4, playlist, png, svg, turnedMp4, wav, webp, zip, zippedPicture, zippedText } from '../../support/media-files.ts';
 
 let media: Media;
 beforeAll(async () => {
@@ -35,6 +35,27 @@ describe('inspect', () => {
     const seen = await media.inspect(bytesOf(await mp4(17, 64, 48, 8)), 'VIDEO');
     expect(seen).toMatchObject({ contentType: 'video/mp4', width: 64, height: 48, fps: 8, frameCount: 17, durationMs: 2125, hasAudio: false });
     expect(await sharp(seen.thumbnail).metadata()).toMatchObject({ format: 'webp', width: 64, height: 48 });
+  });
+
+  it('sees a clip as the phone was held that filmed it, in every form', async () => {
+    const clip = await turnedMp4(9, 64, 48);
+    expect(await media.inspect(bytesOf(clip), 'VIDEO')).toMatchObject({ width: 48, height: 64 });
+    const webm = await media.convert(bytesOf(clip), 'webm');
+    expect(await media.inspect(bytesOf(webm.bytes), 'VIDEO')).toMatchObject({ width: 48, height: 64 });
+    const dubbed = await media.addSound(bytesOf(clip), bytesOf(wav(1)));
+    expect(await media.inspect(bytesOf(dubbed), 'VIDEO')).toMatchObject({ width: 48, height: 64, hasAudio: true });
+    const { frames, sourceWidth, sourceHeight } = await media.decodeInput(bytesOf(clip), { width: 24, height: 32, fps: 8, maxFrames: 9, fit: 'crop' });
+    expect([sourceWidth, sourceHeight]).toEqual([48, 64]);
+    const blue = (row: number) => frames[0]?.rgb[(row * 24 + 12) * 3 + 2] ?? 0;
+    expect([blue(4) > 200, blue(27) < 100], 'its left half, which is white, is on top').toEqual([true, true]);
+  });
+
+  it('reads a WebM with sound', async () => {
+    const webm = await media.convert(bytesOf(await media.addSound(bytesOf(await mp4(16, 64, 48, 8)), bytesOf(wav(2)))), 'webm');
+    expect(await media.inspect(bytesOf(webm.bytes), 'VIDEO')).toMatchObject({ contentType: 'video/webm', width: 64, height: 48, frameCount: 16, fps: 8, hasAudio: true });
+    const { samples } = await media.decodeSound(bytesOf(webm.bytes), { sampleRateHz: 16_000, maxMs: 60_000 });
+    expect(Math.abs(samples.length / 16_000 - 2), 'seconds').toBeLessThan(0.1);
+    expect(samples.slice(8000, 16_000).reduce((most, sample) => Math.max(most, sample), 0)).toBeCloseTo(16_000 / 32_768, 1);
   });
 
   it('counts the frames of a clip that is longer than what it decodes', async () => {
