@@ -9,7 +9,8 @@ import { createInferenceClient, type ForkedInferenceClient, type InferenceClient
 import { AssetSweeper } from './jobs/asset-sweeper.ts';
 import { startIntegrityWatch } from './jobs/integrity-watch.ts';
 import { type JobQueue, openJobQueue } from './jobs/queue/job-queue.ts';
-import { startJobRunner } from './jobs/job-runner.ts';
+import { type JobRunnerOptions, startJobRunner } from './jobs/job-runner.ts';
+import { httpModerator } from './jobs/moderation/http-moderator.ts';
 import { startDeliverer } from './jobs/webhooks/deliverer.ts';
 import { startDispatcher } from './jobs/webhooks/dispatcher.ts';
 import { startRetention } from './jobs/retention.ts';
@@ -109,7 +110,7 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     const meters = new Metrics({ database, cache: () => model?.usage });
     metrics = () => meters.text();
     if (model !== undefined) {
-      const runner = startJobRunner({ database, queue, media, inference: observed(model, meters), logPrompts: config.logPrompts, concurrency: config.jobConcurrency, slots: config.maxRows, overcommit: role === 'all', version: VERSION, log });
+      const runner = startJobRunner({ database, queue, media, inference: observed(model, meters), logPrompts: config.logPrompts, concurrency: config.jobConcurrency, slots: config.maxRows, overcommit: role === 'all', version: VERSION, moderation: moderationOf(config), log });
       // First of all: running jobs are handed back while everything is still there.
       opened.unshift({ name: 'job runner', close: (ms, finishMs) => runner.stop({ graceMs: ms, finishMs }) });
     }
@@ -159,6 +160,11 @@ async function startKeeping(config: Config, database: Database, queue: JobQueue,
     { name: 'retention', close: () => retention.stop() },
     { name: 'sweeper', close: () => sweeper.stop() },
   ];
+}
+
+/** Asked by the runner. */
+function moderationOf({ moderation }: Config): JobRunnerOptions['moderation'] {
+  return moderation === undefined ? undefined : { ...moderation, moderator: httpModerator(moderation) };
 }
 
 /** Who signs; read when the first file is. */

@@ -87,6 +87,10 @@ export const VARIABLES = {
   WEBHOOK_ALLOW_PRIVATE: variable(flag, '0', '0 or 1', 'Allow webhooks on this machine and in private networks. Whoever may register one can then make this server post there.'),
   METRICS_TOKEN: variable(z.string().min(16), null, 'a secret of 16 characters or more', 'What `/metrics` asks for as `Authorization: Bearer`. Without it, `/metrics` answers this machine alone.'),
   OTEL_EXPORTER_OTLP_ENDPOINT: variable(httpUrl, null, 'an http or https URL', 'Where to send traces by OTLP over HTTP (`/v1/traces` is added). Without it there is no tracing.'),
+  MODERATION_URL: variable(httpUrl, null, 'an http or https URL', 'An endpoint that is asked before a job is begun, and again before its results are stored (docs/OPERATIONS.md). It may refuse both.'),
+  MODERATION_TOKEN: variable(z.string().min(1), null, 'a secret', 'Sent to it as `Authorization: Bearer`.'),
+  MODERATION_DEADLINE_SECONDS: variable(integer(1, 300), '10', '1 to 300', 'How long it may take to answer.'),
+  MODERATION_FAIL: variable(z.enum(['closed', 'open']), 'closed', 'closed or open', 'What becomes of a job when it does not answer. `closed`: it is tried again, then fails with `MODERATION_UNAVAILABLE`. `open`: it goes on, and its verdict says `NOT_REVIEWED`.'),
   CONTENT_CREDENTIALS: variable(flag, '1', '0 or 1', 'Sign what is downloaded and was made here (C2PA): model, seed and parents. MP4, WAV, PNG and WebP carry it.'),
   CREDENTIALS_CERTIFICATE: variable(path, null, 'a file', 'Certificates to sign with, PEM, the own one first, for a key of P-256. Left out: `credentials` in `DATA_DIR` holds ones of its own, made at first use, for which nobody else vouches.'),
   CREDENTIALS_KEY: variable(path, null, 'a file', 'The private key of the first certificate, PEM. Needed with `CREDENTIALS_CERTIFICATE`.'),
@@ -183,6 +187,8 @@ export interface Config {
   readonly otlpEndpoint: string | undefined;
   /** Undefined: nothing is signed. files undefined: with an identity of the data folder's own. */
   readonly credentials: { readonly files: { readonly certificates: string; readonly privateKey: string } | undefined } | undefined;
+  /** Undefined: nobody is asked. */
+  readonly moderation: { readonly url: string; readonly token: string | undefined; readonly deadlineMs: number; readonly fail: 'closed' | 'open' } | undefined;
   readonly logPrompts: boolean;
   readonly keepAliveMs: number;
   readonly previewRetentionMs: number;
@@ -239,6 +245,7 @@ export function loadConfig(given: Env = process.env, flags: Env = {}): Config {
     metricsToken: optional('METRICS_TOKEN', env),
     otlpEndpoint: optional('OTEL_EXPORTER_OTLP_ENDPOINT', env),
     credentials: credentialsConfig(env),
+    moderation: moderationConfig(env),
     logPrompts: required('LOG_PROMPTS', env),
     keepAliveMs: required('KEEP_ALIVE_SECONDS', env) * 1000,
     previewRetentionMs: required('PREVIEW_RETENTION_HOURS', env) * 3_600_000,
@@ -272,6 +279,12 @@ function credentialsConfig(env: Env): Config['credentials'] {
   if (!required('CONTENT_CREDENTIALS', env)) return undefined;
   const certificates = optional('CREDENTIALS_CERTIFICATE', env);
   return Object.freeze({ files: certificates === undefined ? undefined : Object.freeze({ certificates, privateKey: required('CREDENTIALS_KEY', env) }) });
+}
+
+function moderationConfig(env: Env): Config['moderation'] {
+  const url = optional('MODERATION_URL', env);
+  if (url === undefined) return undefined;
+  return Object.freeze({ url, token: optional('MODERATION_TOKEN', env), deadlineMs: required('MODERATION_DEADLINE_SECONDS', env) * 1000, fail: required('MODERATION_FAIL', env) });
 }
 
 function natsConfig(env: Env): Config['nats'] {

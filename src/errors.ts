@@ -31,6 +31,8 @@ export const ERRORS = {
   JOB_NOT_RETRYABLE: { status: 409, retryable: false, message: 'Only a failed or canceled job can be retried.' },
   QUEUE_FULL: { status: 503, retryable: true, message: 'Too many jobs are waiting. Try again later.' },
   DEADLINE_EXCEEDED: { status: 504, retryable: true, message: 'The job did not finish before its deadline.' },
+  CONTENT_REFUSED: { status: 422, retryable: false, message: 'What was asked for, or what was made of it, is not allowed here.' },
+  MODERATION_UNAVAILABLE: { status: 503, retryable: true, message: 'What was asked for could not be reviewed in time.' },
   SHOT_FAILED: { status: 409, retryable: true, message: 'A shot of the film could not be made.' },
   CANCELED: { status: 409, retryable: false, message: 'The job was canceled.' },
   INFERENCE_CRASHED: { status: 503, retryable: true, message: 'The inference process ended while it worked on the job.' },

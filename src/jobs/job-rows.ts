@@ -18,6 +18,7 @@ export function toJobRecord(row: Job): JobRecord {
     modelDigest: row.modelDigest,
     executionProvider: row.executionProvider,
     warnings: row.warnings as unknown as readonly WarningRecord[],
+    moderation: row.moderation,
     attempt: row.attempt,
     tokensDone: row.tokensDone,
     tokensTotal: row.tokensTotal,

@@ -15,6 +15,8 @@ import { DeliverAgain, type Delivery } from './queue/job-puller.ts';
 import { runJob } from './job-run.ts';
 import { mayRunAgain } from './may-run-again.ts';
 import { type Attempt, Fenced, JobStore, MOST_TRIES } from './job-store.ts';
+import { ModeratedJobStore } from './moderation/moderated-job-store.ts';
+import { Moderation, type ModerationOptions } from './moderation/moderation.ts';
 import { isCancel, Stop } from './stop.ts';
 import { WorkerPulse } from './workers/worker-pulse.ts';
 
@@ -37,6 +39,8 @@ export interface JobRunnerOptions {
   readonly version?: string;
   /** Write prompts to the log, too. */
   readonly logPrompts?: boolean;
+  /** Who decides what may be made; everything may when left out. */
+  readonly moderation?: ModerationOptions | undefined;
   readonly log: Log;
 }
 
@@ -60,6 +64,7 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
 
 class Runner implements JobRunner {
   readonly #options: JobRunnerOptions;
+  readonly #moderation: Moderation | undefined;
   readonly #store: JobStore;
   readonly #runs = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
   readonly #admission: Admission;
@@ -73,8 +78,9 @@ class Runner implements JobRunner {
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
-    const { database, inference, concurrency, slots = 16, overcommit = true, version = '0', log } = options;
-    this.#store = new JobStore(database);
+    const { database, inference, concurrency, slots = 16, overcommit = true, version = '0', moderation, log } = options;
+    this.#moderation = moderation === undefined ? undefined : new Moderation({ ...moderation, pool: database.pool, log });
+    this.#store = this.#moderation === undefined ? new JobStore(database) : new ModeratedJobStore(database, this.#moderation);
     this.#admission = new Admission({ slots, overcommit, atOnce: concurrency, onRoom: () => this.#wake() });
     const load = () => ({ slots, usedSlots: Math.min(slots, this.#admission.usedSlots), runningJobs: this.#admission.jobs });
     this.#pulse = new WorkerPulse({ database, version, info: () => inference.info, load, log });
@@ -177,7 +183,10 @@ class Runner implements JobRunner {
     try {
       if (run.tries === MOST_TRIES) await seat.alone(signal);
       const attributes = { 'cinegraph.job': jobId, 'cinegraph.attempt': attempt, 'cinegraph.task': task };
-      await inSpan('job run', { kind: SpanKind.CONSUMER, attributes, parent: run.traceParent }, () => runJob(run, { ...this.#options, store: this.#store, generated: () => seat.freeRows() }, signal));
+      await inSpan('job run', { kind: SpanKind.CONSUMER, attributes, parent: run.traceParent }, async () => {
+        await this.#moderation?.review(run, 'BEFORE', []);
+        await runJob(run, { ...this.#options, store: this.#store, generated: () => seat.freeRows() }, signal);
+      });
       log.info({ attempt, task, ms: Math.round(performance.now() - startedAt) }, 'job ended');
     } catch (error) {
       await this.#settle(run, signal.aborted ? signal.reason : error);

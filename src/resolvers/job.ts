@@ -1,6 +1,6 @@
 import { ERRORS } from '../errors.ts';
 import type { JobResolvers } from '../generated/graphql.ts';
-import type { JobRecord, ShotInput } from '../services/contract.ts';
+import type { JobRecord, ShotInput, VerdictRecord } from '../services/contract.ts';
 import { toGlobalId } from './global-id.ts';
 import type { ShotSource } from './sources.ts';
 
@@ -23,6 +23,7 @@ export const Job: JobResolvers = {
           message: job.errorMessage ?? ERRORS[job.errorCode].message,
           retryable: ERRORS[job.errorCode].retryable,
         },
+  moderation: (job) => verdictOf(job.moderation),
   warnings: (job) => [...job.warnings],
   retryOf: (job, _args, { loaders }) => (job.retryOfId === null ? null : loaders.job.load(job.retryOfId)),
 };
@@ -42,4 +43,10 @@ function shotsOf({ id, task, input }: JobRecord): ShotSource[] {
   return (input['shots'] as readonly Required<ShotInput>[]).map(({ prompt, camera, style, durationMs, continuePrevious, asset }, index) => ({
     index, prompt, camera, style, durationMs: durationMs ?? 0, continuePrevious: continuePrevious ?? false, assetId: asset, jobId: id,
   }));
+}
+
+function verdictOf(stored: unknown) {
+  if (stored == null) return null;
+  const { at, categories, ...verdict } = stored as VerdictRecord;
+  return { ...verdict, categories: [...categories], at: new Date(at) };
 }

@@ -20,6 +20,16 @@ export interface WarningRecord {
   readonly message: string;
 }
 
+/** What the moderator said, last. */
+export interface VerdictRecord {
+  readonly stage: 'BEFORE' | 'AFTER';
+  readonly state: 'ALLOWED' | 'REFUSED' | 'NOT_REVIEWED';
+  readonly reason: string | null;
+  readonly categories: readonly string[];
+  /** ISO 8601. */
+  readonly at: string;
+}
+
 export interface JobRecord {
   readonly id: string;
   readonly ownerId: string;
@@ -33,6 +43,8 @@ export interface JobRecord {
   readonly modelDigest: string;
   readonly executionProvider: string | null;
   readonly warnings: readonly WarningRecord[];
+  /** A {@link VerdictRecord}, as it was stored; null without a moderator. */
+  readonly moderation?: unknown;
   readonly attempt: number;
   readonly tokensDone: number;
   readonly tokensTotal: number;

@@ -4,7 +4,7 @@ import type { ObjectStoreOptions } from '../../src/db/blobs/object-store.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import type { InferenceClient } from '../../src/inference/core/generation.ts';
 import { type JobQueue, openJobQueue } from '../../src/jobs/queue/job-queue.ts';
-import { type JobRunner, startJobRunner } from '../../src/jobs/job-runner.ts';
+import { type JobRunner, type JobRunnerOptions, startJobRunner } from '../../src/jobs/job-runner.ts';
 import { type Media, openMedia, type OpenMediaOptions } from '../../src/media/media.ts';
 import type { JobEventRecord, Services, Viewer } from '../../src/services/contract.ts';
 import { NO_QUOTA, type Quota } from '../../src/services/access/quota.ts';
@@ -21,7 +21,7 @@ export interface DataStack extends AsyncDisposable {
   readonly queue: JobQueue;
   readonly media: Media;
   readonly services: Services;
-  startRunner(): Promise<JobRunner>;
+  startRunner(moderation?: JobRunnerOptions['moderation']): Promise<JobRunner>;
 }
 
 export interface DataStackOptions {
@@ -46,8 +46,8 @@ export async function openDataStack({ inference, maxQueuedJobs = 200, quota = NO
   return {
     database, queue, media,
     services: createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs, quota, cancelGraceMs, webhookAllowPrivate }),
-    async startRunner() {
-      const runner = startJobRunner({ database, queue, media, inference, concurrency, log: silent });
+    async startRunner(moderation) {
+      const runner = startJobRunner({ database, queue, media, inference, concurrency, moderation, log: silent });
       runners.push(runner);
       return runner;
     },
