@@ -16,10 +16,12 @@ AIMS = {"object": 85.0, "motion": 85.0, "background": 95.0}
 
 
 def told(text: str | None) -> np.ndarray:
-    """Class numbers int `[6]` of what a text says; what it does not say is nothing."""
+    """Class numbers int `[6]` of what a text says; what it does not say is nothing. That nothing moves may go without
+    saying, but not of nothing."""
     row = np.full(len(COLUMNS), NOTHING)
-    for column, value in read_caption(text or "").items():
-        if text is not None and value is not None:
+    said = read_caption(text or "")
+    for column, value in said.items():
+        if value is not None and (value != "still" or said["object"] is not None):
             row[COLUMNS.index(column)] = vocabulary()[column].index(value)
     return row
 

@@ -83,7 +83,7 @@ def extend_video(bench: Bench, outcomes: list[Outcome]) -> tuple[list[Figure], C
     return [
         last("object", OBJECT_AIM),
         last("motion", None),
-        Figure(TASK, loss, float(np.nanmean(drift)), "dB", resting, {"none": 0.0}, worst, DRIFT_AIM),
+        Figure(TASK, loss, float(np.nanmean(drift)), "dB", resting, {}, worst, DRIFT_AIM),
         Figure(
             TASK,
             "things at rest: colour in the last second",

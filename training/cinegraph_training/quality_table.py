@@ -31,7 +31,7 @@ def table(report: dict, figures: list[Figure]) -> str:
         f"Bundle `{bundle['name']}`, digest `{bundle['digest'][:12]}`, weights `{bundle['weights'][:12]}`, made {bundle['createdAt'][:10]}. "
         f"Seed {report['seed']}; {cases} cases, {failed} failed.",
         "",
-        "| task | what | n | measured | aim | above it | below it |",
+        "| task | what | n | measured | aim | ceilings | floors |",
         "|---|---|---|---|---|---|---|",
     ]
     last = ""
