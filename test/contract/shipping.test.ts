@@ -106,7 +106,7 @@ describe('the Kubernetes manifests', () => {
       const [container] = spec.containers;
       expect(spec.securityContext).toMatchObject({ runAsNonRoot: true });
       expect(container).toMatchObject({ args: ['--role', name], securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }, readinessProbe: { httpGet: { path: '/health/ready' } }, livenessProbe: { httpGet: { path: '/health/live' } } });
-      expect(Number(data['DRAIN_SECONDS']) + (container.lifecycle?.preStop.sleep.seconds ?? 0)).toBeLessThan(spec.terminationGracePeriodSeconds);
+      expect(Number(data['DRAIN_JOBS_SECONDS']) + Number(data['DRAIN_SECONDS']) + (container.lifecycle?.preStop.sleep.seconds ?? 0)).toBeLessThan(spec.terminationGracePeriodSeconds);
     }
   });
 

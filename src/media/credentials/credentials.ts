@@ -61,11 +61,6 @@ export class Credentials {
     return reply?.type === 'read' ? reply.claim : { state: 'INVALID', generator: null, issuer: null, signedAt: null, synthetic: false };
   }
 
-  /** Length up to which {@link read} looks at a file of that type; 0: not at all. */
-  static mostBytes(contentType: string): number {
-    return READ.has(contentType) ? MOST_BYTES : 0;
-  }
-
   close(): Promise<void> {
     return this.#pool.close();
   }
