@@ -36,12 +36,19 @@ class TokenShards:
         self.folder, self.split = folder, split
         self.encoder: str | None = None  # digest of the encoder's weights; all shards must agree
         self._seen: set[str] = set()
+        self._by_object: dict[int, np.ndarray] = {}
         self.codes = np.zeros((0, 5, 8, 8, 2), np.uint16)
         self.scenes = np.zeros((0, 6), np.uint8)
         self.rescan()
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Indices of `count` random clips, every object equally often."""
+        objects = list(self._by_object.values())
+        chosen = [objects[int(rng.integers(len(objects)))] for _ in range(count)]
+        return np.array([clips[int(rng.integers(len(clips)))] for clips in chosen])
 
     def rescan(self) -> int:
         """Loads new shards; returns how many clips were added."""
@@ -62,6 +69,7 @@ class TokenShards:
             first = [] if len(self.codes) == 0 else [self.codes]
             self.codes = np.concatenate(first + codes)
             self.scenes = np.concatenate(([self.scenes] if first else []) + scenes)
+            self._by_object = {number: np.flatnonzero(self.scenes[:, 0] == number) for number in set(self.scenes[:, 0])}
         return sum(len(part) for part in codes)
 
 
@@ -80,6 +88,10 @@ class SyntheticClips:
 
     def rescan(self) -> int:
         return 0
+
+    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Indices of `count` random clips."""
+        return rng.integers(0, len(self), count)
 
     @staticmethod
     def _draw(scene: Scene, row: np.ndarray) -> np.ndarray:

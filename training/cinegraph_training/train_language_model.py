@@ -196,9 +196,9 @@ def new_trainer(config: LanguageModelConfig, seed: int, options: argparse.Namesp
     return Trainer(model, reader, average, optimizers, np.random.default_rng(seed))
 
 
-def image_share(step: int, curriculum: int) -> float:
-    """Share of text-to-image steps: objects are learnt on single latent frames first, 0.7 falling to 0.1."""
-    return 0.7 - 0.6 * min(1.0, step / curriculum)
+def image_share(step: int, curriculum: int, final: float) -> float:
+    """Share of text-to-image steps: objects are learnt on single latent frames first, 0.7 falling to `final`."""
+    return 0.7 - (0.7 - final) * min(1.0, step / curriculum)
 
 
 def draw_batch(
@@ -210,14 +210,14 @@ def draw_batch(
         names = [name for name in SOURCE_SHARES if sounds or "AUDIO" not in name]
         shares = np.array([SOURCE_SHARES[name] for name in names])
         task = str(rng.choice(names, p=shares / shares.sum()))
-        indices = rng.integers(0, len(clips), SOURCE_BATCH_SIZES[task])
+        indices = clips.draw(rng, SOURCE_BATCH_SIZES[task])
         return make_source_batch(trainer.model.config, tokenizer, clips, sounds, indices, rng, task)
-    if rng.random() < image_share(trainer.step, options.curriculum):
+    if rng.random() < image_share(trainer.step, options.curriculum, options.image_share):
         task, frames = "TEXT_TO_IMAGE", 1
     else:
         task = str(rng.choice(list(TASK_SHARES), p=list(TASK_SHARES.values())))
         frames = 4 if task == "EXTEND_VIDEO" else 5 if rng.random() < options.whole_share else 3
-    indices = rng.integers(0, len(clips), BATCH_SIZES[frames])
+    indices = clips.draw(rng, BATCH_SIZES[frames])
     return make_batch(trainer.model.config, tokenizer, clips, indices, frames, rng, task)
 
 
@@ -389,6 +389,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--table-lr", type=float, default=1.5e-2)
     parser.add_argument("--head-lr", type=float, default=4e-3)
     parser.add_argument("--curriculum", type=int, default=1200, help="steps until the final share of images")
+    parser.add_argument("--image-share", type=float, default=0.1, help="share of images after that")
     parser.add_argument("--whole-share", type=float, default=0.5, help="share of clips trained in full length")
     parser.add_argument("--source-share", type=float, default=0.28, help="share of steps that hear or tell")
     parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32, for processors without bfloat16")
