@@ -142,6 +142,7 @@ function startInference(config: Config, log: Logger): ForkedInferenceClient {
     provider: config.executionProvider,
     threads: config.inferenceThreads,
     maxRows: config.maxRows,
+    copyUnchanged: config.copyUnchanged,
     measurementsDir: join(config.dataDir, 'inference'),
     log: ({ level, message, details }) => log[level]({ part: 'inference', ...details }, message),
   });

@@ -8,8 +8,10 @@ import { openCaches, type Caches } from '../kv-cache/caches.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { pairedRows, Scheduler } from '../scheduler/scheduler.ts';
 import { TokenLayout } from '../tokenizers/token-layout.ts';
+import { VideoGrid } from '../tokenizers/video-grid.ts';
 import type { Invariance } from './batch-invariance.ts';
 import { StepRunner, type Drawn } from './step-runner.ts';
+import { UnchangedCopier } from './unchanged-copier.ts';
 import { Wake } from './wake.ts';
 
 /** With what `findInvariance` found. */
@@ -22,6 +24,8 @@ export interface EngineOptions extends Invariance {
   readonly maxPauseMs?: number;
   /** Memory for prefixes that several sequences begin with. Default: as much as the slots take. */
   readonly prefixBytes?: number;
+  /** Copy what does not change from one latent frame to the next instead of drawing it: fewer steps, approximate. Default: no. */
+  readonly copyUnchanged?: boolean;
 }
 
 const MAX_PAUSE_MS = 20;
@@ -39,7 +43,7 @@ export class Engine {
   readonly #loop: Promise<void>;
 
   constructor(model: LanguageModel, manifest: Manifest, options: EngineOptions) {
-    const { maxRows, maxWaiting, maxPauseMs = MAX_PAUSE_MS, batchInvariant, headInvariant, prefixBytes } = options;
+    const { maxRows, maxWaiting, maxPauseMs = MAX_PAUSE_MS, batchInvariant, headInvariant, prefixBytes, copyUnchanged = false } = options;
     const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
     this.maxRows = pairedRows(maxRows);
     const caches = openCaches({ slots: this.maxRows, layers, kvHeads, maxLength, headDim }, { batchInvariant, prefixBytes });
@@ -47,7 +51,8 @@ export class Engine {
     this.#scheduler = new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs });
     const { outputSize, rows } = manifest.languageModel;
     const widest = Math.max(outputSize, rows.text.size + 1, manifest.audio?.codebookSize ?? 0);
-    this.#runner = new StepRunner(model, caches, new TokenLayout(manifest), { headInvariant, subCodes: manifest.video.subCodebooks[1], widest });
+    const copier = copyUnchanged ? new UnchangedCopier(caches.slots.shape, new VideoGrid(manifest)) : undefined;
+    this.#runner = new StepRunner(model, caches, new TokenLayout(manifest), { headInvariant, subCodes: manifest.video.subCodebooks[1], widest, copier });
     this.#loop = this.#run();
   }
 

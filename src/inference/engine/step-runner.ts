@@ -13,6 +13,7 @@ import { TextOutput } from '../tokenizers/text-output.ts';
 import type { TokenLayout } from '../tokenizers/token-layout.ts';
 import { VideoOutput } from '../tokenizers/video-output.ts';
 import { LeadRunner } from './lead-runner.ts';
+import type { UnchangedCopier } from './unchanged-copier.ts';
 
 /** The code of a sequence's next position, drawn or given; several of one sequence follow each other. */
 export interface Drawn {
@@ -33,6 +34,16 @@ interface Turn<Kind> {
 /** Each kind of draw has random numbers of its own. */
 const STREAM = { a: 0, b: 1, audio: 2, text: 3 } as const;
 
+export interface StepRunnerOptions {
+  readonly headInvariant: boolean;
+  /** How many sub-tokens b there are. */
+  readonly subCodes: number;
+  /** The longest row that is drawn from. */
+  readonly widest: number;
+  /** Copies what does not change; undefined: the model draws every position. */
+  readonly copier: UnchangedCopier | undefined;
+}
+
 export class StepRunner {
   readonly #model: LanguageModel;
   readonly #caches: Caches;
@@ -40,15 +51,16 @@ export class StepRunner {
   readonly #headInvariant: boolean;
   readonly #sampler: Sampler;
   readonly #subCodes: number;
+  readonly #copier: UnchangedCopier | undefined;
   readonly #leads: LeadRunner;
 
-  /** `subCodes`: how many sub-tokens b there are; `widest`: the longest row that is drawn from. */
-  constructor(model: LanguageModel, caches: Caches, layout: TokenLayout, { headInvariant, subCodes, widest }: { readonly headInvariant: boolean; readonly subCodes: number; readonly widest: number }) {
+  constructor(model: LanguageModel, caches: Caches, layout: TokenLayout, { headInvariant, subCodes, widest, copier }: StepRunnerOptions) {
     this.#model = model;
     this.#caches = caches;
     this.#layout = layout;
     this.#headInvariant = headInvariant;
     this.#subCodes = subCodes;
+    this.#copier = copier;
     this.#sampler = new Sampler(widest);
     this.#leads = new LeadRunner(model, caches.slots.shape, layout);
   }
@@ -112,10 +124,20 @@ export class StepRunner {
     this.#keepLeads(plan);
     return [
       ...plan.sequences.flatMap((sequence) => (sequence.nextGiven === undefined ? [] : [{ sequence, code: sequence.nextGiven }])),
-      ...(await this.#drawVideo(plan, logits, hidden)),
+      ...this.#withCopies(plan, await this.#drawVideo(plan, logits, hidden)),
       ...(await this.#drawAudio(plan, hidden)),
       ...(await this.#drawText(plan, hidden)),
     ];
+  }
+
+  #withCopies({ sequences, firstSlot }: DecodePlan, drawn: readonly Drawn[]): readonly Drawn[] {
+    const copier = this.#copier;
+    if (copier === undefined) return drawn;
+    return drawn.flatMap(({ sequence, code }) => {
+      const before = sequences.slice(0, sequences.indexOf(sequence)).reduce((rows, other) => rows + other.rows, 0);
+      const copied = copier.copy(sequence, code, this.#caches.slots.view(firstSlot + before, sequence.rows));
+      return [code, ...copied].map((next) => ({ sequence, code: next }));
+    });
   }
 
   /** Sub-token a, to which the task mask applies, then b, every one of which is legal. */
