@@ -49,7 +49,6 @@ describe('the precisions of the decode graph', () => {
     tiny.models.language.use({ deterministic: 'fp32', free: ['fp32', 'unknown' as Precision] });
     const { layers, kvHeads, maxLength, headDim } = tiny.bundle.manifest.languageModel;
     const cache = new KvCache<string>({ slots: 3, layers, kvHeads, maxLength, headDim });
-    const grid = new VideoGrid(tiny.bundle.manifest);
     const step = async (rows: number, deterministic: boolean) => await tiny.models.language.decode(new TokenLayout(tiny.bundle.manifest).empty(rows), new Int32Array(rows), cache.view(0, rows), deterministic);
     await step(1, false);
     await step(3, true);
