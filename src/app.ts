@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { closeInOrder, type Closable } from './close-in-order.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
+import { createSecretBox, secretsKey, type SecretBox } from './db/secret-box.ts';
 import { withDeadline } from './deadline.ts';
 import { createInferenceClient, type ForkedInferenceClient, type InferenceClient } from './inference/index.ts';
 import { AssetSweeper } from './jobs/asset-sweeper.ts';
@@ -12,6 +13,7 @@ import { type JobQueue, openJobQueue } from './jobs/queue/job-queue.ts';
 import { type JobRunnerOptions, startJobRunner } from './jobs/job-runner.ts';
 import { httpModerator } from './jobs/moderation/http-moderator.ts';
 import { startDeliverer } from './jobs/webhooks/deliverer.ts';
+import { sealOldSecrets } from './jobs/webhooks/seal-old-secrets.ts';
 import { startDispatcher } from './jobs/webhooks/dispatcher.ts';
 import { startRetention } from './jobs/retention.ts';
 import { ownIdentity, readIdentity } from './media/credentials/identity.ts';
@@ -115,9 +117,11 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
       opened.unshift({ name: 'job runner', close: (ms, finishMs) => runner.stop({ graceMs: ms, finishMs }) });
     }
     if (role !== 'worker') {
-      const services = createServices({ database, queue, inference: model, media, uploadLimits: config.uploads, deleteGraceSeconds: config.deleteGraceSeconds, version: VERSION, webhookAllowPrivate: config.webhookAllowPrivate, maxQueuedJobs: config.maxQueuedJobs, quota: config.limits });
+      const secrets = createSecretBox(await secretsKey(config.dataDir, config.secretsKey));
+      await sealOldSecrets(database, secrets);
+      const services = createServices({ database, queue, inference: model, media, secrets, uploadLimits: config.uploads, deleteGraceSeconds: config.deleteGraceSeconds, version: VERSION, webhookAllowPrivate: config.webhookAllowPrivate, maxQueuedJobs: config.maxQueuedJobs, quota: config.limits });
       const signingKey = await database.signingKey();
-      for (const each of await startKeeping(config, database, queue, log)) opened.unshift(each);
+      for (const each of await startKeeping(config, database, queue, secrets, log)) opened.unshift(each);
       backend = { services, signingKey };
     }
     ping = () => database.ping();
@@ -149,8 +153,8 @@ function startInference(config: Config, log: Logger): ForkedInferenceClient {
 }
 
 /** What one process of those on a database does for all: webhooks, retention, deleted assets, the integrity check. */
-async function startKeeping(config: Config, database: Database, queue: JobQueue, log: Logger): Promise<Closable[]> {
-  await startDeliverer({ database, queue, allowPrivate: config.webhookAllowPrivate, log });
+async function startKeeping(config: Config, database: Database, queue: JobQueue, secrets: SecretBox, log: Logger): Promise<Closable[]> {
+  await startDeliverer({ database, queue, secrets, allowPrivate: config.webhookAllowPrivate, log });
   const dispatcher = startDispatcher({ database, queue, log });
   const retention = startRetention({ database, previewRetentionMs: config.previewRetentionMs, eventRetentionMs: config.eventRetentionMs, log });
   const sweeper = new AssetSweeper({ database, graceSeconds: config.deleteGraceSeconds, log });

@@ -18,6 +18,10 @@ const httpUrl = z
   .string()
   .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol))
   .transform((value) => value.replace(/\/+$/, ''));
+const secretsKeyText = z
+  .string()
+  .transform((value) => Buffer.from(value, 'base64'))
+  .refine((key) => key.byteLength === 32);
 const postgresUrl = z.string().regex(/^postgres(?:ql)?:\/\//);
 const natsUrl = z.string().refine((value) => value.split(',').every((part) => URL.canParse(part.trim()) && /^(nats|tls):$/.test(new URL(part.trim()).protocol)));
 const origins = z.string().transform((value) => value.split(',').map((origin) => origin.trim().replace(/\/+$/, ''))).pipe(z.array(z.string().regex(/^https?:\/\/[^/]+$/)));
@@ -62,6 +66,7 @@ export const VARIABLES = {
   S3_PRESIGN: variable(flag, '1', '0 or 1', '1: signed URLs of assets lead on to the store, and clients fetch there. 0: the bytes pass through the server, for a store that clients cannot reach.'),
   NATS_URL: variable(natsUrl, null, 'nats://..., tls://..., several with commas between', 'A NATS server that tells the other processes of news, instead of the database. For more than about 3,000 events a second. May hold `user:password@` or `token@`.'),
   NATS_SUBJECT: variable(z.string().regex(/^[\w-]+(?:\.[\w-]+)*$/), 'cinegraph', 'a NATS subject', 'The subject of the messages. Installations that share a server need different ones.'),
+  SECRETS_KEY: variable(secretsKeyText, null, '32 bytes in base64', 'The key that the secrets of webhooks are stored with. Left out: `DATA_DIR/secrets.key`, which the first start makes. Several servers on one database need the same. `openssl rand -base64 32` makes one.'),
   MODEL_DIR: variable(path, resolve(ROOT, 'models/cinegraph-small'), 'a folder with a manifest.json', 'The model bundle.'),
   EXECUTION_PROVIDER: variable(z.enum(['auto', 'cuda', 'webgpu', 'cpu']), 'auto', 'auto, cuda, webgpu or cpu', 'Where the model runs. `auto` takes the first that passes the self-check.'),
   INFERENCE_THREADS: variable(integer(0, 256), '0', '0 to 256', 'Processor threads for the model. 0: half of the processors.'),
@@ -170,6 +175,7 @@ export interface Config {
     | undefined;
   /** Undefined: the database carries the messages. */
   readonly nats: { readonly url: string; readonly subject: string } | undefined;
+  readonly secretsKey: Buffer | undefined;
   readonly modelDir: string;
   readonly executionProvider: ValueOf<'EXECUTION_PROVIDER'>;
   /** 0: the runtime decides. */
@@ -235,6 +241,7 @@ export function loadConfig(given: Env = process.env, flags: Env = {}): Config {
     databaseUrl: optional('DATABASE_URL', env),
     objectStore: objectStoreConfig(env),
     nats: natsConfig(env),
+    secretsKey: optional('SECRETS_KEY', env),
     modelDir: required('MODEL_DIR', env),
     executionProvider: required('EXECUTION_PROVIDER', env),
     inferenceThreads: required('INFERENCE_THREADS', env),
@@ -320,12 +327,14 @@ function optional<N extends Name>(name: N, env: Env): ValueOf<N> | undefined {
   if (text === null) return undefined;
   const result = row.schema.safeParse(text);
   if (!result.success) {
-    // These hold a secret.
-    const shown = name === 'DATABASE_URL' ? 'not a Postgres URL' : name === 'NATS_URL' || name === 'S3_SECRET_ACCESS_KEY' ? 'not valid' : JSON.stringify(text);
+    const shown = HIDDEN[name] ?? JSON.stringify(text);
     throw new CinegraphError('CONFIG_INVALID', `${name} is ${shown}; allowed: ${row.allowed}.`);
   }
   return result.data as ValueOf<N>;
 }
+
+/** What is said instead of values that hold a secret. */
+const HIDDEN: Partial<Record<Name, string>> = { DATABASE_URL: 'not a Postgres URL', NATS_URL: 'not valid', S3_SECRET_ACCESS_KEY: 'not valid', SECRETS_KEY: 'not a key' };
 
 function required<N extends Name>(name: N, env: Env): ValueOf<N> {
   const value = optional(name, env);

@@ -1,4 +1,5 @@
 import type { Database } from '../db/database.ts';
+import type { SecretBox } from '../db/secret-box.ts';
 import type { JobQueue } from '../jobs/queue/job-queue.ts';
 import type { Media } from '../media/media.ts';
 import { ApiKeys } from './access/api-key-service.ts';
@@ -26,6 +27,8 @@ export interface ServicesOptions {
   /** How long a deleted asset can be restored. Default: a week. */
   readonly deleteGraceSeconds?: number;
   readonly version: string;
+  /** Seals what is stored of the webhooks' secrets. */
+  readonly secrets: SecretBox;
   /** Webhooks may lie on addresses that are not public. */
   readonly webhookAllowPrivate?: boolean;
   /** Jobs that may wait; one more is refused with QUEUE_FULL. Requests in the same instant may pass it by the number of connections. */
@@ -37,7 +40,7 @@ export interface ServicesOptions {
 }
 
 /** The use cases, wired. They own nothing: what they are given is closed by the composition root. */
-export function createServices({ database, queue, inference, media, uploadLimits, deleteGraceSeconds = DELETE_GRACE_SECONDS, version, maxQueuedJobs, quota = NO_QUOTA, cancelGraceMs = CANCEL_GRACE_MS, webhookAllowPrivate = false }: ServicesOptions): Services {
+export function createServices({ database, queue, inference, media, uploadLimits, secrets, deleteGraceSeconds = DELETE_GRACE_SECONDS, version, maxQueuedJobs, quota = NO_QUOTA, cancelGraceMs = CANCEL_GRACE_MS, webhookAllowPrivate = false }: ServicesOptions): Services {
   const models = new Models(database.pool, inference);
   const bundle = (name?: string | null) => models.bundle(name);
   const generation = new Generation({ database, queue, bundle, maxQueuedJobs, quota });
@@ -48,7 +51,7 @@ export function createServices({ database, queue, inference, media, uploadLimits
     keys: new ApiKeys(database),
     quotas: new Quotas(database),
     uploads: new Uploads({ database, media, limits: uploadLimits }),
-    webhooks: new Webhooks({ database, queue, allowPrivate: webhookAllowPrivate }),
+    webhooks: new Webhooks({ database, queue, secrets, allowPrivate: webhookAllowPrivate }),
     system: new System({ database, models, version }),
   };
 }

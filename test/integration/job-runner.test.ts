@@ -8,6 +8,7 @@ import { createServices } from '../../src/services/services.ts';
 import { held, intercept } from '../support/data-inference.ts';
 import { ADA, type DataStack, collectEvents, nextEvent, openDataStack, silent } from '../support/data-stack.ts';
 import { TINY_BUNDLE } from '../support/inference.ts';
+import { TEST_SECRETS } from '../support/secrets.ts';
 import { UPLOAD_LIMITS } from '../support/upload-limits.ts';
 
 const INPUT: GenerateInput = { task: 'TEXT_TO_VIDEO', prompt: 'a fox bounces on a red background', seed: 7 };
@@ -182,7 +183,7 @@ describe('job runner on the real engine', () => {
     await stack.startRunner();
     const job = await generate();
     await reached.promise;
-    const impatient = createServices({ database: stack.database, queue: stack.queue, inference: client, media: stack.media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs: 10, cancelGraceMs: 1 });
+    const impatient = createServices({ database: stack.database, queue: stack.queue, inference: client, media: stack.media, uploadLimits: UPLOAD_LIMITS, secrets: TEST_SECRETS, version: 'test', maxQueuedJobs: 10, cancelGraceMs: 1 });
     expect(await impatient.jobs.cancel(ADA, job.id)).toMatchObject({ status: 'CANCELED' });
     go.resolve();
     expect((await collectEvents(stack.services, job.id)).map(({ type }) => type)).toEqual(['JobQueued', 'JobFinished']);
@@ -201,7 +202,7 @@ describe('job runner on the real engine', () => {
     const job = await generate();
     await reached;
     const database = await openDatabase({ dataDir: '/nowhere', databaseUrl: stack.database.url, log: silent });
-    const elsewhere = createServices({ database, queue: stack.queue, inference: client, media: stack.media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs: 10 });
+    const elsewhere = createServices({ database, queue: stack.queue, inference: client, media: stack.media, uploadLimits: UPLOAD_LIMITS, secrets: TEST_SECRETS, version: 'test', maxQueuedJobs: 10 });
     await elsewhere.jobs.cancel(ADA, job.id);
     await stopped;
     expect(await reload(job)).toMatchObject({ status: 'CANCELED', attempt: 1 });

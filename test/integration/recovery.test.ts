@@ -13,6 +13,7 @@ import { openMedia } from '../../src/media/media.ts';
 import { createServices } from '../../src/services/services.ts';
 import { ADA, collectEvents, openDataStack, silent as log } from '../support/data-stack.ts';
 import { TINY_BUNDLE } from '../support/inference.ts';
+import { TEST_SECRETS } from '../support/secrets.ts';
 import { UPLOAD_LIMITS } from '../support/upload-limits.ts';
 
 const PROGRAM = fileURLToPath(new URL('../support/data-program-process.ts', import.meta.url));
@@ -30,7 +31,7 @@ it('finishes, after a restart, the job of a program that was killed, with one as
   const media = await openMedia({ encoders: 1, log });
   const inference = createInferenceClient({ bundleDir: TINY_BUNDLE, provider: 'cpu', threads: 1 });
   await inference.ready();
-  const services = createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs: 10 });
+  const services = createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, secrets: TEST_SECRETS, version: 'test', maxQueuedJobs: 10 });
   expect(await services.jobs.byIds(ADA, [jobId])).toMatchObject([{ status: 'RUNNING', attempt: 1 }]);
   const runner = startJobRunner({ database, queue, media, inference, concurrency: 2, log });
   const events = await collectEvents(services, jobId);

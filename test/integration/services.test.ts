@@ -7,6 +7,7 @@ import { createServices } from '../../src/services/services.ts';
 import type { GenerateInput, Services } from '../../src/services/contract.ts';
 import { ADA, BOB, type DataStack, collectEvents, openDataStack, silent } from '../support/data-stack.ts';
 import { TINY_BUNDLE } from '../support/inference.ts';
+import { TEST_SECRETS } from '../support/secrets.ts';
 import { UPLOAD_LIMITS } from '../support/upload-limits.ts';
 
 const INPUT: GenerateInput = { task: 'TEXT_TO_VIDEO', prompt: 'a fox bounces on a red background' };
@@ -205,7 +206,7 @@ describe('services', () => {
 
   it('serves a second process of the same database', async () => {
     const queue = await openJobQueue({ database: stack.database, log: silent });
-    const again = createServices({ database: stack.database, queue, inference, media: stack.media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs: 500 });
+    const again = createServices({ database: stack.database, queue, inference, media: stack.media, uploadLimits: UPLOAD_LIMITS, secrets: TEST_SECRETS, version: 'test', maxQueuedJobs: 500 });
     const job = await again.generation.generate(ADA, INPUT);
     expect(await services.jobs.byIds(ADA, [job.id])).toMatchObject([{ id: job.id }]);
     await queue.close();

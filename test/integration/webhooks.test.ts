@@ -5,16 +5,19 @@ import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InferenceClient } from '../../src/inference/core/generation.ts';
 import { createInferenceClient } from '../../src/inference/index.ts';
+import { createSecretBox } from '../../src/db/secret-box.ts';
 import { JobStore } from '../../src/jobs/job-store.ts';
 import { type DelivererOptions, startDeliverer } from '../../src/jobs/webhooks/deliverer.ts';
 import { type Dispatcher, startDispatcher } from '../../src/jobs/webhooks/dispatcher.ts';
 import { sendWebhook } from '../../src/jobs/webhooks/send.ts';
+import { sealOldSecrets } from '../../src/jobs/webhooks/seal-old-secrets.ts';
 import { encodeNodeId } from '../../src/node-id.ts';
 import type { WebhookDeliveryRecord } from '../../src/services/contract.ts';
 import { ADA, BOB, type DataStack, openDataStack, silent } from '../support/data-stack.ts';
 import { graphql } from '../support/fake-server.ts';
 import { TINY_BUNDLE } from '../support/inference.ts';
 import { LOCAL } from '../support/local-viewer.ts';
+import { TEST_SECRETS } from '../support/secrets.ts';
 import { startStackServer } from '../support/stack-server.ts';
 
 interface Received {
@@ -76,7 +79,7 @@ describe('webhooks', () => {
   const run = async (options: Partial<DelivererOptions> = {}): Promise<void> => {
     const { database, queue } = stack;
     dispatcher = startDispatcher({ database, queue, log: silent });
-    await startDeliverer({ database, queue, allowPrivate: true, log: silent, retrySeconds: [0, 0, 0], ...options });
+    await startDeliverer({ database, queue, secrets: TEST_SECRETS, allowPrivate: true, log: silent, retrySeconds: [0, 0, 0], ...options });
   };
   const register = async (statuses: readonly number[] = [], events: readonly string[] = ALL): Promise<{ id: string; secret: string }> => {
     receiver = new Receiver(...statuses);
@@ -213,6 +216,20 @@ describe('webhooks', () => {
     expect(await webhooks.deliveriesByIds(BOB, [delivery])).toEqual([null]);
     for (let count = 1; count < 20; count++) await webhooks.create(ADA, { url: 'https://example.com', events: ALL });
     await expect(webhooks.create(ADA, { url: 'https://example.com', events: ALL })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+
+  it('are stored sealed, those of older versions too, and open with their key alone', async () => {
+    const { id, secret } = await register();
+    const { pool, prisma } = stack.database;
+    const stored = async () => (await prisma.webhook.findUniqueOrThrow({ where: { id } })).secret;
+    expect([await stored(), TEST_SECRETS.open(await stored(), id)]).toEqual([expect.not.stringContaining(secret.slice('whsec_'.length)), secret]);
+    await prisma.webhook.update({ where: { id }, data: { secret } });
+    await sealOldSecrets({ pool }, TEST_SECRETS);
+    expect([await stored(), TEST_SECRETS.open(await stored(), id)]).toEqual([expect.not.stringContaining(secret.slice('whsec_'.length)), secret]);
+    await run({ secrets: createSecretBox(Buffer.alloc(32, 4)), retrySeconds: [] });
+    const { id: delivery } = await stack.services.webhooks.test(ADA, id);
+    await expect.poll(async () => (await prisma.webhookDelivery.findUniqueOrThrow({ where: { id: delivery } })).error, { timeout: 60_000 }).toContain('SECRETS_KEY');
+    expect(receiver.received).toEqual([]);
   });
 
   it('are made, tested, listed and deleted over GraphQL; the secret is shown once', async () => {

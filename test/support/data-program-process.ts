@@ -7,6 +7,7 @@ import { startJobRunner } from '../../src/jobs/job-runner.ts';
 import { openMedia } from '../../src/media/media.ts';
 import { createServices } from '../../src/services/services.ts';
 import { held, intercept } from './data-inference.ts';
+import { TEST_SECRETS } from './secrets.ts';
 import { UPLOAD_LIMITS } from './upload-limits.ts';
 
 const log = pino({ level: 'silent' });
@@ -17,7 +18,7 @@ const media = await openMedia({ encoders: 1, log });
 const inference = intercept(createInferenceClient({ bundleDir, provider: 'cpu', threads: 1 }), (event, signal) => (event.type === 'frames' ? held(signal) : undefined));
 await inference.ready();
 startJobRunner({ database, queue, media, inference, concurrency: 2, log });
-const services = createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs: 10 });
+const services = createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, secrets: TEST_SECRETS, version: 'test', maxQueuedJobs: 10 });
 const job = await services.generation.generate({ ownerId: 'ada' }, { task: 'TEXT_TO_VIDEO', prompt: 'a fox' });
 for await (const event of await services.jobs.events({ ownerId: 'ada' }, job.id, 0, AbortSignal.timeout(60_000))) {
   if (event.type === 'JobStarted') process.stdout.write(`${job.id}\n`);

@@ -10,6 +10,7 @@ import type { JobEventRecord, Services, Viewer } from '../../src/services/contra
 import { NO_QUOTA, type Quota } from '../../src/services/access/quota.ts';
 import { createServices } from '../../src/services/services.ts';
 import { createTestDatabase } from './postgres.ts';
+import { TEST_SECRETS } from './secrets.ts';
 import { UPLOAD_LIMITS } from './upload-limits.ts';
 
 export const ADA: Viewer = { ownerId: 'ada' };
@@ -45,7 +46,7 @@ export async function openDataStack({ inference, maxQueuedJobs = 200, quota = NO
   const runners: JobRunner[] = [];
   return {
     database, queue, media,
-    services: createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, version: 'test', maxQueuedJobs, quota, cancelGraceMs, webhookAllowPrivate }),
+    services: createServices({ database, queue, inference, media, uploadLimits: UPLOAD_LIMITS, secrets: TEST_SECRETS, version: 'test', maxQueuedJobs, quota, cancelGraceMs, webhookAllowPrivate }),
     async startRunner(moderation) {
       const runner = startJobRunner({ database, queue, media, inference, concurrency, moderation, log: silent });
       runners.push(runner);

@@ -1,4 +1,5 @@
 import type { Database } from '../../db/database.ts';
+import type { SecretBox } from '../../db/secret-box.ts';
 import type { Log } from '../../db/log.ts';
 import { transaction } from '../../db/transaction.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
@@ -14,6 +15,7 @@ const GONE = 410;
 export interface DelivererOptions {
   readonly database: Database;
   readonly queue: JobQueue;
+  readonly secrets: SecretBox;
   readonly allowPrivate: boolean;
   readonly log: Log;
   readonly retrySeconds?: readonly number[];
@@ -27,6 +29,7 @@ interface Delivery {
   readonly body: string;
   readonly attempts: number;
   readonly url: string;
+  /** Sealed. */
   readonly secret: string;
   readonly enabled: boolean;
 }
@@ -37,7 +40,7 @@ export function startDeliverer(options: DelivererOptions): Promise<void> {
 }
 
 async function attempt(id: string, options: DelivererOptions): Promise<void> {
-  const { database, allowPrivate, log } = options;
+  const { database, log } = options;
   const { rows } = await database.pool.query<Delivery>(
     `SELECT d.id, d.webhook_id AS "webhookId", d.type, d.body, d.attempts, w.url, w.secret, w.enabled
      FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook_id WHERE d.id = $1 AND d.status = 'PENDING'`,
@@ -45,10 +48,20 @@ async function attempt(id: string, options: DelivererOptions): Promise<void> {
   );
   const delivery = rows[0];
   if (delivery === undefined) return;
-  const answer: Answer = delivery.enabled || delivery.type === 'webhook.test' ? await sendWebhook({ ...delivery, allowPrivate }) : { error: 'the webhook is disabled' };
+  const answer: Answer = delivery.enabled || delivery.type === 'webhook.test' ? await send(delivery, options) : { error: 'the webhook is disabled' };
   const delivered = 'status' in answer && answer.status >= 200 && answer.status < 300;
   log.debug({ delivery: id, webhook: delivery.webhookId, attempt: delivery.attempts + 1, ...answer }, 'webhook sent');
   await (delivered ? succeed(delivery, answer, options) : fail(delivery, answer, options));
+}
+
+async function send(delivery: Delivery, { secrets, allowPrivate }: DelivererOptions): Promise<Answer> {
+  let secret: string;
+  try {
+    secret = secrets.open(delivery.secret, delivery.webhookId);
+  } catch {
+    return { error: 'the secret of this webhook was stored with another key (SECRETS_KEY); make the webhook anew' };
+  }
+  return sendWebhook({ ...delivery, secret, allowPrivate });
 }
 
 async function succeed({ id, webhookId, attempts }: Delivery, answer: Answer, { database }: DelivererOptions): Promise<void> {

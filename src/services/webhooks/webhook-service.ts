@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Database } from '../../db/database.ts';
+import type { SecretBox } from '../../db/secret-box.ts';
 import { transaction } from '../../db/transaction.ts';
 import { CinegraphError } from '../../errors.ts';
 import { Prisma } from '../../generated/prisma/client.ts';
@@ -19,11 +20,13 @@ const SHOWN = { id: true, ownerId: true, url: true, events: true, enabled: true,
 export class Webhooks implements WebhookService {
   readonly #database: Database;
   readonly #queue: JobQueue;
+  readonly #secrets: SecretBox;
   readonly #allowPrivate: boolean;
 
-  constructor(options: { readonly database: Database; readonly queue: JobQueue; readonly allowPrivate: boolean }) {
+  constructor(options: { readonly database: Database; readonly queue: JobQueue; readonly secrets: SecretBox; readonly allowPrivate: boolean }) {
     this.#database = options.database;
     this.#queue = options.queue;
+    this.#secrets = options.secrets;
     this.#allowPrivate = options.allowPrivate;
   }
 
@@ -34,7 +37,7 @@ export class Webhooks implements WebhookService {
       await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`webhooks of ${ownerId}`]);
       const { rows } = await client.query<{ count: number }>('SELECT count(*)::int AS count FROM webhook WHERE owner_id = $1', [ownerId]);
       if ((rows[0]?.count ?? 0) >= MOST_WEBHOOKS) throw new CinegraphError('INVALID_INPUT', `There may be ${MOST_WEBHOOKS} webhooks. Delete one first.`);
-      await client.query('INSERT INTO webhook (id, owner_id, url, events, secret) VALUES ($1, $2, $3, $4, $5)', [id, ownerId, url, events, secret]);
+      await client.query('INSERT INTO webhook (id, owner_id, url, events, secret) VALUES ($1, $2, $3, $4, $5)', [id, ownerId, url, events, this.#secrets.seal(secret, id)]);
     });
     return { webhook: await this.#own({ ownerId }, id), secret };
   }
