@@ -23,8 +23,9 @@ export class Prefixes {
   }
 
   /** Guidance 1 is the conditional row alone. Throws what {@link layOutPrompt} and {@link taskSpec} throw. */
-  of({ prompt, sampling }: GenerationRequest, task: ModelTask, sources: Sources = {}): LaidOut {
-    const { conditional, unconditional, warnings } = layOutPrompt(prompt, taskSpec(this.#manifest, task), this.#manifest, this.#knownWords, this.#tokenizer, sources);
+  of({ prompt, sampling, video, sound }: GenerationRequest, task: ModelTask, sources: Sources = {}): LaidOut {
+    const wordless = video !== undefined || sound !== undefined;
+    const { conditional, unconditional, warnings } = layOutPrompt(prompt, taskSpec(this.#manifest, task), this.#manifest, this.#knownWords, this.#tokenizer, { ...sources, wordless });
     return { prefixes: sampling.guidance === 1 ? [conditional] : [conditional, unconditional], warnings };
   }
 }

@@ -24,12 +24,14 @@ export interface Sources {
   readonly video?: Int32Array | undefined;
   /** A sound of up to a clip's length, `[F, levels]` codes. */
   readonly sound?: Int32Array | undefined;
+  /** The prompt may be empty: what began with a source goes on without. */
+  readonly wordless?: boolean;
 }
 
 /** Throws PROMPT_EMPTY, unless there is a source, and PROMPT_TOO_LONG; a prompt of more tokens than the model reads is cut, with a warning. */
 export function layOutPrompt(prompt: string, spec: TaskSpec, manifest: Manifest, knownWords: ReadonlySet<string>, tokenizer: TextTokenizer, sources: Sources = {}): LaidOutPrompt {
   const { maxCharacters, maxTokens } = manifest.text;
-  if (normalizeText(prompt) === '' && sources.video === undefined && sources.sound === undefined) throw new CinegraphError('PROMPT_EMPTY', undefined, { field: ['prompt'] });
+  if (normalizeText(prompt) === '' && sources.wordless !== true && sources.video === undefined && sources.sound === undefined) throw new CinegraphError('PROMPT_EMPTY', undefined, { field: ['prompt'] });
   const length = countCharacters(prompt);
   if (length > maxCharacters) {
     throw new CinegraphError('PROMPT_TOO_LONG', `The prompt has ${length} characters; the model reads at most ${maxCharacters}.`, { field: ['prompt'] });

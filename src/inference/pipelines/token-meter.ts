@@ -27,7 +27,7 @@ export class TokenMeter {
 
   /** The event for `done` tokens, undefined when the last one is recent enough. */
   read(done: number, now: number): GenerationEvent | undefined {
-    const due = Math.floor(done / this.#stride) > Math.floor(this.#reported / this.#stride);
+    const due = done === this.#total || Math.floor(done / this.#stride) > Math.floor(this.#reported / this.#stride);
     if (!due || done === this.#reported) return undefined;
     this.#reported = done;
     const elapsed = Math.max(now - this.#startedAt, 1e-3);
