@@ -103,19 +103,18 @@ function clock({ num, den }: { readonly num: number; readonly den: number }): (p
  */
 async function* fittedFrames(frames: AsyncIterable<Frame | null>, total: number, channels: number): AsyncGenerator<Frame | null, void, undefined> {
   const frameBytes = FRAME_SAMPLES * 4 * channels;
+  const count = Math.ceil(total / FRAME_SAMPLES);
+  const frameAt = (samples: Buffer, missing: number): Frame => audioFrame(samples.subarray(0, frameBytes), channels, (count - missing) * FRAME_SAMPLES);
   let held = Buffer.alloc(0);
-  let done = 0;
-  const take = function* (): Generator<Frame, void, undefined> {
-    for (; done < total && held.length >= frameBytes; done += FRAME_SAMPLES, held = held.subarray(frameBytes)) yield audioFrame(held.subarray(0, frameBytes), channels, done);
-  };
+  let left = count;
   for await (const frame of frames) {
     if (frame === null) continue;
     held = Buffer.concat([held, frame.toBuffer()]);
     frame.free();
-    yield* take();
-    if (done >= total) break;
+    for (; left > 0 && held.length >= frameBytes; left -= 1, held = held.subarray(frameBytes)) yield frameAt(held, left);
+    if (left === 0) break;
   }
-  for (; done < total; yield* take()) held = Buffer.concat([held, Buffer.alloc(frameBytes)]);
+  for (; left > 0; left -= 1, held = Buffer.alloc(0)) yield frameAt(Buffer.concat([held, Buffer.alloc(frameBytes)]), left);
   yield null;
 }
 
