@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createCinegraphClient, type Job } from '../../../src/client/index.ts';
 import { axeViolations, hasChromium, until } from '../../support/browser.ts';
+import { wav } from '../../support/media-files.ts';
 import { studioOf } from '../../support/studio.ts';
 
 describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
@@ -63,6 +64,29 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
     await page.getByRole('alert').waitFor();
     await page.getByRole('button', { name: 'Dismiss' }).click();
     expect(await page.getByRole('alert').count()).toBe(0);
+    await page.close();
+  });
+
+  it('gives a clip a sound, describes it, and takes a sound that is dropped', async () => {
+    const { page, faults } = await studio.visit('/');
+    await attach(page, 'videoToAudio');
+    const dubbed = await generate(page, 'a bell');
+    expect(dubbed).toMatchObject({ task: 'VIDEO_TO_AUDIO', status: 'SUCCEEDED', outputs: [{ __typename: 'VideoAsset', hasAudio: true }] });
+    await page.getByRole('button', { name: 'Sound on' }).waitFor();
+    await attach(page, 'videoToText');
+    await page.getByRole('radio', { name: 'Describe' }).waitFor();
+    expect(await page.getByLabel('Prompt').count()).toBe(0);
+    await page.getByRole('button', { name: 'Generate' }).click();
+    await page.locator('.screen-text').waitFor();
+    await done(page);
+    expect(await jobOf(page)).toMatchObject({ task: 'VIDEO_TO_TEXT', outputs: [{ __typename: 'TextAsset' }] });
+    expect(await axeViolations(page)).toEqual([]);
+    await page.goto(`${studio.url}/`);
+    await page.getByRole('button', { name: 'Remove' }).click();
+    await drop(page, wav(2), 'tone.wav', 'audio/wav');
+    await page.getByRole('radio', { name: 'Clip to it' }).waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    expect(faults).toEqual([]);
     await page.close();
   });
 
