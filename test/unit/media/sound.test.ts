@@ -49,6 +49,7 @@ describe('sound', () => {
     await using input = await Demuxer.open(result);
     const [video, audio] = [input.video(), input.audio()];
     expect([video?.codecpar.codecId, audio?.codecpar.codecId, audio?.codecpar.sampleRate, input.duration]).toEqual([AV_CODEC_ID_H264, AV_CODEC_ID_AAC, 48_000, 2.125]);
+    expect([video?.startTime, audio?.startTime], 'both begin at once').toEqual([0n, 0n]);
     expect(result.indexOf('moov')).toBeLessThan(result.indexOf('mdat'));
     expect(await pictureOf(result)).toEqual(await pictureOf(clip));
     expect(await media.inspect(bytesOf(result), 'VIDEO')).toMatchObject({ frameCount: 17, durationMs: 2125, hasAudio: true });
