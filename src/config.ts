@@ -62,7 +62,7 @@ export const VARIABLES = {
   S3_PUBLIC_ENDPOINT: variable(httpUrl, null, 'an http or https URL', 'Where clients reach the store. Left out: at `S3_ENDPOINT`.'),
   S3_REGION: variable(z.string().min(1), 'us-east-1', 'name of a region', 'The region of the bucket; stores without regions take any.'),
   S3_ACCESS_KEY_ID: variable(z.string().min(1), null, 'text', 'The key that may read, write, list and delete objects of the bucket. Needed with `S3_BUCKET`.'),
-  S3_SECRET_ACCESS_KEY: variable(z.string().min(8), null, 'a secret of 8 characters or more', 'Its secret. Needed with `S3_BUCKET`.'),
+  S3_SECRET_ACCESS_KEY: variable(z.string().min(1), null, 'a secret', 'Its secret. Needed with `S3_BUCKET`.'),
   S3_PRESIGN: variable(flag, '1', '0 or 1', '1: signed URLs of assets lead on to the store, and clients fetch there. 0: the bytes pass through the server, for a store that clients cannot reach.'),
   NATS_URL: variable(natsUrl, null, 'nats://..., tls://..., several with commas between', 'A NATS server that tells the other processes of news, instead of the database. For more than about 3,000 events a second. May hold `user:password@` or `token@`.'),
   NATS_SUBJECT: variable(z.string().regex(/^[\w-]+(?:\.[\w-]+)*$/), 'cinegraph', 'a NATS subject', 'The subject of the messages. Installations that share a server need different ones.'),

@@ -91,7 +91,8 @@ async function save(
 ): Promise<void> {
   const several = (options.candidates ?? 1) > 1;
   const file = resolve(fileName(options.output, { prompt: prompt ?? asset.title ?? '', seed: job.seed, contentType: asset.contentType, candidate: several ? candidate : null }));
-  await writeFile(file, await client.download(asset));
+  // As a download: where the file can carry it, it says where it is from.
+  await writeFile(file, await client.download({ url: `${asset.url}&download=1` }));
   reporter.saved(file);
   if (asset.__typename === 'TextAsset') reporter.line(asset.text);
 }
