@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 export const TINY_BUNDLE = join(ROOT, 'test/support/tiny-bundle');
-const START_MS = 120_000;
+const START_MS = 300_000;
 const STOP_MS = 30_000;
 
 export interface Program {

@@ -12,11 +12,15 @@ export interface TcpProxy {
   cut(): void;
   /** The connections that are open now carry nothing more in either direction, and stay open: the peer has vanished. New ones work. */
   freeze(): void;
+  /** The network is gone: what is open freezes, new connections are refused. Undone by {@link restore}, which cuts the frozen ones. */
+  takeDown(): void;
+  restore(): void;
   close(): Promise<void>;
 }
 
 export interface ProxyOptions {
-  readonly target: number;
+  /** A port of this machine, or the path of a unix socket. */
+  readonly target: number | string;
   /** The n-th connection is cut after so many bytes from the server; those after the last have no limit. */
   readonly limits?: readonly number[];
   /** The same for bytes from the client. */
@@ -27,13 +31,14 @@ export interface ProxyOptions {
 
 export async function startTcpProxy({ target, limits = [], upLimits = [], refuseUpgrades = false }: ProxyOptions): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
-  let [accepted, cuts, refused] = [0, 0, 0];
+  let [accepted, cuts, refused, down] = [0, 0, 0, false];
   const drop = (pair: readonly [Socket, Socket]) => {
     if (!pairs.delete(pair)) return;
     for (const socket of pair) socket.destroy();
   };
   const server = createServer((near) => {
-    const far = connect(target, '127.0.0.1');
+    if (down) return void near.destroy();
+    const far = typeof target === 'string' ? connect(target) : connect(target, '127.0.0.1');
     const pair = [near, far] as const;
     pairs.add(pair);
     const forward = (from: Socket, to: Socket, limit = Number.POSITIVE_INFINITY) => {
@@ -59,6 +64,12 @@ export async function startTcpProxy({ target, limits = [], upLimits = [], refuse
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const freeze = () => {
+    for (const [near, far] of pairs) {
+      near.pause().removeAllListeners('data');
+      far.pause().removeAllListeners('data');
+    }
+  };
   return {
     port: (server.address() as AddressInfo).port,
     get cuts() {
@@ -71,11 +82,14 @@ export async function startTcpProxy({ target, limits = [], upLimits = [], refuse
       cuts += pairs.size;
       for (const pair of pairs) drop(pair);
     },
-    freeze() {
-      for (const [near, far] of pairs) {
-        near.pause().removeAllListeners('data');
-        far.pause().removeAllListeners('data');
-      }
+    freeze,
+    takeDown() {
+      down = true;
+      freeze();
+    },
+    restore() {
+      down = false;
+      for (const pair of pairs) drop(pair);
     },
     async close() {
       for (const pair of pairs) drop(pair);
