@@ -147,7 +147,7 @@ function startInference(config: Config, log: Logger): ForkedInferenceClient {
     threads: config.inferenceThreads,
     maxRows: config.maxRows,
     copyUnchanged: config.copyUnchanged,
-    measurementsDir: join(config.dataDir, 'inference'),
+    ...(config.precision === 'auto' && { measurementsDir: join(config.dataDir, 'inference') }),
     log: ({ level, message, details }) => log[level]({ part: 'inference', ...details }, message),
   });
 }

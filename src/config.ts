@@ -71,6 +71,7 @@ export const VARIABLES = {
   EXECUTION_PROVIDER: variable(z.enum(['auto', 'cuda', 'webgpu', 'cpu']), 'auto', 'auto, cuda, webgpu or cpu', 'Where the model runs. `auto` takes the first that passes the self-check.'),
   INFERENCE_THREADS: variable(integer(0, 256), '0', '0 to 256', 'Processor threads for the model. 0: half of the processors.'),
   MAX_ROWS: variable(integer(1, 256), '8', '1 to 256', 'Sequences that the model works on at once. A job takes one or two for each candidate.'),
+  PRECISION: variable(z.enum(['auto', 'fp32']), 'auto', 'auto or fp32', '`auto`: the model multiplies as integers where that is faster on this machine. `fp32`: never, so that several workers draw the same clip from a seed whatever each of them measured.'),
   COPY_UNCHANGED: variable(flag, '0', '0 or 1', 'Copy what stands still from one latent frame to the next instead of drawing it: about a fifth fewer steps for a clip, and now and then a trace of something that has moved on.'),
   JOB_CONCURRENCY: variable(integer(1, 64), '4', '1 to 64', 'Jobs that run at once.'),
   MAX_QUEUED_JOBS: variable(integer(1, 100_000), '200', '1 to 100000', 'Jobs that may wait; more are refused with `QUEUE_FULL`.'),
@@ -181,6 +182,7 @@ export interface Config {
   /** 0: the runtime decides. */
   readonly inferenceThreads: number;
   readonly maxRows: number;
+  readonly precision: ValueOf<'PRECISION'>;
   readonly copyUnchanged: boolean;
   readonly jobConcurrency: number;
   readonly maxQueuedJobs: number;
@@ -246,6 +248,7 @@ export function loadConfig(given: Env = process.env, flags: Env = {}): Config {
     executionProvider: required('EXECUTION_PROVIDER', env),
     inferenceThreads: required('INFERENCE_THREADS', env),
     maxRows: required('MAX_ROWS', env),
+    precision: required('PRECISION', env),
     copyUnchanged: required('COPY_UNCHANGED', env),
     jobConcurrency: required('JOB_CONCURRENCY', env),
     maxQueuedJobs: required('MAX_QUEUED_JOBS', env),
