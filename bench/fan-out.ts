@@ -5,7 +5,7 @@ import { cpus, loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'graphql-ws';
 import { pino } from 'pino';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import { openDatabase, type Database } from '../src/db/database.ts';
 import { type Attempt, JobStore } from '../src/jobs/job-store.ts';
 import { toGlobalId } from '../src/resolvers/global-id.ts';
