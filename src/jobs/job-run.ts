@@ -119,7 +119,7 @@ async function followClip(run: Attempt, task: ClipTask, plan: ClipPlan, clips: C
   }, share, context);
   const { total } = share;
   const sounds: MadeSound[] = [];
-  for (let candidate = 0; withAudio && candidate < run.candidates; candidate++) {
+  for (let candidate = 0; candidate < (withAudio ? run.candidates : 0); candidate++) {
     const made = { codes: codes.get(candidate) ?? new Int32Array(0), latents: source.latents, skip: plan.skip };
     sounds.push(await makeSound({
       requestId: `${run.jobId}:${run.attempt}:sound-${candidate}`, owner: run.ownerId, prompt, seed: (run.seed + candidate) % (MAX_SEED + 1), deterministic: run.sampling.deterministic,

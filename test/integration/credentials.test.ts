@@ -12,7 +12,7 @@ import { Credentials, type Provenance } from '../../src/media/credentials/creden
 import { ownIdentity, readIdentity } from '../../src/media/credentials/identity.ts';
 import type { RunningServer } from '../../src/server/server.ts';
 import type { AssetRecord } from '../../src/services/contract.ts';
-import { ADA, collectEvents, type DataStack, openDataStack, silent } from '../support/data-stack.ts';
+import { collectEvents, type DataStack, openDataStack, silent } from '../support/data-stack.ts';
 import { graphql } from '../support/fake-server.ts';
 import { TINY_BUNDLE } from '../support/inference.ts';
 import { mp4, png, wav, webp } from '../support/media-files.ts';

@@ -34,6 +34,7 @@ interface World {
   readonly spareKey: string;
   readonly image: string;
   readonly video: string;
+  readonly sound: string;
   readonly finished: string;
   readonly canceled: string;
   /** Not run by anybody: there is no runner any more. */
@@ -54,14 +55,14 @@ async function makeWorld(ownerId: string): Promise<Omit<Settled, 'waiting' | 'ca
   for (const job of jobs) await collectEvents(stack.services, job, 0, { ownerId });
   const [image = '', video = '', still = ''] = (await stack.services.assets.byJobIds({ ownerId }, jobs)).flatMap((assets) => assets.map(({ id }) => id));
   await stack.database.prisma.assetParent.createMany({ data: [{ parentId: image, childId: video }, { parentId: video, childId: still }] });
-  await addSoundAndText(ownerId, jobs[0] ?? '', [still, image]);
+  const sound = await addSoundAndText(ownerId, jobs[0] ?? '', [still, image]);
   const { key, secret } = await stack.services.keys.create(LOCAL_CALLER, { name: `key of ${ownerId}`, ownerId, scopes: ['READ', 'WRITE', 'KEYS'] });
   const { key: spare } = await stack.services.keys.create(LOCAL_CALLER, { name: `spare key of ${ownerId}`, ownerId });
-  return { ownerId, secret, apiKey: toGlobalId('ApiKey', key.id), spareKey: toGlobalId('ApiKey', spare.id), image: toGlobalId('Asset', image), video: toGlobalId('Asset', video), finished: toGlobalId('Job', jobs[1] ?? '') };
+  return { ownerId, secret, apiKey: toGlobalId('ApiKey', key.id), spareKey: toGlobalId('ApiKey', spare.id), image: toGlobalId('Asset', image), video: toGlobalId('Asset', video), sound: toGlobalId('Asset', sound), finished: toGlobalId('Job', jobs[1] ?? '') };
 }
 
-/** What no model of the tests makes: a sound, and a text that came of it. */
-async function addSoundAndText(ownerId: string, jobId: string, [parentId, childId]: readonly [string, string]): Promise<void> {
+/** A sound, and a text that came of it. Returns the sound's id. */
+async function addSoundAndText(ownerId: string, jobId: string, [parentId, childId]: readonly [string, string]): Promise<string> {
   const [sound, text] = [randomUUID(), randomUUID()];
   for (const [index, [id, kind, bytes, more]] of ([[sound, 'AUDIO', wav(), { durationMs: 1000, sampleRateHz: 24_000, channels: 1 }], [text, 'TEXT', Buffer.from(`what ${ownerId} heard`), {}]] as const).entries()) {
     const { sha256, byteSize } = await stack.database.blobs.put(Buffer.concat([bytes, Buffer.from(id)]));
@@ -69,6 +70,7 @@ async function addSoundAndText(ownerId: string, jobId: string, [parentId, childI
     await stack.database.prisma.asset.create({ data });
   }
   await stack.database.prisma.assetParent.createMany({ data: [{ parentId, childId: sound }, { parentId: sound, childId: text }, { parentId: text, childId }] });
+  return sound;
 }
 
 type Settled = Omit<World, 'upload' | 'mask' | 'webhook'>;
@@ -136,7 +138,7 @@ async function traces({ ownerId }: Pick<World, 'ownerId'>): Promise<string[]> {
      UNION ALL SELECT id, 'Webhook', NULL FROM webhook WHERE owner_id = $1`,
     [ownerId],
   );
-  return rows.flatMap(({ id, type, mark }) => [id, toGlobalId(type, id), ...(mark === null ? [] : [mark])]);
+  return rows.flatMap(({ id, type, mark }) => [id, toGlobalId(type, id), ...(mark === null || mark === '' ? [] : [mark])]);
 }
 
 const state = async ({ ownerId }: World): Promise<unknown> =>
@@ -163,6 +165,10 @@ const CHAINS: readonly (readonly [task: string, path: string, input: (owner: Wor
   ['inpaintVideo', 'video', ({ video }) => ({ video, mask: { rectangle: { x: 0, y: 0, width: 0.5, height: 0.5 } }, prompt: 'a fox' })],
   ['inpaintVideo', 'mask.asset', ({ mask }, { video }) => ({ video, mask: { asset: mask }, prompt: 'a fox' })],
   ['outpaintVideo', 'video', ({ video }) => ({ video, padding: { left: 0.25 }, prompt: 'a fox' })],
+  ['videoToAudio', 'video', ({ video }) => ({ video })],
+  ['audioToVideo', 'audio', ({ sound }) => ({ audio: sound })],
+  ['videoToText', 'video', ({ video }) => ({ video })],
+  ['audioToText', 'audio', ({ sound }) => ({ audio: sound })],
   ['createFilm', 'shots.asset', ({ image }) => ({ shots: [{ prompt: 'a fox', asset: image }, { prompt: 'a fox' }] })],
 ];
 
@@ -350,6 +356,9 @@ it('an upload that has become an asset leads only its owner to it', async () => 
 const ELSEWHERE: Readonly<Record<string, string>> = {
   ...Object.fromEntries(['Shot.asset', 'ShotStarted.jobId', 'ShotReady.jobId', 'ShotReady.asset', 'ShotFailed.jobId'].map((coordinate) => [coordinate, 'of a film, behind its Job or its jobEvents, which are refused above'])),
   'ChooseCandidatePayload.job': 'of the asset that was chosen, which is refused above',
+  ...Object.fromEntries(['AudioDecoded.jobId', 'AudioDecoded.url', 'TextDecoded.jobId'].map((coordinate) => [coordinate, 'of a job that sounds or tells, behind its jobEvents, which are refused above'])),
+  'Worker.model': 'of the machine, which is nobody\'s',
+  'Upload.directUrl': 'where bytes go to a bucket, of an Upload, which is not found above',
   'WebhookDelivery.job': 'of a delivery, behind its Webhook, which is not found above',
 };
 

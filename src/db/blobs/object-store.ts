@@ -85,8 +85,10 @@ export class ObjectStore {
   /** Bytes start to end, both inclusive. */
   get(key: string, start: number, end: number): Promise<Buffer> {
     return this.#call(async signal => {
-      const { Body } = await this.#client.send(new GetObjectCommand({ ...this.#at(key), Range: `bytes=${start}-${end}` }), { abortSignal: signal });
-      return Buffer.from((await Body?.transformToByteArray()) ?? []);
+      const { Body, ContentRange } = await this.#client.send(new GetObjectCommand({ ...this.#at(key), Range: `bytes=${start}-${end}` }), { abortSignal: signal });
+      const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
+      // A server may answer with the whole object (RFC 9110, section 14.2).
+      return ContentRange === undefined ? bytes.subarray(start, end + 1) : bytes;
     });
   }
 

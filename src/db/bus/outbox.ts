@@ -10,6 +10,8 @@ export class Outbox {
   readonly #pending = new Map<string, BusMessage>();
   #sending = false;
   #up = false;
+  /** How many carriers there have been. */
+  #carriers = 0;
   /** Resolves when the round that runs now has ended. Never rejects. */
   sent: Promise<void> = Promise.resolve();
 
@@ -33,6 +35,7 @@ export class Outbox {
 
   resume(): void {
     this.#up = true;
+    this.#carriers += 1;
     this.#send();
   }
 
@@ -45,12 +48,14 @@ export class Outbox {
     try {
       while (this.#up && this.#pending.size > 0) {
         const batch = [...this.#pending.values()];
+        const carrier = this.#carriers;
         this.#pending.clear();
         try {
           await this.#carry(batch);
         } catch {
           for (const news of batch) if (!this.#pending.has(keyOf(news))) this.#pending.set(keyOf(news), news);
-          return; // The connection is gone; the next one sends.
+          // The carrier is gone; the next one sends. It may have come before the old one's failure was known.
+          if (this.#carriers === carrier) return;
         }
       }
     } finally {

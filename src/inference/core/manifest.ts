@@ -151,7 +151,7 @@ function findFault(manifest: Manifest): string | undefined {
 }
 
 /** Tokens of a task's sources with the marks around them, and of its output. */
-function lengthOf(task: GenerationTask, clip: number, { audio: sound, text }: Manifest): number {
+function lengthOf(task: GenerationTask, clip: number, { audio: sound }: Manifest): number {
   const frames = sound?.framesPerClip ?? 0;
   const notes = frames * (sound?.levels ?? 0);
   switch (task) {

@@ -60,9 +60,13 @@ async function answer(request: CredentialsRequest): Promise<CredentialsReply> {
     case 'sign': {
       const identity = { ...request.identity, chain: request.identity.chain.map(each => Buffer.from(each)) };
       const reserveSize = signatureSize(identity);
-      using builder = WasmBuilder.fromJson(JSON.stringify(manifestOf(request.provenance, contentType)), SETTINGS);
+      const builder = WasmBuilder.fromJson(JSON.stringify(manifestOf(request.provenance, contentType)), SETTINGS);
       const signer = { alg: 'es256', reserveSize, sign: (toSign: Uint8Array) => Promise.resolve(Uint8Array.from(signDetached(toSign, identity, reserveSize))) };
-      return { type: 'signed', id, bytes: Uint8Array.from(await builder.sign(signer, [], contentType, blob)) };
+      try {
+        return { type: 'signed', id, bytes: Uint8Array.from(await builder.sign(signer, [], contentType, blob)) };
+      } finally {
+        builder.free();
+      }
     }
     case 'read':
       return { type: 'read', id, claim: await read(blob, contentType) };
@@ -98,8 +102,12 @@ const report = z.object({
 async function read(blob: MemoryBlob, contentType: string): Promise<Claim | null> {
   let json: string;
   try {
-    using reader = await WasmReader.fromBlob(contentType, blob, SETTINGS);
-    json = reader.json();
+    const reader = await WasmReader.fromBlob(contentType, blob, SETTINGS);
+    try {
+      json = reader.json();
+    } finally {
+      reader.free();
+    }
   } catch (error) {
     if (/JumbfNotFound|no JUMBF|ManifestNotFound|UnsupportedType|not supported/i.test(String(error))) return null;
     // A claim that cannot even be read.
