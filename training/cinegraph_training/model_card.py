@@ -1,8 +1,6 @@
 # ruff: noqa: E501 (prose)
 """The text of a bundle's MODEL_CARD.md, and the licences of what the model was trained on."""
 
-import json
-
 from . import attributes, stage
 from .language_model import LanguageModel
 
@@ -34,11 +32,22 @@ LIMITS = """\
 """
 
 
+def figure_table(evaluation: dict) -> str:
+    """The figures of `bench/quality` as Markdown: what was measured, with its ceilings and floors."""
+    lines = ["| task | what | cases | measured | beside it |", "|---|---|---|---|---|"]
+    for task, figures in evaluation["tasks"].items():
+        for what, figure in figures.items():
+            value = "none" if figure["value"] is None else f"{figure['value']} {figure['unit']}".strip()
+            beside = ", ".join(f"{name} {anchor}" for name, anchor in figure["anchors"].items())
+            lines.append(f"| {task} | {what} | {figure['count']} | {value} | {beside} |")
+    return "\n".join(lines)
+
+
 def model_card(name: str, model: LanguageModel, counters: dict, evaluation: dict) -> str:
     """Markdown: what the model is, knows, cannot do, and its figures with their anchors."""
     config = model.config
     millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
-    figures = f"```json\n{json.dumps(evaluation, indent=2)}\n```" if evaluation else "Not evaluated yet."
+    figures = figure_table(evaluation) if evaluation else "Not evaluated yet."
     if counters["step"] == 0:
         figures = "**Untrained weights: this bundle draws noise.** It exists to test shapes and speed."
     licences = "\n".join(f"- {entry['name']}: {entry['licence']} ({entry['use']})" for entry in LICENCES)
@@ -64,6 +73,8 @@ A small VideoPoet-like model (arXiv 2312.14125): text, video and sound in, image
 
 {LIMITS}
 ## Figures
+
+Made by the whole program on held-out cases and read back (`bench/quality` says how): fixed seeds, one try each, nothing dropped.
 
 {figures}
 

@@ -1,8 +1,8 @@
 """Prompt fidelity of codes that the engine made in several ways (bench/fewer-steps.ts), read by the attribute reader.
 
-    python -m cinegraph_training.read_codes --write /tmp/prompts.json --count 200
-    node bench/fewer-steps.ts models/cinegraph-small /tmp/prompts.json /tmp/codes.json
-    python -m cinegraph_training.read_codes --read /tmp/codes.json
+python -m cinegraph_training.read_codes --write /tmp/prompts.json --count 200
+node bench/fewer-steps.ts models/cinegraph-small /tmp/prompts.json /tmp/codes.json
+python -m cinegraph_training.read_codes --read /tmp/codes.json
 """
 
 import argparse

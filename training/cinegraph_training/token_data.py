@@ -10,6 +10,7 @@ from torch import Tensor
 from . import attributes, captions
 from .attributes import Scene
 from .language_model import (
+    NONE,
     Inputs,
     LanguageModelConfig,
     audio_inputs,
@@ -150,7 +151,7 @@ class Batch:
     codes: Tensor
     counted: Tensor
     scenes: Tensor
-    told: Tensor
+    told: Tensor  # bool `[B, 6]`
 
 
 def picture_scene(scene: Scene, rng: np.random.Generator | None) -> Scene:
@@ -221,7 +222,10 @@ def make_batch(
         far, near = hide(codes, config.null_code, rng)
     inputs = output_inputs(config, far, condition=condition, near=near)
     scenes = torch.from_numpy(clips.scenes[indices].astype(np.int64))
-    return Batch(task, prefix, valid, inputs, pairs.flatten(1, 3), counted, scenes, torch.tensor(told))
+    columns = torch.tensor([frames > 1 or name not in ("motion", "camera") for name in attributes.COLUMNS])
+    return Batch(
+        task, prefix, valid, inputs, pairs.flatten(1, 3), counted, scenes, torch.tensor(told)[:, None] & columns
+    )
 
 
 def hidden_places(config: LanguageModelConfig, batch: int, frames: int, rng: np.random.Generator) -> Tensor:
@@ -276,7 +280,7 @@ def make_source_batch(
                 heard[row] if source == "AUDIO" and heard is not None and kept else None,
             )
         )
-        told.append(kept and source == "VIDEO")
+        told.append([kept and column for column in heard_columns(scene)] if source == "AUDIO" else [kept] * 6)
     prefix, valid = pad_prefixes(config, prefixes)
     if output == "VIDEO":
         far, near = hide(videos, config.null_code, rng) if rng else (videos, None)
@@ -285,13 +289,31 @@ def make_source_batch(
     elif output == "AUDIO":
         assert heard is not None
         inputs, codes = audio_inputs(config, noisy(config, heard, rng)), heard.flatten(1)
+        if rng is not None:
+            inputs.sounds[hidden_steps(codes.shape, rng, whole=0.35)] = config.null_sound
         counted = torch.ones(codes.shape, dtype=torch.bool)
     else:
         texts = [captions.canonical_caption(s) if source == "VIDEO" else sound_words(s) for s in scenes]
         codes, counted = _padded_texts(config, [tokenizer.encode(text) for text in texts])
         inputs = text_inputs(config, codes.clamp_max(config.text_size - 1))
+        if rng is not None:
+            inputs.rows[..., 0][hidden_steps(codes.shape, rng, whole=0.0)] = NONE
     rows = torch.from_numpy(clips.scenes[indices].astype(np.int64))
     return Batch(task, prefix, valid, inputs, codes, counted, rows, torch.tensor(told))
+
+
+def heard_columns(scene: Scene) -> list[bool]:
+    """Which attributes can be heard: the object, where it has a voice, else what it does."""
+    voiced = scene.object in attributes.VOICES
+    return [(name == "object" and voiced) or (name == "motion" and not voiced) for name in attributes.COLUMNS]
+
+
+def hidden_steps(shape: torch.Size, rng: np.random.Generator, whole: float) -> Tensor:
+    """Bool `[B, N]`: steps that do not read what was made before, as in `hide`: what comes next would else be told by
+    what came before, and only the first step would learn from the prefix. A share `whole` of the rows reads nothing."""
+    kind = rng.random(shape[0])
+    rate = np.select([kind < whole, kind < whole + 0.35], [1.0, rng.random(shape[0])], 0.0)
+    return torch.from_numpy(rng.random(tuple(shape)) < rate[:, None])
 
 
 def sound_words(scene: Scene) -> str:

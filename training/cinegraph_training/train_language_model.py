@@ -81,16 +81,14 @@ class AttributeHead(nn.Module):
         self.sizes = [len(values) for values in attributes.vocabulary().values()]
         self.out = nn.Linear(width, sum(self.sizes))
 
-    def loss(self, hidden: Tensor, valid: Tensor, scenes: Tensor, told: Tensor, frames: int) -> Tensor:
-        """Mean cross-entropy over the attributes (of an image: without motion and camera) of clips that the prefix
-        tells."""
+    def loss(self, hidden: Tensor, valid: Tensor, scenes: Tensor, told: Tensor) -> Tensor:
+        """Mean cross-entropy over the attributes that the prefix tells of its clip."""
         if not told.any():
             return hidden.new_zeros(())
         mean = (hidden * valid[..., None]).sum(1) / valid.sum(1, keepdim=True)
-        logits = self.out(mean[told].float()).split(self.sizes, dim=1)
-        names = list(attributes.vocabulary())
-        chosen = [i for i, name in enumerate(names) if frames > 1 or name not in ("motion", "camera")]
-        return torch.stack([F.cross_entropy(logits[i], scenes[told, i]) for i in chosen]).mean()
+        logits = self.out(mean.float()).split(self.sizes, dim=1)
+        columns = [i for i in range(len(self.sizes)) if told[:, i].any()]
+        return torch.stack([F.cross_entropy(logits[i][told[:, i]], scenes[told[:, i], i]) for i in columns]).mean()
 
 
 @dataclass(frozen=True)
@@ -246,11 +244,9 @@ def train_step(trainer: Trainer, batch: Batch, rate: float, bf16: bool) -> tuple
     """One update with the learning rates scaled by `rate`; mutates the trainer."""
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         a, b, prefix = losses(trainer.model, batch)
-    frames = batch.codes.shape[1] // (trainer.model.config.grid[1] * trainer.model.config.grid[2])
-    frames = 5 if batch.task in SOURCE_SHARES else frames
-    told = trainer.attributes.loss(prefix, batch.prefix_valid, batch.scenes, batch.told, frames)
+    told = trainer.attributes.loss(prefix, batch.prefix_valid, batch.scenes, batch.told)
     weight = SOURCE_WEIGHT if batch.task in SOURCE_SHARES and not batch.task.endswith("VIDEO") else 1.0
-    shown = SOURCE_ATTRIBUTE_WEIGHT if batch.task.startswith("VIDEO") else ATTRIBUTE_WEIGHT
+    shown = SOURCE_ATTRIBUTE_WEIGHT if batch.task.startswith(("VIDEO", "AUDIO")) else ATTRIBUTE_WEIGHT
     (weight * (a + ENTRY_WEIGHT * b) + shown * told).backward()
     torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), 1.0)
     for optimizer in trainer.optimizers:
