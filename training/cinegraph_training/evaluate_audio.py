@@ -22,14 +22,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .attributes import Scene, sample_scene
+from .attributes import VOICES, Scene, sample_scene
 from .audio_reader import Ear, load_ear
 from .audio_tokenizer import AudioTokenizer, load_audio_tokenizer
 from .log import log_line
 from .onsets import find_onsets, onset_score
 from .paths import RUNS
 from .sound_batches import FRAMES, SAMPLES_PER_FRAME
-from .sounds import KINDS, RATE, VOICES, Sounds
+from .sounds import KINDS, RATE, Sounds
 
 LENGTH = FRAMES * SAMPLES_PER_FRAME
 DECIBELS = 10 / math.log(10)  # per nat of power

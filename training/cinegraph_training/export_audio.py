@@ -104,7 +104,7 @@ def _controls(graph: Graph, model: AudioTokenizer, points: str, known: str, stat
         graph.node("Squeeze", [kept, graph.constant([2])], [f"state_out_{index}"])
         before = [graph.node("Slice", [seen, *_bounds(graph, start, stop)]) for start, stop in ((0, -2), (1, -1))]
         h = _linear(graph, f"blocks.{index}.time", block.time, graph.node("Concat", [*before, x], axis=1))
-        h = graph.node("Mul", [h, graph.node("Sigmoid", [h])])
+        h = graph.silu(h)
         x = graph.node("Add", [x, _linear(graph, f"blocks.{index}.out", block.out, h)])
     out = _linear(graph, "out", decoder.out, x)
     correction, tonality, bends = graph.split(out, [config.features, config.features, config.bands], axis=1)

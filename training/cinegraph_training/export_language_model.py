@@ -175,10 +175,6 @@ def _predict(graph: Graph, config: LanguageModelConfig, parameters: dict, residu
     graph.output("hidden", "float", ["B", config.width])
 
 
-def _silu(graph: Graph, value: str) -> str:
-    return graph.node("Mul", [value, graph.node("Sigmoid", [value])])
-
-
 def _heard(
     graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, sounds: str, leading: list[int]
 ) -> str:
@@ -187,7 +183,7 @@ def _heard(
     found = graph.node("Cast", [graph.node("Gather", [table, sounds])], to=TensorProto.FLOAT)
     width = len(config.audio_contexts) * config.audio_dimensions
     flat = graph.node("Reshape", [found, graph.constant([*leading, width])])
-    return _linear(graph, parameters, "audio_out", _silu(graph, _linear(graph, parameters, "audio_in", flat)))
+    return _linear(graph, parameters, "audio_out", graph.silu(_linear(graph, parameters, "audio_in", flat)))
 
 
 def _first_look(graph: Graph, config: LanguageModelConfig, parameters: dict, seen: str) -> str:
@@ -273,7 +269,7 @@ def _prefill(graph: Graph, config: LanguageModelConfig, parameters: dict, buffer
         normed = _rms_norm(graph, parameters, f"{block}.mlp_norm", x)
         packed = _linear(graph, parameters, f"{block}.gate_up", normed)
         gate, up = graph.split(packed, [config.mlp_width] * 2, -1)
-        active = graph.node("Mul", [gate, graph.node("Sigmoid", [gate])])
+        active = graph.silu(gate)
         x = graph.node("Add", [x, _linear(graph, parameters, f"{block}.down", graph.node("Mul", [active, up]))])
     for kind in ("key", "value"):
         for layer in range(config.layers):
@@ -286,7 +282,7 @@ def _shown(graph: Graph, config: LanguageModelConfig, parameters: dict, content:
     seen = graph.node("Cast", [graph.node("Gather", [content, codes])], to=TensorProto.FLOAT)
     width = len(config.contexts) * (config.content_dimensions + 1)
     flat = graph.node("Reshape", [seen, graph.constant([1, -1, width])])
-    looked = _linear(graph, parameters, "look_out", _silu(graph, _linear(graph, parameters, "look_in", flat)))
+    looked = _linear(graph, parameters, "look_out", graph.silu(_linear(graph, parameters, "look_in", flat)))
     first = graph.node("ReduceMin", [codes, graph.constant([2])], keepdims=1)
     known = graph.node("Cast", [graph.node("Less", [first, graph.constant(config.null_code)])], to=TensorProto.FLOAT)
     return graph.node("Mul", [looked, known])

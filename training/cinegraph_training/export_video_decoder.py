@@ -39,7 +39,7 @@ def export_video_decoder(
     x = _conv(graph, decoder.enter, "enter", graph.node("Div", [entries, _channels(graph, decoder.scale_in)]))
     for index, block in enumerate(decoder.blocks):
         x = _block(graph, block, f"blocks.{index}", x, index)
-    x = _conv(graph, decoder.out, "out", _silu(graph, _norm(graph, decoder.norm, "norm", x)))
+    x = _conv(graph, decoder.out, "out", graph.silu(_norm(graph, decoder.norm, "norm", x)))
     correction = graph.node("Mul", [x, _channels(graph, decoder.scale_out)])
     more = len(decoder.scale_out) - len(decoder.scale_in)
     known = graph.node("Pad", [entries, graph.constant([0, 0, 0, 0, 0, more, 0, 0])])
@@ -67,9 +67,9 @@ def _draw(graph: Graph, codebook: Codebook, coefficients: str, height: int, widt
 
 def _block(graph: Graph, block: DecoderBlock, name: str, x: str, index: int) -> str:
     """The residual (2+1)D block; reads `state_in_<index>`, writes `state_out_<index>`."""
-    h = _silu(graph, _norm(graph, block.space_norm, f"{name}.space_norm", x))
+    h = graph.silu(_norm(graph, block.space_norm, f"{name}.space_norm", x))
     h = _conv(graph, block.space, f"{name}.space", h)
-    h = _silu(graph, _norm(graph, block.time_norm, f"{name}.time_norm", h))
+    h = graph.silu(_norm(graph, block.time_norm, f"{name}.time_norm", h))
     seen = graph.node("Concat", [f"state_in_{index}", h], axis=0)  # [T + 2, C, h, w]
     before = [_slice(graph, seen, 0, -2), _slice(graph, seen, 1, -1), h]
     graph.node("Slice", [seen, *_bounds(graph, -2, TO_THE_END)], [f"state_out_{index}"])
@@ -99,10 +99,6 @@ def _conv(graph: Graph, conv: nn.Conv2d, name: str, x: str) -> str:
     bias = graph.weight(f"{name}.bias", conv.bias.detach().numpy())
     rows, columns = conv.padding
     return graph.node("Conv", [x, weight, bias], pads=[rows, columns, rows, columns])
-
-
-def _silu(graph: Graph, x: str) -> str:
-    return graph.node("Mul", [x, graph.node("Sigmoid", [x])])
 
 
 def _slice(graph: Graph, x: str, start: int, stop: int) -> str:

@@ -584,6 +584,10 @@ class LanguageModel(nn.Module):
         flat = rows.reshape(-1, rows.shape[-1])
         return F.embedding_bag(flat, self.table, mode="sum", padding_idx=NONE).view(*rows.shape[:-1], -1)
 
+    def _looked(self, seen: Tensor) -> Tensor:
+        """What the contents of the contexts `[..., C, D + 1]` look like, `[..., d]`."""
+        return self.look_out(F.silu(self.look_in(seen.flatten(-2))))
+
     def _heard(self, sounds: Tensor) -> Tensor:
         """What the audio contexts `[..., A]` say, `[..., d]`; nothing where there are none."""
         return self.audio_out(F.silu(self.audio_in(F.embedding(sounds, self.sounds).flatten(-2))))
@@ -593,7 +597,7 @@ class LanguageModel(nn.Module):
         sound like. Also the contents of the far contexts `[..., contexts (D + 1)]`, for the looks."""
         seen = F.embedding(inputs.codes, self.contents.table)
         far = seen[..., self.config.far_contexts, :].flatten(-2)
-        x = self._summed(inputs.rows) + self.look_out(F.silu(self.look_in(seen.flatten(-2))))
+        x = self._summed(inputs.rows) + self._looked(seen)
         if (inputs.sounds != self.config.null_sound).any():
             x = x + self._heard(inputs.sounds)
         return x, far
@@ -604,7 +608,7 @@ class LanguageModel(nn.Module):
         shown = (prefix.codes != self.config.null_code).any(-1)
         if shown.any():
             seen = F.embedding(prefix.codes, self.contents.table)
-            x = x + self.look_out(F.silu(self.look_in(seen.flatten(-2)))) * shown[..., None]
+            x = x + self._looked(seen) * shown[..., None]
         if (prefix.sounds != self.config.null_sound).any():
             x = x + self._heard(prefix.sounds)
         return x

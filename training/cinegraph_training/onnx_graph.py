@@ -89,6 +89,10 @@ class Graph:
         self.node("Split", [value, self.constant(sizes)], parts, axis=axis)
         return parts
 
+    def silu(self, value: str) -> str:
+        """`x * sigmoid(x)`, from standard operators."""
+        return self.node("Mul", [value, self.node("Sigmoid", [value])])
+
     def _name(self, operator: str) -> str:
         self._count += 1
         return f"{operator.lower()}_{self._count}"

@@ -30,9 +30,9 @@ import soundfile
 from PIL import Image, ImageSequence
 from tqdm import tqdm
 
-from .attributes import PHOTO_BACKGROUNDS, concepts, is_heldout_concept
+from .attributes import PHOTO_BACKGROUNDS, VOICES, concepts, is_heldout_concept
 from .paths import CACHE, data_folder
-from .sounds import RATE, VOICES
+from .sounds import RATE
 
 FRAMES = 17
 FPS = 8

@@ -14,24 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .attributes import Scene, concepts
+from .attributes import VOICES, Scene, concepts
 from .paths import CACHE
 
 RATE = 16_000  # Hz
 FPS = 8
 SAMPLES = 34_000  # 2.125 s
-VOICES = {  # object -> its class in ESC-10
-    "dog": "dog_bark",
-    "rooster": "rooster",
-    "fire": "fire_crackling",
-    "helicopter": "helicopter",
-    "alarm clock": "clock_tick",
-    "water wave": "sea_waves",
-    "cloud with rain": "rain",
-    "baby": "baby_cry",
-    "sneezing face": "person_sneeze",
-    "carpentry saw": "chainsaw",
-}
 MOTION_KINDS = {
     "still": "hum",
     "moves left": "whoosh",

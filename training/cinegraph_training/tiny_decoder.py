@@ -89,8 +89,8 @@ def export_tiny_decoder(graph: Graph, decoder: TinyDecoder, table: CodebookTable
     shapes = [list(state.shape) for state in decoder.initial_states()]
     for index, shape in enumerate(shapes):
         graph.input(f"state_in_{index}", "float", shape)
-    x = _silu(
-        graph, _conv(graph, decoder.enter, "enter", table.entries(graph, table.add(graph, file), codes), [1, 1, 1, 1])
+    x = graph.silu(
+        _conv(graph, decoder.enter, "enter", table.entries(graph, table.add(graph, file), codes), [1, 1, 1, 1])
     )
     x = _over_time(graph, decoder, x, 0)
     x = graph.node("Reshape", [_conv(graph, decoder.grow, "grow", x), graph.constant([-1, CHANNELS, height, width])])
@@ -112,10 +112,6 @@ def _conv(graph: Graph, conv: nn.Conv2d, name: str, value: str, pads=(0, 0, 0, 0
     return graph.node("Conv", [value, weight, bias], pads=list(pads))
 
 
-def _silu(graph: Graph, value: str) -> str:
-    return graph.node("Mul", [value, graph.node("Sigmoid", [value])])
-
-
 def _over_time(graph: Graph, decoder: TinyDecoder, value: str, index: int) -> str:
     height, width = decoder.height, decoder.width
     flat = graph.node("Transpose", [value], perm=[1, 0, 2, 3])
@@ -123,6 +119,6 @@ def _over_time(graph: Graph, decoder: TinyDecoder, value: str, index: int) -> st
     padded = graph.node("Concat", [f"state_in_{index}", flat], axis=2)
     last = [graph.constant([-2]), graph.constant([TO_THE_END]), graph.constant([2])]
     graph.node("Slice", [padded, *last], [f"state_out_{index}"])
-    added = graph.node("Add", [flat, _silu(graph, _conv(graph, decoder.temporal[index], f"temporal.{index}", padded))])
+    added = graph.node("Add", [flat, graph.silu(_conv(graph, decoder.temporal[index], f"temporal.{index}", padded))])
     added = graph.node("Reshape", [added, graph.constant([CHANNELS, -1, height, width])])
     return graph.node("Transpose", [added], perm=[1, 0, 2, 3])
