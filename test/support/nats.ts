@@ -1,7 +1,8 @@
 /** A real NATS server on a free port. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import { freePort } from './free-port.ts';
 
 /** Debian: apt-get install nats-server. */
 export const HAS_NATS = spawnSync('nats-server', ['--version']).status === 0;
@@ -37,15 +38,6 @@ export async function startNats(args: readonly string[] = []): Promise<NatsServe
   };
   await server.start();
   return server;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function untilListening(port: number): Promise<void> {

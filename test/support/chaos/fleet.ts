@@ -1,11 +1,11 @@
 /** Api and worker processes on a Postgres of their own, each behind a network that can fail. */
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import pino from 'pino';
 import { EmbeddedPostgres } from '../../../src/db/embedded/embedded-postgres.ts';
 import { launch, temporaryFolder, type Environment, type Launched } from '../server.ts';
 import { startTcpProxy, type TcpProxy } from '../tcp-proxy.ts';
+import { freePort } from '../free-port.ts';
 
 /** One place of the fleet: its process is started again after each end. */
 export interface Member {
@@ -80,13 +80,4 @@ export async function startFleet({ apis, workers, env = {} }: FleetOptions): Pro
 
 function range(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
