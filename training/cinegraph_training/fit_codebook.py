@@ -25,7 +25,7 @@ COARSE, FINE = 512, 125
 BLOCK = (4, 16, 16, 3)
 SHARES = (0.96, 0.02, 0.02)
 STAGE_SHARE = 0.6  # of the world's clips: scenes that the language model knows (stage.py)
-DRAWN = 192  # principal components that the decoder draws with
+DRAWN = 256  # principal components that the decoder draws with
 FREQUENCY_POWER = 0.7
 
 

@@ -85,14 +85,14 @@ AUDIO_CONTEXTS = (
 class LanguageModelConfig:
     """Sizes of the model and the layout of its one embedding table."""
 
-    layers: int = 6
+    layers: int = 8
     width: int = 256
     heads: int = 8
     kv_heads: int = 2
     head_dim: int = 32
     mlp_width: int = 704
     input_width: int = 384
-    look_layers: tuple[int, ...] = (2, 4)
+    look_layers: tuple[int, ...] = (2, 5)
     look_width: int = 384
     head_width: int = 512
     grid: tuple[int, int, int] = (5, 8, 8)

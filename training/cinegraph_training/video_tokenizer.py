@@ -30,7 +30,7 @@ class TokenizerConfig:
     dimensions: int = 80
     drawn: int = DRAWN
     decoder_width: int = 256
-    decoder_depth: int = 6
+    decoder_depth: int = 7
 
     def as_dict(self) -> dict:
         return asdict(self)
