@@ -300,12 +300,15 @@ def audio_inputs(config: LanguageModelConfig, sounds: Tensor) -> Inputs:
     frame: `[B, F levels, ...]`. A position reads only codes before its own."""
     batch, frames, levels = sounds.shape
     frame, level = (
-        axis.reshape(-1) for axis in torch.meshgrid(torch.arange(frames), torch.arange(levels), indexing="ij")
+        axis.reshape(-1).to(sounds.device)
+        for axis in torch.meshgrid(torch.arange(frames), torch.arange(levels), indexing="ij")
     )
     first_frame, first_level = config.audio_starts
     inputs = plain_inputs(config, (first_frame + frame).expand(batch, -1), (first_level + level).expand(batch, -1))
     null = sounds.new_full((batch, 1), config.null_sound)
-    known = torch.cat([(sounds + torch.arange(levels) * config.audio_size).flatten(1), null], dim=1)
+    known = torch.cat(
+        [(sounds + torch.arange(levels, device=sounds.device) * config.audio_size).flatten(1), null], dim=1
+    )
     for slot, (back, other) in enumerate(config.audio_contexts):
         there = (frame + back >= 0) & ((other < level) if back == 0 else torch.ones_like(level, dtype=torch.bool))
         inputs.sounds[..., slot] = known[:, torch.where(there, (frame + back) * levels + other, -1)]
@@ -319,7 +322,7 @@ def text_inputs(config: LanguageModelConfig, texts: Tensor) -> Inputs:
 
 
 @cache
-def neighbours(config: LanguageModelConfig) -> tuple[Tensor, Tensor]:
+def neighbours(config: LanguageModelConfig, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """Position rows int64 `[positions, 3]` and, per context, the index of the neighbour `[positions, contexts]`.
 
     A neighbour outside the grid has the index `-1`. In raster order the first latent frames of a clip are the first
@@ -334,7 +337,7 @@ def neighbours(config: LanguageModelConfig) -> tuple[Tensor, Tensor]:
         ts, ys, xs = t + dt, y + dy, x + dx
         inside = (ts >= 0) & (ys >= 0) & (ys < height) & (xs >= 0) & (xs < width)
         columns.append(torch.where(inside, (ts * height + ys) * width + xs, -1))
-    return rows, torch.stack(columns, dim=1)
+    return rows.to(device), torch.stack(columns, dim=1).to(device)
 
 
 def output_inputs(
@@ -354,7 +357,7 @@ def output_inputs(
     """
     batch, length = clip.shape
     stop = length if stop is None else stop
-    position, index = (table[start:stop] for table in neighbours(config))
+    position, index = (table[start:stop] for table in neighbours(config, clip.device))
     null = clip.new_full((batch, 1), config.null_code)
     nothing = null.expand(-1, length)
     sources = {
@@ -369,7 +372,7 @@ def output_inputs(
         places = index[:, number]
         columns.append(source[:, torch.where(places < length, places, -1)])
     codes = torch.stack(columns, dim=-1)  # [B, n, C]
-    rows = codes // config.sub_codebooks[1] + torch.tensor(config.context_starts)
+    rows = codes // config.sub_codebooks[1] + torch.tensor(config.context_starts, device=clip.device)
     sounds = codes.new_full((*codes.shape[:2], len(config.audio_contexts)), config.null_sound)
     return Inputs(torch.cat((position.expand(batch, -1, -1), rows), dim=-1), codes, sounds)
 
@@ -391,10 +394,11 @@ def prefix_causal_mask(prefix_valid: Tensor, outputs: int) -> Tensor:
     """Bool `[B, 1, S, S]`, True where query (row) may read key (column). `prefix_valid` bool `[B, P]`."""
     batch, prefix = prefix_valid.shape
     total = prefix + outputs
-    causal = torch.ones(total, total, dtype=torch.bool).tril()
+    device = prefix_valid.device
+    causal = torch.ones(total, total, dtype=torch.bool, device=device).tril()
     causal[:prefix] = False
     causal[:, :prefix] = True
-    key_valid = torch.cat((prefix_valid, torch.ones(batch, outputs, dtype=torch.bool)), dim=1)
+    key_valid = torch.cat((prefix_valid, torch.ones(batch, outputs, dtype=torch.bool, device=device)), dim=1)
     return (causal & key_valid[:, None, :])[:, None]
 
 
@@ -410,9 +414,13 @@ class KeyValueCache:
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
     """Grouped-query attention: `query` `[B, H, S, hd]`, `key` and `value` `[B, Kv, K, hd]`, `mask` bool or additive
-    `[B or 1, 1, S, K]` -> `[B, H, S, hd]`. In plain products, which train faster on a CPU than the fused kernel."""
+    `[B or 1, 1, S, K]` -> `[B, H, S, hd]`. On a CPU in plain products, which train faster there than the fused
+    kernel."""
     batch, heads, length, size = query.shape
     groups = key.shape[1]
+    if query.is_cuda:
+        key, value = (part.repeat_interleave(heads // groups, dim=1) for part in (key, value))
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask.expand(batch, heads, -1, -1))
     query = query.reshape(batch, groups, heads // groups * length, size) * size**-0.5
     scores = (query @ key.transpose(2, 3)).view(batch, groups, heads // groups, length, -1)
     mask = mask[:, :, None]
@@ -598,7 +606,7 @@ class LanguageModel(nn.Module):
         seen = F.embedding(inputs.codes, self.contents.table)
         far = seen[..., self.config.far_contexts, :].flatten(-2)
         x = self._summed(inputs.rows) + self._looked(seen)
-        if (inputs.sounds != self.config.null_sound).any():
+        if x.is_cuda or (inputs.sounds != self.config.null_sound).any():  # a device is not asked: it would wait
             x = x + self._heard(inputs.sounds)
         return x, far
 
@@ -606,10 +614,10 @@ class LanguageModel(nn.Module):
         """The input of prefix tokens, `[..., d]`; what is looked at counts for tokens of a video source only."""
         x = self._summed(prefix.rows)
         shown = (prefix.codes != self.config.null_code).any(-1)
-        if shown.any():
+        if x.is_cuda or shown.any():
             seen = F.embedding(prefix.codes, self.contents.table)
             x = x + self._looked(seen) * shown[..., None]
-        if (prefix.sounds != self.config.null_sound).any():
+        if x.is_cuda or (prefix.sounds != self.config.null_sound).any():
             x = x + self._heard(prefix.sounds)
         return x
 
@@ -626,10 +634,10 @@ class LanguageModel(nn.Module):
         x = torch.cat((self.embed_prefix(prefix).to(outputs.dtype), outputs), dim=1)
         start, length = prefix_valid.shape[1], x.shape[1]
         cos, sin = self.cos[:length], self.sin[:length]
-        mask = torch.zeros(len(prefix_valid), 1, length, length, dtype=torch.float32)
+        mask = torch.zeros(len(prefix_valid), 1, length, length, dtype=torch.float32, device=x.device)
         mask.masked_fill_(~prefix_causal_mask(prefix_valid, outputs.shape[1]), float("-inf"))
-        if torch.is_autocast_enabled("cpu"):
-            dtype = torch.get_autocast_dtype("cpu")
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
             mask, cos, sin = mask.to(dtype), cos.to(dtype), sin.to(dtype)
         for layer, block in enumerate(self.blocks):
             if str(layer) in self.looks:
@@ -661,9 +669,10 @@ class LanguageModel(nn.Module):
     def features(self) -> Tensor:
         """`contents.features()`, computed once, in the precision of the first use."""
         if self._features is None:
-            autocast = torch.is_autocast_enabled("cpu")
-            dtype = torch.get_autocast_dtype("cpu") if autocast else torch.float32
-            self._features = self.contents.features().to(dtype)
+            features = self.contents.features()
+            kind = features.device.type
+            autocast = torch.is_autocast_enabled(kind)
+            self._features = features.to(torch.get_autocast_dtype(kind) if autocast else torch.float32)
         return self._features
 
     def logits_a(self, hidden: Tensor) -> Tensor:
