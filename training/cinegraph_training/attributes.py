@@ -31,6 +31,7 @@ MOTIONS = (
     "sways",
 )
 CAMERAS = ("still", "pan left", "pan right", "pan up", "pan down", "zoom in", "zoom out")
+STYLES = ("natural", "flat", "outline", "pixel", "sketch", "night")  # styles.py
 SPLITS = ("train", "heldout")
 
 # Objects with a sound of their own, and the class of sounds (ESC-10, DOI 10.1145/2733373.2806390). Their order
@@ -65,7 +66,7 @@ def concept_words() -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Scene:
-    """One clip in words. `size`, `place` and `camera` have defaults that a caption may leave out."""
+    """One clip in words. `size`, `place`, `camera` and `style` have defaults that a caption may leave out."""
 
     object: str
     background: str
@@ -73,13 +74,14 @@ class Scene:
     size: str = "medium"
     place: str = "center"
     camera: str = "still"
+    style: str = "natural"
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)
 
 
-# Columns of the integer form, in this order: [object, background, motion, size, place, camera].
-COLUMNS = ("object", "background", "motion", "size", "place", "camera")
+# Columns of the integer form, in this order: [object, background, motion, size, place, camera, style].
+COLUMNS = ("object", "background", "motion", "size", "place", "camera", "style")
 
 
 @cache
@@ -92,11 +94,12 @@ def vocabulary() -> dict[str, tuple[str, ...]]:
         "size": SIZES,
         "place": PLACES,
         "camera": CAMERAS,
+        "style": STYLES,
     }
 
 
 def scene_to_ints(scene: Scene) -> list[int]:
-    """`[6]` class numbers in the order of `COLUMNS`."""
+    """`[7]` class numbers in the order of `COLUMNS`."""
     values = vocabulary()
     return [values[column].index(getattr(scene, column)) for column in COLUMNS]
 
@@ -158,6 +161,7 @@ def sample_scene(rng: np.random.Generator, split: str = "train") -> Scene:
             size=str(rng.choice(SIZES, p=(0.25, 0.5, 0.25))),
             place="center" if rng.random() < 0.6 else str(rng.choice(PLACES[1:])),
             camera="still" if rng.random() < 0.5 else str(rng.choice(CAMERAS[1:])),
+            style="natural" if rng.random() < 0.5 else str(rng.choice(STYLES[1:])),
         )
         if is_possible(scene):
             return scene

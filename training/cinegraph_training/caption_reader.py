@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from .attributes import PLAIN_BACKGROUNDS, concept_words
-from .captions import CAMERA_WORDS, COLOR_WORDS, MOTION_WORDS, SCENERY_WORDS
+from .captions import CAMERA_WORDS, COLOR_WORDS, MOTION_WORDS, SCENERY_WORDS, STYLE_WORDS
 
+UNNAMED = {"style": "natural", "camera": "still", "motion": "still"}  # what goes without saying
 Phrases = tuple[tuple[re.Pattern[str], str], ...]
 
 
@@ -25,6 +26,7 @@ def _tables() -> dict[str, Phrases]:
         for color in PLAIN_BACKGROUNDS
     }
     return {
+        "style": _phrases(STYLE_WORDS),
         "camera": _phrases(CAMERA_WORDS),
         "background": _phrases({**plain, **SCENERY_WORDS}),
         "motion": _phrases(
@@ -35,12 +37,12 @@ def _tables() -> dict[str, Phrases]:
 
 
 def read_caption(text: str) -> dict[str, str | None]:
-    """`camera`, `background`, `motion` and `object` of a caption. Motion and camera that it does not name are still;
-    an object or background that it does not name is None."""
+    """`style`, `camera`, `background`, `motion` and `object` of a caption. Motion and camera that it does not name are
+    still, such a style is natural; an object or background that it does not name is None."""
     rest = re.sub(r"\s+", " ", text.lower())
     found: dict[str, str | None] = {}
     for column, phrases in _tables().items():
-        found[column] = "still" if column in ("camera", "motion") else None
+        found[column] = UNNAMED.get(column)
         for pattern, value in phrases:
             if pattern.search(rest):
                 found[column] = value

@@ -1,7 +1,7 @@
 """Captions of scenes: many phrasings and word orders of the same facts.
 
 Every attribute can be inferred from the caption: what is left out has its default value (medium size, centre, no
-camera motion, no object motion). The canonical form is "a fox bounces on a red background".
+camera motion, no object motion, natural colours). The canonical form is "a fox bounces on a red background".
 """
 
 import numpy as np
@@ -65,6 +65,14 @@ CAMERA_WORDS = {
     "zoom in": ("the camera zooms in", "zoom in", "zooming in", "the camera comes closer"),
     "zoom out": ("the camera zooms out", "zoom out", "zooming out", "the camera moves away"),
 }
+STYLE_WORDS = {
+    "natural": ("in natural colors",),
+    "flat": ("in flat colors", "with flat colors", "as a flat drawing"),
+    "outline": ("with black outlines", "outlined", "as a comic"),
+    "pixel": ("in pixel art style", "as pixel art", "pixel art"),
+    "sketch": ("as a pencil sketch", "in pencil", "as a sketch"),
+    "night": ("in moonlight", "by moonlight", "in dim light"),
+}
 
 
 def _article(noun_phrase: str) -> str:
@@ -93,8 +101,9 @@ def canonical_caption(scene: Scene) -> str:
     if scene.place != "center":
         parts.append(PLACE_WORDS[scene.place][0])
     parts.append(background_phrase(scene.background))
-    text = " ".join(parts)
-    return text if scene.camera == "still" else f"{text}, {CAMERA_WORDS[scene.camera][0]}"
+    camera = "" if scene.camera == "still" else CAMERA_WORDS[scene.camera][0]
+    style = "" if scene.style == "natural" else STYLE_WORDS[scene.style][0]
+    return ", ".join(part for part in (" ".join(parts), camera, style) if part)
 
 
 def sound_caption(scene: Scene, natural: bool) -> str:
@@ -132,9 +141,16 @@ def caption(scene: Scene, rng: np.random.Generator) -> str:
         (place, where + ",", subject, verb) if place else (where + ",", subject, gerund),
     ]
     text = " ".join(part for part in forms[int(rng.integers(len(forms)))] if part)
-    if not camera:
-        return text
-    return f"{camera}: {text}" if rng.random() < 0.25 else f"{text}, {camera}"
+    says_style = scene.style != "natural" or rng.random() < 0.05
+    for words in (camera, style_phrase(scene.style, rng) if says_style else ""):
+        if words:
+            text = f"{words}: {text}" if rng.random() < 0.25 else f"{text}, {words}"
+    return text
+
+
+def style_phrase(style: str, rng: np.random.Generator | None = None) -> str:
+    """How it is drawn: "as a pencil sketch". Without `rng`, the canonical phrase."""
+    return _pick(STYLE_WORDS[style], rng, first=0.5)
 
 
 def known_words() -> list[str]:
@@ -142,7 +158,7 @@ def known_words() -> list[str]:
     phrases = ["a an video of", *PLAIN_BACKGROUNDS, *COLOR_WORDS]
     for words in concept_words().values():
         phrases += words
-    for table in (SIZE_WORDS, PLACE_WORDS, SCENERY_WORDS, CAMERA_WORDS):
+    for table in (SIZE_WORDS, PLACE_WORDS, SCENERY_WORDS, CAMERA_WORDS, STYLE_WORDS):
         for words in table.values():
             phrases += words
     for pairs in MOTION_WORDS.values():

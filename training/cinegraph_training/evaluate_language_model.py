@@ -4,7 +4,7 @@
 
 The attribute reader says what each clip shows. Anchors: the reader on real clips of the same scenes, on the tokenizer's
 reconstructions (the ceiling), always answering the most frequent class (chance), and the generated clips held against
-another scene's prompt. Accuracy of `all` asks for object, background, motion and camera at once.
+another scene's prompt. Accuracy of `all` asks for everything at once that is asked for.
 """
 
 import argparse
@@ -27,7 +27,10 @@ from .text_tokenizer import TextTokenizer
 from .video_tokenizer import VideoTokenizer
 from .world import FRAMES, World
 
-ASKED = {"video": ("object", "background", "motion", "camera"), "image": ("object", "background", "size", "place")}
+ASKED = {
+    "video": ("object", "background", "motion", "camera", "style"),
+    "image": ("object", "background", "size", "place"),
+}
 TASKS = {"video": "TEXT_TO_VIDEO", "image": "TEXT_TO_IMAGE"}
 
 
@@ -43,7 +46,7 @@ def heldout_scenes(kind: str, count: int, seed: int) -> list[Scene]:
 
 
 def accuracy(read: np.ndarray, wanted: np.ndarray, asked: tuple[str, ...]) -> dict[str, float]:
-    """Share of right answers per asked column, and of clips with all of them right. Both int `[N, 6]`."""
+    """Share of right answers per asked column, and of clips with all of them right. Both int `[N, 7]`."""
     right = read == wanted
     columns = [COLUMNS.index(name) for name in asked]
     result = {name: float(right[:, column].mean()) for name, column in zip(asked, columns, strict=True)}

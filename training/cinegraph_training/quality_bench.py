@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .attributes import COLUMNS
 from .audio_reader import Ear, load_ear
 from .bundle_codec import AudioCodec, VideoCodec
 from .quality_scores import NOTHING, Figure, most_frequent, psnr, share
@@ -34,9 +35,9 @@ class Bench:
         return AudioCodec(self.bundle)
 
     def read(self, clips: Clips) -> np.ndarray:
-        """Class numbers int `[N, 6]` of clips of 17 frames; one that is not there reads as nothing."""
-        rows = [np.full(6, NOTHING) if clip is None else read_classes(self.reader, clip[None])[0] for clip in clips]
-        return np.stack(rows)
+        """Class numbers int `[N, 7]` of clips of 17 frames; one that is not there reads as nothing."""
+        nothing = np.full(len(COLUMNS), NOTHING)
+        return np.stack([nothing if clip is None else read_classes(self.reader, clip[None])[0] for clip in clips])
 
     def through_codec(self, clips: list[np.ndarray]) -> Clips:
         return [self.codec.reconstruct(clip) for clip in clips]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .attributes import COLUMNS, vocabulary
-from .caption_reader import read_caption
+from .caption_reader import UNNAMED, read_caption
 from .quality_bench import Bench
 from .quality_outcome import Outcome
 from .quality_scores import NOTHING, Figure, most_frequent, share
@@ -11,17 +11,17 @@ from .quality_sounds import group_of
 from .quality_truth import class_numbers
 from .sounds import KINDS, kind_of
 
-TOLD = ("object", "background", "motion", "camera")
+TOLD = ("object", "background", "motion", "camera", "style")
 AIMS = {"object": 85.0, "motion": 85.0, "background": 95.0}
 
 
 def told(text: str | None) -> np.ndarray:
-    """Class numbers int `[6]` of what a text says; what it does not say is nothing. That nothing moves may go without
-    saying, but not of nothing."""
+    """Class numbers int `[7]` of what a text says; what it does not say is nothing. That nothing moves, in
+    natural colours, may go without saying, but not of nothing."""
     row = np.full(len(COLUMNS), NOTHING)
     said = read_caption(text or "")
     for column, value in said.items():
-        if value is not None and (value != "still" or said["object"] is not None):
+        if value is not None and (value != UNNAMED.get(column) or said["object"] is not None):
             row[COLUMNS.index(column)] = vocabulary()[column].index(value)
     return row
 
@@ -34,7 +34,7 @@ def _recovered(
     ceilings: dict[str, np.ndarray],
     aims: dict[str, float],
 ) -> list[Figure]:
-    """`ceilings` are class numbers int `[N, 6]` that others read from the same sources."""
+    """`ceilings` are class numbers int `[N, 7]` that others read from the same sources."""
     wanted = np.array([class_numbers(outcome.facts[0].scene) for outcome in outcomes])
     read = np.stack([told(outcome.text()) for outcome in outcomes])
     figures = []
@@ -79,7 +79,7 @@ def audio_to_text(bench: Bench, outcomes: list[Outcome]) -> list[Figure]:
 
 
 def _heard(bench: Bench, outcomes: list[Outcome]) -> np.ndarray:
-    """Class numbers int `[N, 6]` of the scene whose sound the audio reader hears: its own where the kind is right."""
+    """Class numbers int `[N, 7]` of the scene whose sound the audio reader hears: its own where the kind is right."""
     sounds = np.stack([bench.truth.sound(outcome.facts[0]).samples for outcome in outcomes])
     rows = np.full((len(outcomes), len(COLUMNS)), NOTHING)
     for row, outcome, kind in zip(rows, outcomes, bench.ear.kinds(sounds), strict=True):

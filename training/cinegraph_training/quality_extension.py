@@ -36,7 +36,7 @@ class Seconds:
 
 
 def measure(bench: Bench, clips: list[np.ndarray | None], truths: list[np.ndarray], wanted: np.ndarray) -> Seconds:
-    """`clips` are whole seconds `[8 S, H, W, 3]`, `truths` one second each, `wanted` class numbers `[N, 6]`."""
+    """`clips` are whole seconds `[8 S, H, W, 3]`, `truths` one second each, `wanted` class numbers `[N, 7]`."""
     rows = []
     for clip, truth, row in zip(clips, truths, wanted, strict=True):
         if clip is None:

@@ -57,12 +57,12 @@ def mean_fill(clip: np.ndarray, hidden: np.ndarray, known: np.ndarray) -> np.nda
 
 
 def share(read: np.ndarray, wanted: np.ndarray, columns: tuple[str, ...]) -> float:
-    """Per cent of rows (int `[N, 6]`) in which all of the columns are right."""
+    """Per cent of rows (int `[N, 7]`) in which all of the columns are right."""
     picked = [COLUMNS.index(name) for name in columns]
     return 100 * float((read == wanted)[:, picked].all(1).mean())
 
 
 def most_frequent(wanted: np.ndarray) -> np.ndarray:
-    """`[N, 6]`: in each column always the class that is asked for most."""
+    """`[N, 7]`: in each column always the class that is asked for most."""
     best = [np.unique(column, return_counts=True) for column in wanted.T]
     return np.broadcast_to([values[counts.argmax()] for values, counts in best], wanted.shape)

@@ -36,7 +36,7 @@ class Facts:
 
 
 def class_numbers(scene: Scene) -> list[int]:
-    """`[6]` in the order of `attributes.COLUMNS`; an object that the reader does not know is -1."""
+    """`[7]` in the order of `attributes.COLUMNS`; an object that the reader does not know is -1."""
     values = vocabulary()
     words = {column: getattr(scene, column) for column in COLUMNS}
     return [values[column].index(word) if word in values[column] else -1 for column, word in words.items()]

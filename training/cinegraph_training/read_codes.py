@@ -21,7 +21,7 @@ SEED = 2026
 
 
 def write_prompts(path: Path, count: int) -> None:
-    """Prompts of held-out scenes, and what their clips should show, int `[N, 6]`."""
+    """Prompts of held-out scenes, and what their clips should show, int `[N, 7]`."""
     scenes = heldout_scenes("video", count, SEED)
     rng = np.random.default_rng([SEED, 7])
     prompts = [captions.caption(scene, rng) for scene in scenes]

@@ -62,16 +62,16 @@ def load_reader(path: Path = READER) -> AttributeReader:
     reader = AttributeReader()
     weights = torch.load(path, weights_only=True)["weights"]
     weights = {name: v.float() if v.is_floating_point() else v for name, v in weights.items()}
-    for name, fresh in reader.state_dict().items():  # concepts that were added since
-        if (missing := len(fresh) - len(weights[name]) if fresh.ndim else 0) > 0:
-            weights[name] = torch.cat([weights[name], fresh[-missing:]])
+    for name, fresh in reader.state_dict().items():  # concepts and columns that were added since
+        known = weights.get(name, fresh[:0] if fresh.ndim else fresh)
+        weights[name] = torch.cat([known, fresh[len(known) :]]) if fresh.ndim else known
     reader.load_state_dict(weights)
     return reader.eval().requires_grad_(False)
 
 
 @torch.no_grad()
 def read_classes(reader: AttributeReader, clips: np.ndarray | Tensor) -> np.ndarray:
-    """`[B, 17, 128, 128, 3]` -> int `[B, 6]` class numbers in the order of `COLUMNS`."""
+    """`[B, 17, 128, 128, 3]` -> int `[B, 7]` class numbers in the order of `COLUMNS`."""
     parts = []
     for start in range(0, len(clips), 32):
         logits = reader(reader_input(clips[start : start + 32]))

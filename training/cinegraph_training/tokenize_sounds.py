@@ -1,7 +1,7 @@
 """Make the sounds of the stage's scenes and store their tokens, for the language model.
 
 `python -m cinegraph_training.tokenize_sounds [--train 16384] [--heldout 1024]` writes shards of 2,048 sounds to
-`.cache/tokens/audio-<split>-<index>.npz`: `sounds` uint16 `[N, 53, 4]`, `scenes` uint8 `[N, 6]` (class numbers in the
+`.cache/tokens/audio-<split>-<index>.npz`: `sounds` uint16 `[N, 53, 4]`, `scenes` uint8 `[N, 7]` (class numbers in the
 order of `attributes.COLUMNS`), `encoder` (the tokenizer's digest). A sound fits every picture with its scene's object
 and motion. A shard depends only on its index and the encoder; shards of another encoder are written anew.
 """

@@ -23,7 +23,7 @@ BATCH = 32
 
 
 def draw(world: World, rng: np.random.Generator, count: int, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Clips `[count, 17, 128, 128, 3]` uint8 and their classes `[count, 6]`."""
+    """Clips `[count, 17, 128, 128, 3]` uint8 and their classes `[count, 7]`."""
     scenes = [sample_scene(rng, split) for _ in range(count)]
     return np.stack([world.render(scene, rng) for scene in scenes]), np.array([scene_to_ints(s) for s in scenes])
 

@@ -3,7 +3,8 @@
 Everything is deterministic given the scene, but for two small choices of the generator: which of a few photos a photo
 background shows, and a shift of one token (16 px) sideways of an object in the centre. Motions and pans travel 4 px per
 frame, one token per latent frame; periodic motions repeat every 8 frames, two latent frames, and the object's own
-animation every 4, one latent frame: the same codes come back, moved. Photos are out of focus behind the object.
+animation every 4, one latent frame: the same codes come back, moved. Photos are out of focus behind the object. The
+drawing style is a filter of what is rendered (styles.py).
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ import numpy as np
 
 from .attributes import PHOTO_BACKGROUNDS, Scene
 from .backgrounds import CANVAS, painted
+from .control import control_video
 from .paths import CACHE
+from .styles import apply_style
 
 FRAMES = 17
 VIEW = 128
@@ -129,10 +132,32 @@ class World:
         frames = _film(canvas, placement)
         for index in range(FRAMES):
             self._draw(frames[index], scene.object, index, placement)
-        return frames, placement
+        return apply_style(frames, scene.style), placement
+
+    def render_with_control(self, scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """The clip and its control video (control.py), both uint8 `[17, 128, 128, 3]`."""
+        frames, placement = self.render_placed(scene, rng)
+        return frames, control_video(frames, self.depth_maps(scene.object, placement))
+
+    def depth_maps(self, name: str, placement: Placement) -> np.ndarray:
+        """uint8 `[17, 128, 128]`: how much of each pixel the object covers, 255 all of it."""
+        maps = np.zeros((FRAMES, VIEW, VIEW), np.uint8)
+        for index in range(FRAMES):
+            if drawn := self._drawn(name, index, placement):
+                region, sprite = drawn
+                maps[index][region] = sprite[..., 3]
+        return maps
 
     def _draw(self, frame: np.ndarray, name: str, index: int, placement: Placement) -> None:
         """Composite the object's sprite onto `frame` (changed in place), within its bounding box only."""
+        if drawn := self._drawn(name, index, placement):
+            region, sprite = drawn
+            kept = (frame[region].astype(np.uint16) * (255 - sprite[..., 3:]) + 127) // 255
+            frame[region] = np.minimum(kept + sprite[..., :3], 255)
+
+    def _drawn(self, name: str, index: int, placement: Placement) -> tuple[tuple[slice, slice], np.ndarray] | None:
+        """The part of the frame (rows, columns) that the object's sprite lies in, and the sprite as it lies there,
+        premultiplied RGBA; None where it is out of sight."""
         size = placement.size[index]
         sprite = (self.half_sprites if size < 56 else self.sprites)[name][POSES[index % len(POSES)]]
         scale = size / sprite.shape[0]
@@ -142,15 +167,13 @@ class World:
         x0, y0 = np.maximum(np.floor(center - reach), 0).astype(int)
         x1, y1 = np.minimum(np.ceil(center + reach), VIEW).astype(int)
         if x1 <= x0 or y1 <= y0:
-            return
+            return None
         middle = (sprite.shape[0] - 1) / 2
         offset_x = center[0] - 0.5 - x0 - (cos * middle - sin * middle)
         offset_y = center[1] - 0.5 - y0 - (sin * middle + cos * middle)
         matrix = np.array([[cos, -sin, offset_x], [sin, cos, offset_y]])
-        drawn = cv2.warpAffine(sprite, matrix, (int(x1 - x0), int(y1 - y0)), flags=cv2.INTER_LINEAR)
-        region = frame[y0:y1, x0:x1]
-        kept = (region.astype(np.uint16) * (255 - drawn[..., 3:]) + 127) // 255
-        region[:] = np.minimum(kept + drawn[..., :3], 255)
+        size_there = int(x1 - x0), int(y1 - y0)
+        return np.s_[y0:y1, x0:x1], cv2.warpAffine(sprite, matrix, size_there, flags=cv2.INTER_LINEAR)
 
 
 def _film(canvas: np.ndarray, placement: Placement) -> np.ndarray:
