@@ -115,8 +115,8 @@ def main() -> None:
     sources = load_sources("heldout")
     tokenizer = load_shipped()
     report = {}
-    for kind, count in (("world", options.clips), ("photo", 40), ("clip", 40)):
-        if not {"world": True, "photo": sources.photos, "clip": sources.clips}[kind]:
+    for kind, count in (("world", options.clips), ("photo", 40), ("clip", 40), ("control", 40)):
+        if not {"photo": sources.photos, "clip": sources.clips}.get(kind, True):
             continue
         clips, boxes = fixed_clips(sources, kind, count, seed=99)
         report[kind], rebuilt = judge(tokenizer, clips, boxes)

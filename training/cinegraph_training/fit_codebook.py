@@ -23,7 +23,7 @@ from .tokenizer_data import KINDS, Sources, load_sources
 CODEBOOK = CACHE / "video-codebook.pt"
 COARSE, FINE = 512, 125
 BLOCK = (4, 16, 16, 3)
-SHARES = (0.96, 0.02, 0.02)
+SHARES = (0.91, 0.02, 0.02, 0.05)  # of tokenizer_data.KINDS
 STAGE_SHARE = 0.6  # of the world's clips: scenes that the language model knows (stage.py)
 DRAWN = 256  # principal components that the decoder draws with
 FREQUENCY_POWER = 0.7
@@ -123,7 +123,7 @@ def fit(sources: Sources, clips: int, dimensions: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=12000)
-    parser.add_argument("--dimensions", type=int, default=80)
+    parser.add_argument("--dimensions", type=int, default=64)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)

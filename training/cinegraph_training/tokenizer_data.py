@@ -1,4 +1,5 @@
-"""Clips for training and judging the video tokenizer: the rendered world, panned photos and real clips."""
+"""Clips for training and judging the video tokenizer: the rendered world, panned photos, real clips, and the world's
+control videos (control.py)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,8 @@ from .paths import CACHE
 from .stage import sample_stage_scene
 from .world import FRAMES, VIEW, World
 
-KINDS = ("world", "photo", "clip")
-SHARES = (0.85, 0.10, 0.05)
+KINDS = ("world", "photo", "clip", "control")
+SHARES = (0.80, 0.10, 0.05, 0.05)
 HELDOUT_PHOTOS = 20  # of each class, the last ones
 
 
@@ -34,6 +35,8 @@ class Sources:
         if kind == "clip" and self.clips:
             return _cut_clip(self.clips[int(rng.integers(len(self.clips)))], rng), whole
         scene = (sample_stage_scene if rng.random() < self.stage_share else sample_scene)(rng, self.split)
+        if kind == "control":
+            return self.world.render_with_control(scene, rng)[1], whole
         frames, placement = self.world.render_placed(scene, rng)
         return frames, placement.boxes()
 

@@ -27,7 +27,7 @@ FRAMES_PER_LATENT = 4
 
 @dataclass(frozen=True)
 class TokenizerConfig:
-    dimensions: int = 80
+    dimensions: int = 64
     drawn: int = DRAWN
     decoder_width: int = 256
     decoder_depth: int = 7
