@@ -33,13 +33,15 @@ SPECIAL_ROWS = {
 }
 NONE = SPECIAL_ROWS["none"]
 # A continued picture is a clip whose first latent frame is given. A window of a longer clip is told apart, since its
-# first latent frame covers four frames; so is a clip of which parts are given by the condition grid.
+# first latent frame covers four frames; so is a clip of which parts are given by the condition grid, and one whose
+# condition grid holds a control video (control.py) instead.
 TASK_ROWS = {
     "TEXT_TO_IMAGE": 16,
     "TEXT_TO_VIDEO": 17,
     "IMAGE_TO_VIDEO": 17,
     "INPAINT_VIDEO": 18,
     "OUTPAINT_VIDEO": 18,
+    "STYLIZE_VIDEO": 19,
     "EXTEND_VIDEO": 20,
     "EDIT_VIDEO": 20,
     "TEXT_TO_AUDIO": 21,
@@ -97,7 +99,7 @@ class LanguageModelConfig:
     head_width: int = 512
     grid: tuple[int, int, int] = (5, 8, 8)
     sub_codebooks: tuple[int, int] = (512, 125)
-    content_dimensions: int = 80
+    content_dimensions: int = 64
     text_size: int = 1024
     max_text: int = 48
     output_contexts: tuple[tuple[int, int, int], ...] = field(default=OUTPUT_CONTEXTS)

@@ -23,23 +23,29 @@ from .stage import stage_mask
 from .text_tokenizer import TextTokenizer
 
 UNCONDITIONAL_SHARE = 0.1  # prompts removed, for classifier-free guidance (arXiv 2207.12598)
+STYLE_ALONE_SHARE = 0.5  # of the texts of STYLIZE_VIDEO
 AUDIO_NOISE = 0.05
+MOVING = ("motion", "camera")  # what a picture does not show
 NOISE_SHARE = 0.03  # of the codes read, in half of the clips: another clip's, as if the model had chosen wrong
 # Motions whose first frame looks the same as that of a scene without motion (world.place).
 STARTS_LIKE_STILL = ("still", "spins", "sways")
 
 
 class TokenShards:
-    """All shards `<split>-*.npz` of tokenize_clips.py: `codes` uint16 `[N, T, H, W, 2]` and `scenes` uint8 `[N, 6]`
-    (`attributes.scene_to_ints`). `rescan` picks up shards that were written since."""
+    """All shards `<split>-*.npz` of tokenize_clips.py: `codes` uint16 `[N, T, H, W, 2]` and `scenes` uint8 `[N, 7]`
+    (`attributes.scene_to_ints`); control videos of some, `controls` uint16 `[M, T, H, W, 2]`, where `control_at` int32
+    `[N]` says (-1: none). `rescan` picks up shards that were written since."""
 
     def __init__(self, folder: Path, split: str):
         self.folder, self.split = folder, split
         self.encoder: str | None = None  # digest of the encoder's weights; all shards must agree
         self._seen: set[str] = set()
         self._by_object: dict[int, np.ndarray] = {}
+        self._controlled: dict[int, np.ndarray] = {}
         self.codes = np.zeros((0, 5, 8, 8, 2), np.uint16)
-        self.scenes = np.zeros((0, 6), np.uint8)
+        self.scenes = np.zeros((0, len(attributes.COLUMNS)), np.uint8)
+        self.controls = self.codes
+        self.control_at = np.zeros(0, np.int32)
         self.rescan()
 
     def __len__(self) -> int:
@@ -47,13 +53,21 @@ class TokenShards:
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Indices of `count` random clips, every object equally often."""
-        objects = list(self._by_object.values())
+        return self._draw(self._by_object, rng, count)
+
+    def draw_controlled(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """The same of clips that have a control video."""
+        return self._draw(self._controlled, rng, count)
+
+    @staticmethod
+    def _draw(by_object: dict[int, np.ndarray], rng: np.random.Generator, count: int) -> np.ndarray:
+        objects = list(by_object.values())
         chosen = [objects[int(rng.integers(len(objects)))] for _ in range(count)]
         return np.array([clips[int(rng.integers(len(clips)))] for clips in chosen])
 
     def rescan(self) -> int:
         """Loads new shards; returns how many clips were added."""
-        codes, scenes = [], []
+        codes, scenes, controls, places = [], [], [self.controls], [self.control_at]
         for path in sorted(self.folder.glob(f"{self.split}-*.npz")):
             if path.name in self._seen or ".partial" in path.name:
                 continue
@@ -65,12 +79,21 @@ class TokenShards:
                 kept = stage_mask(shard["scenes"])
                 codes.append(shard["codes"][kept])
                 scenes.append(shard["scenes"][kept])
+                place = np.full(len(kept), -1, np.int32)
+                if "controls" in shard:
+                    place[shard["control_of"]] = np.arange(len(shard["controls"])) + sum(map(len, controls))
+                    controls.append(shard["controls"])
+                places.append(place[kept])
             self._seen.add(path.name)
         if codes:
             first = [] if len(self.codes) == 0 else [self.codes]
             self.codes = np.concatenate(first + codes)
             self.scenes = np.concatenate(([self.scenes] if first else []) + scenes)
-            self._by_object = {number: np.flatnonzero(self.scenes[:, 0] == number) for number in set(self.scenes[:, 0])}
+            self.controls, self.control_at = np.concatenate(controls), np.concatenate(places)
+            objects = self.scenes[:, 0]
+            self._by_object = {number: np.flatnonzero(objects == number) for number in set(objects)}
+            filmed = {number: rows[self.control_at[rows] >= 0] for number, rows in self._by_object.items()}
+            self._controlled = {number: rows for number, rows in filmed.items() if len(rows)}
         return sum(len(part) for part in codes)
 
 
@@ -83,6 +106,7 @@ class SyntheticClips:
         scenes = [attributes.sample_scene(rng, split) for _ in range(count)]
         self.scenes = np.array([attributes.scene_to_ints(scene) for scene in scenes], np.uint8)
         self.codes = np.stack([self._draw(scene, row) for scene, row in zip(scenes, self.scenes, strict=True)])
+        self.controls = self.codes[:0]  # none
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -110,7 +134,7 @@ class SyntheticClips:
 
 class SoundShards:
     """All shards `audio-<split>-*.npz` of tokenize_sounds.py: `sounds` uint16 `[N, F, levels]` and `scenes` uint8
-    `[N, 6]`. How a scene sounds depends on its object and motion alone, so a clip may have any sound that shares
+    `[N, 7]`. How a scene sounds depends on its object and motion alone, so a clip may have any sound that shares
     both."""
 
     def __init__(self, folder: Path, split: str):
@@ -129,7 +153,7 @@ class SoundShards:
         return sum(map(len, self.by_content.values()))
 
     def has(self, scene: np.ndarray) -> bool:
-        """Whether there is a sound of such a scene, `[6]` class numbers."""
+        """Whether there is a sound of such a scene, `[7]` class numbers."""
         return (int(scene[0]), int(scene[2])) in self.by_content
 
     def draw(self, scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -141,7 +165,7 @@ class SoundShards:
 @dataclass(frozen=True)
 class Batch:
     """One step's input: prefixes `[B, P, ...]` with validity, inputs of the outputs `[B, N, ...]`, target codes (video
-    `[B, N, 2]`, else `[B, N]`), which of them count `[B, N]`, and the scenes' class numbers `[B, 6]` with which of them
+    `[B, N, 2]`, else `[B, N]`), which of them count `[B, N]`, and the scenes' class numbers `[B, 7]` with which of them
     the prefix tells `[B]`."""
 
     task: str
@@ -151,7 +175,7 @@ class Batch:
     codes: Tensor
     counted: Tensor
     scenes: Tensor
-    told: Tensor  # bool `[B, 6]`
+    told: Tensor  # bool `[B, 7]`
 
 
 def picture_scene(scene: Scene, rng: np.random.Generator | None) -> Scene:
@@ -193,23 +217,30 @@ def make_batch(
 ) -> Batch:
     """Clips `indices` cut to `frames` latent frames (1: text to image). Without `rng`: canonical captions, all kept,
     nothing hidden. `EXTEND_VIDEO`: the last `frames` of the clip, the first of them given. `INPAINT_VIDEO`: all but a
-    rectangle is given."""
+    rectangle is given. `STYLIZE_VIDEO`: the clip's control video is its condition; half of the texts tell the style
+    alone."""
     task = task or ("TEXT_TO_IMAGE" if frames == 1 else "TEXT_TO_VIDEO")
     prefixes, told = [], []
     for index in indices:
         scene = attributes.scene_from_ints(clips.scenes[index])
         if frames == 1:
             scene = picture_scene(scene, rng)
+        styled = False
         if rng is None:
             text = captions.canonical_caption(scene)
+        elif rng.random() < UNCONDITIONAL_SHARE:
+            text = None
+        elif styled := task == "STYLIZE_VIDEO" and rng.random() < STYLE_ALONE_SHARE:
+            text = captions.style_phrase(scene.style, rng)
         else:
-            text = None if rng.random() < UNCONDITIONAL_SHARE else captions.caption(scene, rng)
-        told.append(text is not None)
+            text = captions.caption(scene, rng)
+        names = ("style",) if styled else attributes.COLUMNS if text else ()
+        told.append([name in names and (frames > 1 or name not in MOVING) for name in attributes.COLUMNS])
         prefixes.append(prefix_inputs(config, task, tokenizer.encode(text) if text else None))
     prefix, valid = pad_prefixes(config, prefixes)
     part = slice(-frames, None) if task == "EXTEND_VIDEO" else slice(frames)
     pairs = torch.from_numpy(clips.codes[indices, part].astype(np.int64))
-    codes = (pairs[..., 0] * config.sub_codebooks[1] + pairs[..., 1]).flatten(1)
+    codes = joined(config, pairs)
     counted = torch.ones_like(codes, dtype=torch.bool)
     condition = near = None
     far = codes
@@ -220,12 +251,17 @@ def make_batch(
         condition = codes.masked_fill(counted, config.null_code)
     elif rng is not None:
         far, near = hide(codes, config.null_code, rng)
+    if task == "STYLIZE_VIDEO":
+        controls = clips.controls[clips.control_at[indices], part]
+        condition = joined(config, torch.from_numpy(controls.astype(np.int64)))
     inputs = output_inputs(config, far, condition=condition, near=near)
     scenes = torch.from_numpy(clips.scenes[indices].astype(np.int64))
-    columns = torch.tensor([frames > 1 or name not in ("motion", "camera") for name in attributes.COLUMNS])
-    return Batch(
-        task, prefix, valid, inputs, pairs.flatten(1, 3), counted, scenes, torch.tensor(told)[:, None] & columns
-    )
+    return Batch(task, prefix, valid, inputs, pairs.flatten(1, 3), counted, scenes, torch.tensor(told))
+
+
+def joined(config: LanguageModelConfig, pairs: Tensor) -> Tensor:
+    """Sub-tokens int64 `[B, T, H, W, 2]` -> codes `[B, N]`."""
+    return (pairs[..., 0] * config.sub_codebooks[1] + pairs[..., 1]).flatten(1)
 
 
 def hidden_places(config: LanguageModelConfig, batch: int, frames: int, rng: np.random.Generator) -> Tensor:
@@ -258,7 +294,7 @@ def make_source_batch(
         indices = np.array([index for index in indices if sounds.has(clips.scenes[index])])
     scenes = [attributes.scene_from_ints(clips.scenes[index]) for index in indices]
     pairs = torch.from_numpy(clips.codes[indices].astype(np.int64))
-    videos = (pairs[..., 0] * config.sub_codebooks[1] + pairs[..., 1]).flatten(1)
+    videos = joined(config, pairs)
     heard = None
     if "AUDIO" in (source, output):
         drawn = [sounds.draw(clips.scenes[index], draws) for index in indices]
@@ -280,7 +316,8 @@ def make_source_batch(
                 heard[row] if source == "AUDIO" and heard is not None and kept else None,
             )
         )
-        told.append([kept and column for column in heard_columns(scene)] if source == "AUDIO" else [kept] * 6)
+        shown = heard_columns(scene) if source == "AUDIO" else [True] * len(attributes.COLUMNS)
+        told.append([kept and column for column in shown])
     prefix, valid = pad_prefixes(config, prefixes)
     if output == "VIDEO":
         far, near = hide(videos, config.null_code, rng) if rng else (videos, None)

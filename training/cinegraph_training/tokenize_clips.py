@@ -1,20 +1,22 @@
 """Render scenes and store their video tokens, for the language model.
 
 `python -m cinegraph_training.tokenize_clips --clips 40000 [--split train] [--stage]` writes shards of 2,048 clips to
-`.cache/tokens/<split>-<index>.npz`: `codes` uint16 `[N, 5, 8, 8, 2]` (sub-tokens a, b) and `scenes` uint8 `[N, 6]`
-(class numbers in the order of `attributes.COLUMNS`). A shard depends only on its index and the codebook, so an
-interrupted run goes on where it stopped; shards of another codebook are refused.
+`.cache/tokens/<split>-<index>.npz`: `codes` uint16 `[N, 5, 8, 8, 2]` (sub-tokens a, b) and `scenes` uint8 `[N, 7]`
+(class numbers in the order of `attributes.COLUMNS`); of every fourth clip also the control video (control.py):
+`controls` uint16 `[M, 5, 8, 8, 2]`, and `control_of` int32 `[M]`, whose it is. A shard depends only on its index and
+the codebook, so an interrupted run goes on where it stopped; shards of another codebook are refused.
 """
 
 import argparse
 import hashlib
 import os
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from .attributes import SPLITS, sample_scene, scene_to_ints
+from .attributes import SPLITS, Scene, sample_scene, scene_to_ints
 from .paths import CACHE
 from .stage import sample_stage_scene
 from .train_video_tokenizer import load_shipped
@@ -23,6 +25,7 @@ from .world import World
 
 SHARD = 2048
 BATCH = 8
+CONTROLLED = 4  # every fourth clip has its control video stored
 
 
 def encoder_digest(tokenizer: VideoTokenizer) -> str:
@@ -38,6 +41,31 @@ def encoder_digest(tokenizer: VideoTokenizer) -> str:
 def encode_clips(tokenizer: VideoTokenizer, clips: np.ndarray) -> np.ndarray:
     """`[B, 17, 128, 128, 3]` uint8 -> uint16 `[B, 5, 8, 8, 2]`."""
     return tokenizer.encode(torch.from_numpy(clips)).numpy().astype(np.uint16)
+
+
+def make_shard(
+    tokenizer: VideoTokenizer, world: World, scenes: list[Scene], rng: np.random.Generator
+) -> dict[str, Any]:
+    """The arrays of one shard, but for the digest."""
+    codes, controls = [], []
+    for start in range(0, len(scenes), BATCH):
+        clips, filmed = [], []
+        for index, scene in enumerate(scenes[start : start + BATCH], start):
+            if index % CONTROLLED == 0:
+                clip, control = world.render_with_control(scene, rng)
+                filmed.append(control)
+            else:
+                clip = world.render(scene, rng)
+            clips.append(clip)
+        encoded = encode_clips(tokenizer, np.stack(clips + filmed))
+        codes.append(encoded[: len(clips)])
+        controls.append(encoded[len(clips) :])
+    return {
+        "codes": np.concatenate(codes),
+        "scenes": np.array([scene_to_ints(scene) for scene in scenes], np.uint8),
+        "controls": np.concatenate(controls),
+        "control_of": np.arange(0, len(scenes), CONTROLLED, dtype=np.int32),
+    }
 
 
 def main() -> None:
@@ -64,16 +92,11 @@ def main() -> None:
                 bar.update(SHARD)
                 continue
             rng = np.random.default_rng([SPLITS.index(options.split), shard, *([1] if options.stage else [])])
-            codes, rows = [], []
-            for _ in range(SHARD // BATCH):
-                scenes = [sample(rng, options.split) for _ in range(BATCH)]
-                codes.append(encode_clips(tokenizer, np.stack([world.render(scene, rng) for scene in scenes])))
-                rows += [scene_to_ints(scene) for scene in scenes]
-                bar.update(BATCH)
+            scenes = [sample(rng, options.split) for _ in range(SHARD)]
+            arrays = make_shard(tokenizer, world, scenes, rng)
+            bar.update(SHARD)
             partial = path.with_suffix(".partial.npz")
-            np.savez_compressed(
-                partial, codes=np.concatenate(codes), scenes=np.array(rows, np.uint8), encoder=np.array(digest)
-            )
+            np.savez_compressed(partial, **arrays, encoder=np.array(digest))
             os.replace(partial, path)
 
 

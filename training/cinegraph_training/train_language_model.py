@@ -47,13 +47,19 @@ LABELS = {
     "TEXT_TO_VIDEO": "v",
     "EXTEND_VIDEO": "e",
     "INPAINT_VIDEO": "p",
+    "STYLIZE_VIDEO": "s",
     "VIDEO_TO_AUDIO": "va",
     "TEXT_TO_AUDIO": "ta",
     "AUDIO_TO_VIDEO": "av",
     "VIDEO_TO_TEXT": "vt",
     "AUDIO_TO_TEXT": "at",
 }
-TASK_SHARES = {"TEXT_TO_VIDEO": 0.88, "EXTEND_VIDEO": 0.06, "INPAINT_VIDEO": 0.06}  # of the clips
+TASK_SHARES = {  # of the clips
+    "TEXT_TO_VIDEO": 0.80,
+    "EXTEND_VIDEO": 0.06,
+    "INPAINT_VIDEO": 0.06,
+    "STYLIZE_VIDEO": 0.08,
+}
 # Tasks that hear or tell: their share of all steps, and clips per step.
 SOURCE_SHARES = {
     "VIDEO_TO_AUDIO": 0.09,
@@ -214,8 +220,11 @@ def draw_batch(
         task, frames = "TEXT_TO_IMAGE", 1
     else:
         task = str(rng.choice(list(TASK_SHARES), p=list(TASK_SHARES.values())))
+        if task == "STYLIZE_VIDEO" and len(clips.controls) == 0:
+            task = "TEXT_TO_VIDEO"
         frames = 4 if task == "EXTEND_VIDEO" else 5 if rng.random() < options.whole_share else 3
-    indices = clips.draw(rng, BATCH_SIZES[frames])
+    draw = clips.draw_controlled if task == "STYLIZE_VIDEO" else clips.draw
+    indices = draw(rng, BATCH_SIZES[frames])
     return make_batch(trainer.model.config, tokenizer, clips, indices, frames, rng, task)
 
 
