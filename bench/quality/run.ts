@@ -30,6 +30,7 @@ const TASKS: Readonly<Record<string, readonly [manifest: string, count: number]>
   inpaintVideo: ['INPAINT_VIDEO', 20],
   outpaintVideo: ['OUTPAINT_VIDEO', 20],
   editVideo: ['EDIT_VIDEO', 27],
+  stylizeVideo: ['STYLIZE_VIDEO', 60],
   audioToVideo: ['AUDIO_TO_VIDEO', 30],
   videoToAudio: ['VIDEO_TO_AUDIO', 40],
   textToAudio: ['TEXT_TO_AUDIO', 30],

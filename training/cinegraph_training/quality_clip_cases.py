@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from .attributes import MOTIONS, Scene
+from .attributes import MOTIONS, STYLES, Scene
+from .captions import style_phrase
 from .evaluate_language_model import heldout_scenes
 from .quality_case import Case, CaseMaker
+from .quality_style import ALONE, WHOLE, styled
 from .quality_truth import KEPT, Facts, caption_of, edit_facts, hidden_places
 from .world import FRAMES, VIEW
 
@@ -104,6 +106,19 @@ def edit_video(maker: CaseMaker, count: int) -> Iterator[Case]:
         yield Case("editVideo", "all", [before, after], asked, [clip])
 
 
+def stylize_video(maker: CaseMaker, count: int) -> Iterator[Case]:
+    """Clips in natural colours, to be drawn in each of the other styles in turn; every other prompt is the words of the
+    style alone."""
+    rng = maker.rng(15)
+    found = maker.scenes(6, count, lambda scene: scene.style == "natural")
+    for index, source in enumerate(found):
+        target = styled(source, STYLES[1:][index // 2 % (len(STYLES) - 1)])
+        group = (WHOLE, ALONE)[index % 2]
+        prompt = caption_of(target.scene, rng) if group == WHOLE else style_phrase(target.scene.style, rng)
+        clip = maker.clip(("video",), maker.truth.clip(source))
+        yield Case("stylizeVideo", group, [source, target], {"prompt": prompt, "seed": index}, [clip])
+
+
 def create_film(maker: CaseMaker, count: int) -> Iterator[Case]:
     """Stories of six sentences."""
     rng = maker.rng(13)
@@ -130,5 +145,6 @@ CLIP_CASES: dict[str, Callable[[CaseMaker, int], Iterator[Case]]] = {
     "inpaintVideo": inpaint_video,
     "outpaintVideo": outpaint_video,
     "editVideo": edit_video,
+    "stylizeVideo": stylize_video,
     "createFilm": create_film,
 }

@@ -20,6 +20,7 @@ from .quality_filling import inpaint_video, outpaint_video
 from .quality_outcome import Outcome, read_outcomes
 from .quality_scores import Figure
 from .quality_sounds import audio_to_video, text_to_audio, video_to_audio
+from .quality_style import stylize_video
 from .quality_table import curve_svg, table
 
 SCORES: dict[str, Callable[[Bench, list[Outcome]], list[Figure]]] = {
@@ -29,6 +30,7 @@ SCORES: dict[str, Callable[[Bench, list[Outcome]], list[Figure]]] = {
     "inpaintVideo": inpaint_video,
     "outpaintVideo": outpaint_video,
     "editVideo": edit_video,
+    "stylizeVideo": stylize_video,
     "videoToAudio": video_to_audio,
     "textToAudio": text_to_audio,
     "audioToVideo": audio_to_video,

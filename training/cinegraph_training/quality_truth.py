@@ -10,7 +10,7 @@ from .captions import caption
 from .paths import CACHE
 from .prepare import UNSEEN
 from .sounds import SceneSound, Sounds
-from .world import FRAMES, VIEW, World
+from .world import FRAMES, VIEW, World, place
 
 PERIOD = 8  # frames after which everything that does not travel comes back (world.py)
 KEPT = 9  # frames of an edited clip that are kept: three latent frames
@@ -66,6 +66,10 @@ class Truth:
     def clip(self, facts: Facts) -> np.ndarray:
         """uint8 `[17, 128, 128, 3]`."""
         return self.world.render(facts.scene, facts.rng())
+
+    def depth(self, facts: Facts) -> np.ndarray:
+        """uint8 `[17, 128, 128]`: how much of each pixel the object covers, 255 all of it."""
+        return self.world.depth_maps(facts.scene.object, place(facts.scene, facts.rng()))
 
     @cached_property
     def _sounds(self) -> Sounds:
