@@ -64,7 +64,7 @@ def check(reader: AttributeReader, world: World, count: int) -> dict[str, dict[s
     return report
 
 
-def train(steps: int, world: World, reader: AttributeReader, seed: int) -> AttributeReader:
+def train(steps: int, world: World, reader: AttributeReader, seed: int, bf16: bool) -> AttributeReader:
     """One pass over freshly rendered clips. Trains `reader` in place and returns it."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -75,8 +75,9 @@ def train(steps: int, world: World, reader: AttributeReader, seed: int) -> Attri
     for step in bar:
         clips, classes = draw(world, rng, BATCH, "train")
         targets = torch.from_numpy(classes)
-        logits = reader(roughen(reader_input(clips), rng))
-        losses = [F.cross_entropy(logits[name], targets[:, i]) for i, name in enumerate(COLUMNS)]
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            logits = reader(roughen(reader_input(clips), rng))
+        losses = [F.cross_entropy(logits[name].float(), targets[:, i]) for i, name in enumerate(COLUMNS)]
         loss = torch.stack(losses).sum()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -104,6 +105,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--go-on", action="store_true", help="begin with the reader that there is")
     parser.add_argument("--seed", type=int, default=77)
+    parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32, for processors without bfloat16")
     parser.add_argument("--check-only", action="store_true")
     parser.add_argument("--count", type=int, default=400, help="held-out scenes to check on")
     options = parser.parse_args()
@@ -111,7 +113,7 @@ def main() -> None:
     world = World()
     if not options.check_only:
         reader = load_reader() if options.go_on else AttributeReader()
-        save(train(options.steps, world, reader, options.seed))
+        save(train(options.steps, world, reader, options.seed, options.bf16))
     report = check(load_reader(), world, options.count)
     RUNS.mkdir(exist_ok=True)
     (RUNS / "reader.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

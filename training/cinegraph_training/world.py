@@ -126,18 +126,28 @@ class World:
 
     def render_placed(self, scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, Placement]:
         """The clip and its geometry."""
+        frames, placement = self._film_scene(scene, rng)
+        return apply_style(frames, scene.style), placement
+
+    def render_with_control(
+        self, scene: Scene, rng: np.random.Generator, filmed: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The clip and its control video (control.py), both uint8 `[17, 128, 128, 3]`. `filmed`: the style in which the
+        control video sees it, if not its own."""
+        frames, placement = self._film_scene(scene, rng)
+        clip = apply_style(frames, scene.style)
+        seen = clip if filmed in (None, scene.style) else apply_style(frames, filmed)
+        return clip, control_video(seen, self.depth_maps(scene.object, placement))
+
+    def _film_scene(self, scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, Placement]:
+        """The clip in natural colours, whatever its style, and its geometry."""
         placement = place(scene, rng)
         canvases = self.canvases[scene.background]
         canvas = canvases[int(rng.integers(len(canvases)))]
         frames = _film(canvas, placement)
         for index in range(FRAMES):
             self._draw(frames[index], scene.object, index, placement)
-        return apply_style(frames, scene.style), placement
-
-    def render_with_control(self, scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """The clip and its control video (control.py), both uint8 `[17, 128, 128, 3]`."""
-        frames, placement = self.render_placed(scene, rng)
-        return frames, control_video(frames, self.depth_maps(scene.object, placement))
+        return frames, placement
 
     def depth_maps(self, name: str, placement: Placement) -> np.ndarray:
         """uint8 `[17, 128, 128]`: how much of each pixel the object covers, 255 all of it."""
