@@ -26,7 +26,7 @@ LIMITS = """\
 - In- and outpainting and the windows of long clips were a tenth of its training. A picture of your own loses its fine
   detail (about 20 dB PSNR on photos), and what it shows may turn into something that the model knows.
 - Sound is 16 kHz mono at 1 kbit/s: ten kinds of natural sounds, and sounds of motion that are synthesised (thuds, sweeps, whirrs). No speech, no music.
-- Captions name the object, its motion, the background and the camera in one sentence of a fixed form; of a sound, what makes it.
+- Captions name the object, its motion, the background, the camera and the style in one sentence of a fixed form; of a sound, what makes it.
 - Every tenth combination of object, motion and background was kept out of training; the figures are for those.
 - It cannot draw people, places or text, and has seen no photographs of people beyond two of the tokenizer's clips.
 """
@@ -67,6 +67,7 @@ A small VideoPoet-like model (arXiv 2312.14125): text, video and sound in, image
 - Backgrounds: plain ({", ".join(attributes.PLAIN_BACKGROUNDS)}), {", ".join(attributes.GRADIENT_BACKGROUNDS)}, and blurred {", ".join(attributes.PHOTO_BACKGROUNDS)}.
 - Motion: {", ".join(attributes.MOTIONS)}. Camera: {", ".join(stage.CAMERAS)}.
 - Size: {", ".join(attributes.SIZES)}. Place: {", ".join(attributes.PLACES)}.
+- Drawing style: {", ".join(attributes.STYLES)}. A clip of yours can be drawn anew in each of them.
 - Sounds of their own: {", ".join(attributes.VOICES)}. Everything else sounds by its motion.
 
 ## What it cannot
