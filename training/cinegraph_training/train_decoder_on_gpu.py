@@ -1,0 +1,181 @@
+"""Train the video tokenizer's decoder on one GPU, in minutes.
+
+`python -m cinegraph_training.train_decoder_on_gpu --seconds 150 --out FOLDER`, after fit_codebook; the shipped
+tokenizer's codebook serves where none was fitted. Other processes render fresh clips all the time (render_farm.py). The
+schedule follows the clock: warm-up, constant, a linear decay to zero. Writes the averaged weights as float16
+(checkpoint_parts.py); `train_video_tokenizer --take FOLDER` joins them with the codebook and ships both.
+
+Loss: that of train_video_tokenizer.py, and the logarithm of each clip's error, which is what PSNR is a mean of.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .checkpoint_parts import write_parts
+from .fit_codebook import CODEBOOK, FINE
+from .render_farm import CLIPS, FrameFarm, blocks_of
+from .tokenizer_data import KINDS, fixed_clips, load_sources
+from .train_video_tokenizer import load_shipped, loss_of, optimizers_for, psnr
+from .video_tokenizer import Codebook, TokenizerConfig, VideoTokenizer
+
+SHARES = {"world": 0.84, "photo": 0.10, "clip": 0.06}
+PLACES = 12_288  # clips whose true coefficients are kept
+BATCH = 128
+GRID = (5, 8, 8)
+WARM_UP_STEPS = 100
+LOGARITHM_WEIGHT = 0.027  # makes both parts of the loss pull alike at 25 dB
+EMA_DECAY = 0.998
+FILL_EVERY = 3  # steps
+ENTRIES_CHUNK = 8192  # blocks whose cell's entries are read at once
+
+
+def rate_at(progress: float, step: int, decay_from: float) -> float:
+    """Share of the full learning rates when `progress` of the time is over."""
+    return min(1.0, (step + 1) / WARM_UP_STEPS) * min(1.0, max(0.0, (1 - progress) / (1 - decay_from)))
+
+
+def new_tokenizer() -> VideoTokenizer:
+    """The codebook just fitted, or that of the shipped tokenizer, with a decoder that knows nothing yet."""
+    if CODEBOOK.exists():
+        model, stored = VideoTokenizer(TokenizerConfig()), torch.load(CODEBOOK, weights_only=True)
+        for name, buffer in model.codebook.named_buffers():
+            buffer.copy_(stored[name].float())
+    else:
+        shipped = load_shipped()
+        model = VideoTokenizer(shipped.config)
+        model.codebook.load_state_dict(shipped.codebook.state_dict())
+    model.decoder.set_scales(model.codebook.scale())
+    return model
+
+
+def codes_of(codebook: Codebook, points: Tensor) -> Tensor:
+    """Coefficients `[n, E]` -> int64 codes `[n, 2]`, as `Codebook.codes`, without a loop over cells."""
+    found = []
+    for part in points[:, : codebook.coarse.shape[1]].split(ENTRIES_CHUNK):
+        a = (codebook.coarse.square().sum(1) - 2 * part @ codebook.coarse.T).argmin(1)
+        entries = codebook.fine[a]
+        b = (entries.square().sum(2) - 2 * torch.bmm(entries, part[:, :, None])[:, :, 0]).argmin(1)
+        found.append(torch.stack([a, b], 1))
+    return torch.cat(found)
+
+
+class CoefficientRing:
+    """Codes `[N, T, h, w, 2]` and true coefficients `[N, T, E, h, w]` of rendered clips, and of each clip the mean
+    square error that the components leave out, `[N]`."""
+
+    def __init__(self, model: VideoTokenizer, places: int, device: torch.device):
+        self.codebook, self.device, self.places, self.filled = model.codebook, device, places, 0
+        self.codes = torch.zeros(places, *GRID, 2, dtype=torch.int64, device=device)
+        self.targets = torch.zeros(places, GRID[0], model.config.drawn, *GRID[1:], device=device)
+        self.floor = torch.zeros(places, device=device)
+
+    def __len__(self) -> int:
+        return min(self.filled, self.places)
+
+    @torch.no_grad()
+    def fill(self, farm: FrameFarm, slots: int, wait: bool) -> None:
+        """Takes at most `slots` slots of the farm (all of them, with `wait`)."""
+        for _ in range(slots):
+            index = farm.take(wait)
+            if index is None:
+                return
+            blocks = blocks_of(torch.from_numpy(farm.slots[index]).to(self.device)).flatten(0, 3)
+            farm.give_back(index)
+            points = self.codebook.coefficients(blocks)
+            here = slice(self.filled % self.places, self.filled % self.places + CLIPS)
+            self.codes[here] = codes_of(self.codebook, points).view(CLIPS, *GRID, 2)
+            self.targets[here] = points.view(CLIPS, *GRID, -1).permute(0, 1, 4, 2, 3)
+            left = (blocks - self.codebook.mean).square().sum(1) - points.square().sum(1)
+            self.floor[here] = left.view(CLIPS, -1).mean(1).clamp_min(0) / blocks.shape[-1]
+            self.filled += CLIPS
+
+
+@torch.no_grad()
+def held_out(model: VideoTokenizer, clips: np.ndarray, device: torch.device) -> float:
+    """PSNR in dB of uint8 clips `[n, 17, 128, 128, 3]`, coded and decoded."""
+    found = []
+    for clip in clips:
+        frames = torch.from_numpy(clip[None]).to(device)
+        codes = codes_of(model.codebook, model.codebook.coefficients(blocks_of(frames).flatten(0, 3)))
+        found.append(psnr(model.decode(codes.view(1, *GRID, 2)), frames.float() / 255))
+    return float(np.mean(found))
+
+
+def train(options: argparse.Namespace) -> None:
+    device = torch.device(options.device)
+    torch.manual_seed(options.seed)
+    model = new_tokenizer()
+    assert model.codebook.fine.shape[1] == FINE
+    clips, _ = fixed_clips(load_sources("heldout"), "world", options.heldout)
+    shares = tuple(SHARES.get(kind, 0.0) for kind in KINDS)
+    farm = FrameFarm(load_sources("train"), options.processes, options.seed, shares)
+    model.to(device=device, memory_format=torch.channels_last)
+    weights = list(model.decoder.parameters())
+    average = [value.detach().clone() for value in weights]
+    optimizers = optimizers_for(model, options.muon_lr, 1e-3)
+    ring = CoefficientRing(model, options.places, device)
+    ring.fill(farm, max(1, ring.places // 4 // CLIPS), wait=True)
+    pixels = model.codebook.mean.numel() * GRID[0] * GRID[1] * GRID[2]
+    started = shown = time.monotonic()
+    step = 0
+    while (elapsed := time.monotonic() - started) < options.seconds:
+        if step % FILL_EVERY == 0:
+            ring.fill(farm, 1, wait=False)
+        rate = rate_at(elapsed / options.seconds, step, options.decay_from)
+        chosen = torch.randint(len(ring), (options.rows,), device=device)
+        target = ring.targets[chosen]
+        with torch.autocast(device.type, torch.bfloat16):
+            output = model.correct(ring.codes[chosen])
+        error = (output.float() - target).square().flatten(1).sum(1) / pixels + ring.floor[chosen]
+        loss = loss_of(output, target) + LOGARITHM_WEIGHT * (error + 1e-6).log().mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        step += 1
+        with torch.no_grad():
+            torch._foreach_lerp_(average, weights, 1 - min(EMA_DECAY, (step + 1) / (step + 10)))
+        if time.monotonic() - shown > options.show:
+            shown = time.monotonic()
+            decibels = float((-10 * error.detach().log10()).mean())
+            line = f"{elapsed:5.0f} s  step {step}  clips {ring.filled}  loss {float(loss.detach()):.4f}"
+            print(f"{line}  {decibels:.2f} dB in training", flush=True)
+    farm.close()
+    with torch.no_grad():
+        for value, mean in zip(weights, average, strict=True):
+            value.copy_(mean)
+    model.to(memory_format=torch.contiguous_format)
+    decibels = held_out(model, clips, device)
+    print(f"decoder: {step} steps, {ring.filled} clips, {decibels:.2f} dB on {len(clips)} held-out clips", flush=True)
+    stored = {name: value.half().cpu().contiguous() for name, value in model.decoder.state_dict().items()}
+    write_parts({"config": model.config.as_dict(), "step": step, "decoder": stored}, options.out, "decoder")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=150)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--processes", type=int, default=14, help="that render")
+    parser.add_argument("--places", type=int, default=PLACES, help="clips kept on the device")
+    parser.add_argument("--rows", type=int, default=BATCH, help="clips of a step")
+    parser.add_argument("--heldout", type=int, default=64, help="clips on which the result is measured")
+    parser.add_argument("--decay-from", type=float, default=0.45, help="part of the time after which rates fall")
+    parser.add_argument("--muon-lr", type=float, default=0.02)
+    parser.add_argument("--show", type=float, default=10, help="seconds between lines")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    train(options)
+
+
+if __name__ == "__main__":
+    main()
