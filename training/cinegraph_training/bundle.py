@@ -8,8 +8,10 @@ from pathlib import Path
 
 from . import export_codebook
 from .audio_tokenizer import AudioTokenizer
+from .depth import DepthNet
 from .export_audio import export_audio_decoder, export_audio_encoder
 from .export_codebook import CodebookTable
+from .export_depth import control_parameters, export_depth
 from .export_language_model import DECODE_FORMS, codebook_table, decode_file, export_language_model
 from .language_model import SPECIAL_ROWS, TASK_ROWS, TEXT_START, LanguageModel
 from .onnx_graph import Graph, WeightFile
@@ -48,10 +50,11 @@ def write_bundle(
     add_decoder: Callable[[Graph, CodebookTable, WeightFile], list[list[int]]],
     add_encoder: Callable[[Graph, CodebookTable, WeightFile], None],
     audio: AudioTokenizer | None,
+    depth: DepthNet | None,
 ) -> dict:
     """Fills `folder` (emptied first) and returns the manifest. `add_decoder` adds the video decoder's nodes to a graph
-    and returns its state shapes, `add_encoder` the encoder's. Without `audio` the bundle neither hears nor sounds. The
-    same arguments always give the same bytes."""
+    and returns its state shapes, `add_encoder` the encoder's. Without `audio` the bundle neither hears nor sounds,
+    without `depth` it does not stylize. The same arguments always give the same bytes."""
     if tokenizer.size > model.config.text_size:
         raise ValueError(f"the tokenizer has {tokenizer.size} pieces, the model room for {model.config.text_size}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,6 +81,11 @@ def write_bundle(
         manifest["audio"] = _audio(model, audio, audio_states)
     else:
         manifest["tasks"] = [task for task in manifest["tasks"] if "AUDIO" not in task]
+    if depth is not None:
+        export_depth(depth, folder, manifest["video"]["height"], manifest["video"]["width"])
+        manifest["control"] = control_parameters()
+    else:
+        manifest["tasks"].remove("STYLIZE_VIDEO")
     manifest["files"] = [_file_entry(path) for path in sorted(folder.iterdir())]
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")

@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime as ort
 import torch
 
+from .export_depth import check_depth
 from .export_language_model import DECODE_FORMS
 from .language_model import (
     Inputs,
@@ -250,6 +251,7 @@ def main() -> None:
         print("video decoder:", found)
         frames = torch.rand(4 * config.grid[0], 3, *(size * tiny_bundle.PATCH for size in config.grid[1:]))
         print("video encoder:", compare_encoder(folder, decoder.codebook.codes, frames))
+        print("depth:", check_depth(tiny_bundle.tiny_depth(), folder, *frames.shape[2:]))
 
 
 if __name__ == "__main__":

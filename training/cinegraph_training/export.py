@@ -16,6 +16,8 @@ from . import paths, stage
 from .audio_tokenizer import AUDIO_TOKENIZER, load_audio_tokenizer
 from .bundle import BundleFacts, write_bundle
 from .check_bundle import compare_decoder, compare_encoder, compare_language_model
+from .depth import DEPTH, load_depth
+from .export_depth import check_depth
 from .export_language_model import DECODE_FORMS
 from .export_video_decoder import POSITION, export_video_decoder, projection_of
 from .export_video_encoder import export_video_encoder
@@ -116,6 +118,7 @@ def export(options: argparse.Namespace, known_words: list[str]) -> dict:
             graph, projection_of(tokenizer.codebook), table, file, height, width
         ),
         load_audio_tokenizer() if AUDIO_TOKENIZER.exists() else None,
+        load_depth() if DEPTH.exists() else None,
     )
     size = sum(entry["byteSize"] for entry in manifest["files"])
     print(f"{options.out}: {size / 1e6:.1f} MB, language model step {counters['step']}")
@@ -143,6 +146,9 @@ def check(folder: Path, model: LanguageModel, streaming: StreamingDecoder, manif
     drawn = streaming(codes, zeros)[0]
     encoded = compare_encoder(folder, lambda clip: _codes(streaming, clip), drawn)
     print("video encoder:", {name: float(f"{value:.3g}") for name, value in encoded.items()})
+    if "control" in manifest:
+        video = manifest["video"]
+        print(f"depth: {check_depth(load_depth(), folder, video['height'], video['width']):.2g}")
     compared = ("keys", "logits", "hidden", "logits_b", "logits_audio", "logits_text", "given")
     worst = max(found[name] for name in compared)
     if (

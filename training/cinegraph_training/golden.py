@@ -8,10 +8,12 @@ other at `byteOffset`. The engine must agree to 1e-3 relative in logits, exactly
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
 from .audio_tokenizer import AudioTokenizer
+from .control import control_video
 from .language_model import Inputs, KeyValueCache, LanguageModel, output_inputs, prefix_inputs
 from .sample import Prompt, Sampling, generate, generate_sounds, generate_texts, pad_prefixes
 from .text_tokenizer import TextTokenizer, normalise
@@ -106,6 +108,9 @@ def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTok
     frames[:3] = frames[3]
     tensors.add("encoder.frames", frames[3:], "uint8")  # [1 + 4 (T - 1), 3, height, width]
     tensors.add("encoder.codes", decoder.codebook.codes(frames / 255), "int32")  # [T, H, W, 2]
+    clips["greedy.stylized"] = _stylized(tensors, model, tokenizer.encode("as a pencil sketch"), clips["greedy.video"])
+    tensors.add("greedy.stylized.codes", clips["greedy.stylized"][0], "int32")
+    _control(tensors)
     fixtures["tensors"] = tensors.index
     (folder / tensors.name).write_bytes(bytes(tensors.content))
     _write_json(folder / "tiny-bundle.json", fixtures)
@@ -121,6 +126,30 @@ def _inpainted(tensors: TensorFile, model: LanguageModel, text: list[int], clip:
     known = codes.flatten()
     tensors.add("inpainted.known", known, "int32")
     return generate(model, [Prompt(text)], "INPAINT_VIDEO", GUIDED, given=known, condition=known)
+
+
+def _stylized(tensors: TensorFile, model: LanguageModel, text: list[int], clip: torch.Tensor) -> torch.Tensor:
+    """A clip that follows another one's codes as its control video; nothing is given."""
+    control = (clip[0, ..., 0] * model.config.sub_codebooks[1] + clip[0, ..., 1]).flatten()
+    tensors.add("stylized.control", control, "int32")
+    return generate(model, [Prompt(text)], "STYLIZE_VIDEO", GUIDED, condition=control)
+
+
+def _control(tensors: TensorFile) -> None:
+    """A soft square that moves over a soft pattern that moves otherwise, its nearness, and the control video."""
+    side, count = 80, 3
+    rng = np.random.default_rng(3)
+    pattern = cv2.GaussianBlur(rng.random((2 * side, 2 * side, 3), np.float32), (0, 0), 3)
+    pattern = cv2.normalize(pattern, pattern, 20, 235, cv2.NORM_MINMAX)
+    frames, depth = np.zeros((count, side, side, 3), np.uint8), np.zeros((count, side, side), np.uint8)
+    for index in range(count):
+        frames[index] = pattern[10 - index : 10 - index + side, 10 + index : 10 + index + side]
+        corner = 20 + 3 * index
+        frames[index, 25:55, corner : corner + 30] = pattern[100:130, 100:130]
+        depth[index, 25:55, corner : corner + 30] = 255
+    tensors.add("control.frames", frames, "uint8")  # [F, height, width, 3]
+    tensors.add("control.depth", depth, "uint8")  # [F, height, width]
+    tensors.add("control.video", control_video(frames, depth), "uint8")  # [F, height, width, 3]
 
 
 def _hear_and_tell(tensors: TensorFile, model: LanguageModel, text: list[int], clip: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from .audio_tokenizer import AudioTokenizer, random_tokenizer
 from .bundle import BundleFacts, write_bundle
+from .captions import STYLE_WORDS
+from .depth import DepthNet
 from .export_language_model import is_int8
 from .export_video_decoder import is_int8 as is_int8_kernel
 from .export_video_encoder import export_video_encoder
@@ -30,13 +32,14 @@ TEXTS = (
     "an octopus spins against a green backdrop",
     "on a yellow background, a large balloon grows",
 )
+STYLES = tuple(words[0] for words in STYLE_WORDS.values())
 FACTS = BundleFacts(
     name="tiny-random",
     description="Random weights in the real shapes' likeness: for tests only, it draws coloured noise.",
     created_at="2026-11-23T00:00:00Z",
     training_commit="none",
     pixels_per_position=PATCH,
-    known_words=sorted({word.strip(",") for text in TEXTS for word in text.split()}),
+    known_words=sorted({word.strip(",") for text in (*TEXTS, *STYLES) for word in text.split()}),
     examples=[TEXTS[0], TEXTS[1]],
     model_card="# tiny-random\n\nRandom weights for tests, made by `cinegraph_training.tiny_bundle`. It draws noise.\n",
     licences=[{"name": "Cinegraph", "licence": "MIT", "use": "random weights"}],
@@ -103,6 +106,15 @@ def tiny_models() -> tuple[LanguageModel, TinyDecoder, TextTokenizer, AudioToken
     return model.eval(), decoder.eval(), train_text_tokenizer(TEXTS * 3, PRESETS["tiny"].text_size), audio
 
 
+def tiny_depth() -> DepthNet:
+    """The tiny bundle's depth net: random weights as well, rounded to float16."""
+    torch.manual_seed(SEED + 1)
+    net = DepthNet()
+    for parameter in net.parameters():
+        parameter.data = parameter.data.half().float()
+    return net.eval().requires_grad_(False)
+
+
 def write_tiny_bundle(
     folder: Path, model: LanguageModel, decoder: TinyDecoder, tokenizer: TextTokenizer, audio: AudioTokenizer
 ) -> dict:
@@ -117,6 +129,7 @@ def write_tiny_bundle(
         lambda graph, table, file: export_tiny_decoder(graph, decoder, table, file),
         lambda graph, table, file: export_video_encoder(graph, projection, table, file, height, width),
         audio,
+        tiny_depth(),
     )
 
 
