@@ -29,9 +29,9 @@ export default {
     {
       name: 'inference-one-door',
       severity: 'error',
-      comment: 'Only src/inference/index.ts, the types of core/generation.ts and the plain sums of core/clip-length.ts, core/windows.ts and core/sound-windows.ts, may be used from outside.',
+      comment: 'Only src/inference/index.ts, the types of core/generation.ts and the plain sums of core/clip-length.ts, core/windows.ts, core/sound-windows.ts and core/styles.ts, may be used from outside.',
       from: { path: '^src/', pathNot: '^src/inference/' },
-      to: { path: '^src/inference/', pathNot: '^src/inference/(index|core/(generation|clip-length|windows|sound-windows))\\.ts$' },
+      to: { path: '^src/inference/', pathNot: '^src/inference/(index|core/(generation|clip-length|windows|sound-windows|styles))\\.ts$' },
     },
     {
       name: 'inference-sees-nobody',
@@ -57,6 +57,7 @@ export default {
     inner('kv-cache', []),
     inner('sampling', []),
     inner('models', ['tokenizers', 'runtime', 'kv-cache']),
+    inner('control', ['models']),
     inner('scheduler', ['kv-cache']),
     inner('engine', ['scheduler', 'kv-cache', 'sampling', 'models', 'tokenizers', 'runtime']),
     outer('db', ['server', 'resolvers', 'loaders', 'services', 'jobs', 'media', 'inference', 'cli', 'client', 'main']),

@@ -2,6 +2,7 @@
 import type { Bundle } from './core/bundle.ts';
 import { selfCheck, type CheckedModels, type SelfCheck } from './engine/self-check.ts';
 import { AudioCodec } from './models/audio-codec.ts';
+import { DepthEstimator } from './models/depth-estimator.ts';
 import { LanguageModel } from './models/language-model.ts';
 import { VideoDecoder } from './models/video-decoder.ts';
 import { VideoEncoder } from './models/video-encoder.ts';
@@ -19,9 +20,10 @@ export async function openModels(bundle: Bundle, options: SessionOptions): Promi
   const decoder = await VideoDecoder.open(bundle, options);
   const encoder = await VideoEncoder.open(bundle, options);
   const audio = await AudioCodec.open(bundle, options);
-  const models = { language, decoder, encoder, audio };
+  const depth = await DepthEstimator.open(bundle, options);
+  const models = { language, decoder, encoder, audio, depth };
   const close = async (): Promise<void> => {
-    await Promise.all([language.close(), decoder.close(), encoder.close(), audio?.close()]);
+    await Promise.all([language.close(), decoder.close(), encoder.close(), audio?.close(), depth?.close()]);
   };
   try {
     return { ...models, check: await selfCheck(bundle.manifest, models), close };

@@ -38,6 +38,9 @@ process.on('message', (message) => {
     case 'encode':
       void host?.encode(command.ticket, command.frames);
       return;
+    case 'encode-control':
+      void host?.encodeControl(command.ticket, command.frames);
+      return;
     case 'encode-sound':
       void host?.encodeSound(command.ticket, command.samples);
       return;

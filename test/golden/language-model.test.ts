@@ -97,6 +97,18 @@ describe.each([true, false])('greedy tokens, deterministic clips share a batch: 
     await engine.close();
   });
 
+  it('a clip that follows a control video is what PyTorch drew, with nothing given', async () => {
+    const control = golden.tensor('stylized.control') as Int32Array;
+    const engine = openEngine(tiny, { batchInvariant });
+    const settings = { prompt: 'as a pencil sketch', task: 'STYLIZE_VIDEO', sampling: { ...GREEDY, guidance: golden.file.guidance } } as const;
+    const sequence = makeSequence(tiny, { ...settings, condition: control });
+    const blind = makeSequence(tiny, settings);
+    await runToEnd(engine, sequence, blind);
+    expect([...sequence.codes]).toEqual([...golden.tensor('greedy.stylized.codes')]);
+    expect([...blind.codes], 'the control video tells the model something').not.toEqual([...sequence.codes]);
+    await engine.close();
+  });
+
   it.each([
     ['sound.of_video', 'VIDEO_TO_AUDIO'],
     ['sound.of_text', 'TEXT_TO_AUDIO'],

@@ -14,6 +14,7 @@ export function intercept(client: InferenceClient, before: (event: GenerationEve
         yield event;
       }
     },
+    encodeControl: (frames, signal) => client.encodeControl(frames, signal),
     encodeSound: (samples, signal) => client.encodeSound(samples, signal),
     decodeSound: (codes, signal) => client.decodeSound(codes, signal),
     encode: (frames, signal) => client.encode(frames, signal),

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { CinegraphError } from '../../errors.ts';
 import type { AudioInfo, BundleInfo } from './generation.ts';
 import { parseManifest, type Manifest } from './manifest.ts';
+import { stylesWithin } from './styles.ts';
 
 export interface Bundle {
   readonly dir: string;
@@ -54,6 +55,7 @@ export function describeBundle({ manifest, digest }: Bundle, deterministic: bool
     digest,
     description: manifest.description,
     tasks: manifest.tasks,
+    styles: stylesWithin(manifest.knownWords),
     languages: manifest.languages,
     width: video.width,
     height: video.height,

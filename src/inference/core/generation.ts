@@ -1,8 +1,9 @@
 /** The language between the job runner and the inference process: one request, a stream of events. */
+import type { Style } from './styles.ts';
 
 /** What one request to the model can ask for. */
 export const MODEL_TASKS = [
-  'TEXT_TO_IMAGE', 'TEXT_TO_VIDEO', 'IMAGE_TO_VIDEO', 'EXTEND_VIDEO', 'INPAINT_VIDEO', 'OUTPAINT_VIDEO', 'EDIT_VIDEO',
+  'TEXT_TO_IMAGE', 'TEXT_TO_VIDEO', 'IMAGE_TO_VIDEO', 'EXTEND_VIDEO', 'INPAINT_VIDEO', 'OUTPAINT_VIDEO', 'EDIT_VIDEO', 'STYLIZE_VIDEO',
   'TEXT_TO_AUDIO', 'VIDEO_TO_AUDIO', 'AUDIO_TO_VIDEO', 'VIDEO_TO_TEXT', 'AUDIO_TO_TEXT',
 ] as const;
 export type ModelTask = (typeof MODEL_TASKS)[number];
@@ -46,6 +47,8 @@ export interface GenerationRequest {
   readonly video?: Int32Array | undefined;
   /** What the model hears: codes `[F, levels]`; of more than a clip's length the beginning, after less comes nothing. */
   readonly sound?: Int32Array | undefined;
+  /** STYLIZE_VIDEO: codes `[latents, H, W]` of the control video that the clip follows, as {@link InferenceClient.encodeControl} gives them. */
+  readonly control?: Int32Array | undefined;
   /** 0 to 2^31 - 1. Candidate c draws from its own counter-based stream (seed, c). */
   readonly seed: number;
   /** 1 to 4. */
@@ -143,6 +146,8 @@ export interface BundleInfo {
   readonly digest: string;
   readonly description: string;
   readonly tasks: readonly GenerationTask[];
+  /** Looks that it was trained on. */
+  readonly styles: readonly Style[];
   readonly languages: readonly string[];
   readonly width: number;
   readonly height: number;
@@ -201,6 +206,11 @@ export interface InferenceClient {
    * Throws CANCELED, INVALID_INPUT, INFERENCE_CRASHED, INFERENCE_UNAVAILABLE.
    */
   encode(frames: readonly RawFrame[], signal: AbortSignal): Promise<Int32Array>;
+  /**
+   * Codes `[latents, H, W]` of the control video of frames as {@link encode} takes them: how near things are and where they move, without how they look.
+   * Throws as {@link encode} does, and TASK_NOT_SUPPORTED.
+   */
+  encodeControl(frames: readonly RawFrame[], signal: AbortSignal): Promise<Int32Array>;
   /** Codes `[F, levels]` of mono samples at the model's rate; what does not fill a frame is left out. Throws as {@link encode} does, and TASK_NOT_SUPPORTED. */
   encodeSound(samples: Float32Array, signal: AbortSignal): Promise<Int32Array>;
   /** The inverse, as far as there is one: `F * samplesPerFrame` samples. Throws as {@link encodeSound} does. */

@@ -39,6 +39,26 @@ const audio = z.object({
   decoder: z.object({ file: bundlePath, states: z.array(z.object({ shape: z.array(count) })) }),
 });
 
+/** The control video of stylization (training/cinegraph_training/control.py). */
+const control = z.object({
+  depth: z.object({ file: bundlePath }),
+  /** Of the grey frames that flow is estimated on, px. */
+  side: count,
+  /** Farneback's method: docs/BUNDLE.md. */
+  pyramidScale: z.number().positive().lt(1),
+  pyramidLevels: count,
+  window: count,
+  iterations: count,
+  neighbourhood: count,
+  neighbourhoodSigma: z.number().positive(),
+  /** The value of no motion, and values per px of motion in a frame. */
+  flowZero: z.number(),
+  flowGain: z.number(),
+  /** Standard deviations, px: of the frame, and of `side`. */
+  depthBlur: z.number().positive(),
+  flowBlur: z.number().positive(),
+});
+
 const sampling = z.object({
   temperature: z.number().min(0).max(2),
   topK: z.int().nonnegative(),
@@ -88,6 +108,7 @@ const manifestSchema = z.object({
   languages: z.array(z.string()).nonempty(),
   video,
   audio: audio.optional(),
+  control: control.optional(),
   languageModel,
   text: z.object({ file: bundlePath, maxTokens: count, maxCharacters: count }),
   sampling,
@@ -131,7 +152,7 @@ function findFault(manifest: Manifest): string | undefined {
   const { tasks, video, audio: sound, languageModel: model, text, files } = manifest;
   const [frames, height, width] = video.grid;
   const listed = new Set(files.map((file) => file.path));
-  const missing = [model.prefill, model.decode, model.given, ...Object.values(model.precisions), model.head, video.codebook, video.encoder.file, video.decoder.file, text.file, model.audioHead, model.textHead, sound?.encoder.file, sound?.decoder.file].find((path) => path !== undefined && !listed.has(path));
+  const missing = [model.prefill, model.decode, model.given, ...Object.values(model.precisions), model.head, video.codebook, video.encoder.file, video.decoder.file, text.file, model.audioHead, model.textHead, sound?.encoder.file, sound?.decoder.file, manifest.control?.depth.file].find((path) => path !== undefined && !listed.has(path));
   if (missing !== undefined) return `files does not list ${missing}`;
   if (listed.size !== files.length) return 'files lists a path twice';
   const output = model.outputRanges.video;
@@ -142,6 +163,7 @@ function findFault(manifest: Manifest): string | undefined {
   if (windows.overlap >= windows.latents || windows.latents > frames) return 'languageModel.windows: overlap must be smaller than latents, latents at most video.grid[0]';
   const task = tasks.flatMap((name) => (name === 'FILM' ? (['TEXT_TO_VIDEO', 'EXTEND_VIDEO'] as const) : [name])).find((name) => model.rows.tasks[name] === undefined);
   if (task !== undefined) return `languageModel.rows.tasks has no row for ${task}`;
+  if (tasks.includes('STYLIZE_VIDEO') && manifest.control === undefined) return 'STYLIZE_VIDEO needs control';
   const forward = model.rows.contexts.find(({ offset: [dt, dy, dx], source }) => source === 'output' && (dt > 0 || (dt === 0 && (dy > 0 || (dy === 0 && dx >= 0)))));
   if (forward !== undefined) return `languageModel.rows.contexts: offset [${forward.offset.join(', ')}] does not point backwards`;
   const clip = frames * height * width;

@@ -26,6 +26,7 @@ export const requestSchema = z
     source: clipSource.optional(),
     video: shown.optional(),
     sound: shown.optional(),
+    control: shown.optional(),
     seed: z.int().min(0).max(MAX_SEED),
     candidates: z.int().min(1).max(MAX_CANDIDATES),
     sampling: samplingSchema,

@@ -15,7 +15,7 @@ export interface TaskSpec {
   readonly taskRow: number;
   /** Row id of the prefix' last token, which says what comes out. */
   readonly opener: number;
-  /** The model sees what is known ahead of it (the condition grid), not only what came before. */
+  /** The model sees the condition grid, not only what came before: what is known of the clip, or its control video. */
   readonly conditioned: boolean;
   /** `[T, H, W]` of one sequence; an image is one latent frame. */
   readonly grid: readonly [number, number, number];
@@ -35,7 +35,7 @@ export function taskSpec(manifest: Manifest, task: ModelTask, latents: number = 
   const opener = openerOf(task, rows.special);
   const [, height, width] = manifest.video.grid;
   const grid = [latents, height, width] as const;
-  const conditioned = task === 'INPAINT_VIDEO' || task === 'OUTPAINT_VIDEO';
+  const conditioned = task === 'INPAINT_VIDEO' || task === 'OUTPAINT_VIDEO' || task === 'STYLIZE_VIDEO';
   return { task, taskRow, opener, conditioned, grid, positions: grid[0] * height * width, outputRange: outputRanges.video };
 }
 

@@ -2,6 +2,7 @@
 import { KvCache } from '../kv-cache/kv-cache.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { AudioCodec } from '../models/audio-codec.ts';
+import type { DepthEstimator } from '../models/depth-estimator.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { toRawFrames, type VideoDecoder } from '../models/video-decoder.ts';
 import type { VideoEncoder } from '../models/video-encoder.ts';
@@ -22,6 +23,7 @@ export interface CheckedModels {
   readonly decoder: VideoDecoder;
   readonly encoder: VideoEncoder;
   readonly audio: AudioCodec | undefined;
+  readonly depth: DepthEstimator | undefined;
 }
 
 /** A value that no graph writes by chance. */
@@ -29,7 +31,7 @@ const MARK = 12_345.5;
 const ROWS = 2;
 
 /** Throws an Error that says which graph misbehaved and how. */
-export async function selfCheck(manifest: Manifest, { language: model, decoder, encoder, audio }: CheckedModels): Promise<SelfCheck> {
+export async function selfCheck(manifest: Manifest, { language: model, decoder, encoder, audio, depth }: CheckedModels): Promise<SelfCheck> {
   const startedAt = performance.now();
   const { special, tasks } = manifest.languageModel.rows;
   const layout = new TokenLayout(manifest);
@@ -56,8 +58,10 @@ export async function selfCheck(manifest: Manifest, { language: model, decoder, 
   requireFinite('lm-head', await model.head(hidden, new BigInt64Array(ROWS)));
   const { pixels } = await decoder.decode(new Int32Array(2 * grid.frameSize), decoder.initialState());
   requireFinite('video-decoder', pixels);
-  const codes = await encoder.encode(toRawFrames(pixels, manifest.video.width, manifest.video.height, manifest.video.framesPerLatent - 1));
+  const frames = toRawFrames(pixels, manifest.video.width, manifest.video.height, manifest.video.framesPerLatent - 1);
+  const codes = await encoder.encode(frames);
   if (codes.length !== grid.frameSize || codes.some((code) => code < 0 || code >= grid.nullCode)) throw new Error('video-encoder returned codes that do not exist');
+  await depth?.estimate(frames);
   await checkSound(model, hidden, audio);
   return { logits: first, stepMs, totalMs: performance.now() - startedAt };
 }

@@ -21,6 +21,7 @@ export interface InferenceHost {
   generate(ticket: number, request: GenerationRequest): Promise<void>;
   /** Answers with the frames' codes. Never throws. */
   encode(ticket: number, frames: readonly RawFrame[]): Promise<void>;
+  encodeControl(ticket: number, frames: readonly RawFrame[]): Promise<void>;
   encodeSound(ticket: number, samples: Float32Array): Promise<void>;
   /** Answers with the codes' samples. Never throws. */
   decodeSound(ticket: number, codes: Int32Array): Promise<void>;
@@ -39,7 +40,7 @@ export async function openInferenceHost(options: StartOptions, send: (report: Re
   const { plan, ...invariance } = await choosePrecisions(bundle.manifest, models.language, options.maxRows, keptChoice(options, bundle, device));
   await send({ type: 'log', level: 'info', message: 'precision and batch invariance', details: { ...plan, ...invariance } });
   const engine = new Engine(models.language, bundle.manifest, { ...options, ...invariance });
-  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, executionProvider: choice.provider });
+  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, depth: models.depth, executionProvider: choice.provider });
   const info: InferenceInfo = {
     // The default where it costs nothing (bench/determinism.md).
     bundle: describeBundle(bundle, invariance.batchInvariant),
@@ -77,6 +78,7 @@ function answerRequests(generator: Generator, send: (report: Report) => Promise<
         for await (const event of generator.generate(request, signal)) await send({ type: 'event', ticket, event });
       }),
     encode: async (ticket, frames) => await answer(ticket, 'encode', async () => await send({ type: 'encoded', ticket, codes: await generator.encode(frames) })),
+    encodeControl: async (ticket, frames) => await answer(ticket, 'encode a control video', async () => await send({ type: 'encoded', ticket, codes: await generator.encodeControl(frames) })),
     encodeSound: async (ticket, samples) => await answer(ticket, 'encode a sound', async () => await send({ type: 'encoded', ticket, codes: await generator.encodeSound(samples) })),
     decodeSound: async (ticket, codes) => await answer(ticket, 'decode a sound', async () => await send({ type: 'decoded', ticket, samples: await generator.decodeSound(codes) })),
     cancel(ticket) {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../../errors.ts';
 import { MAX_CANDIDATES, MAX_LATENTS, TASKS } from '../core/generation.ts';
 import { requestSchema } from '../core/request.ts';
+import { STYLES } from '../core/styles.ts';
 
 export const PROVIDERS = ['cuda', 'webgpu', 'cpu'] as const;
 
@@ -39,6 +40,7 @@ export const commandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('start'), options: startOptionsSchema }).readonly(),
   z.object({ type: z.literal('generate'), ticket, request: requestSchema }).readonly(),
   z.object({ type: z.literal('encode'), ticket, frames }).readonly(),
+  z.object({ type: z.literal('encode-control'), ticket, frames }).readonly(),
   z.object({ type: z.literal('encode-sound'), ticket, samples }).readonly(),
   z.object({ type: z.literal('decode-sound'), ticket, codes }).readonly(),
   z.object({ type: z.literal('cancel'), ticket }).readonly(),
@@ -85,6 +87,7 @@ const infoSchema = z
         digest: z.string(),
         description: z.string(),
         tasks: z.array(z.enum(TASKS)).readonly(),
+        styles: z.array(z.enum(STYLES)).readonly(),
         languages: z.array(z.string()).readonly(),
         width: count,
         height: count,
@@ -116,7 +119,7 @@ export const reportSchema = z.discriminatedUnion('type', [
   /** Startup failed for good; the process ends. */
   z.object({ type: z.literal('failed'), failure: failureSchema }).readonly(),
   z.object({ type: z.literal('event'), ticket, event: eventSchema }).readonly(),
-  /** The answer to `encode` and `encode-sound`; `ended` follows. */
+  /** The answer to `encode`, `encode-control` and `encode-sound`; `ended` follows. */
   z.object({ type: z.literal('encoded'), ticket, codes }).readonly(),
   /** The answer to `decode-sound`; `ended` follows. */
   z.object({ type: z.literal('decoded'), ticket, samples }).readonly(),

@@ -100,6 +100,10 @@ export class SupervisedClient implements InferenceClient {
     return (await this.#convert((ticket) => ({ type: 'encode', ticket, frames: [...frames] }), signal)) as Int32Array;
   }
 
+  async encodeControl(frames: readonly RawFrame[], signal: AbortSignal): Promise<Int32Array> {
+    return (await this.#convert((ticket) => ({ type: 'encode-control', ticket, frames: [...frames] }), signal)) as Int32Array;
+  }
+
   async encodeSound(samples: Float32Array, signal: AbortSignal): Promise<Int32Array> {
     return (await this.#convert((ticket) => ({ type: 'encode-sound', ticket, samples }), signal)) as Int32Array;
   }

@@ -55,7 +55,7 @@ export class VideoEncoder {
 }
 
 /** Interleaved RGB bytes to planar float32 `[N, 3, area]` in [0, 1]. */
-function toPlanes(frames: readonly RawFrame[], area: number): Float32Array {
+export function toPlanes(frames: readonly RawFrame[], area: number): Float32Array {
   const pixels = new Float32Array(frames.length * 3 * area);
   for (const [index, { rgb }] of frames.entries()) {
     for (let channel = 0; channel < 3; channel += 1) {

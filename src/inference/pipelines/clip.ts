@@ -14,14 +14,19 @@ export class Clip {
   /** Positions from the beginning on that are there. */
   done = 0;
   readonly #known: Int32Array;
+  readonly #condition: Int32Array;
   readonly #grid: VideoGrid;
 
-  /** `known`: a code per position, `UNKNOWN` where one is to be made. `made`: the codes of the first positions, where they have been made before. */
-  constructor(candidate: number, known: Int32Array, grid: VideoGrid, made: Int32Array = NOTHING) {
+  /**
+   * `known`: a code per position, `UNKNOWN` where one is to be made. `made`: the codes of the first positions, where they have been made before.
+   * `condition`: a code per position that the model may see beside its own output; what is known, unless something else is given.
+   */
+  constructor(candidate: number, known: Int32Array, grid: VideoGrid, made: Int32Array = NOTHING, condition: Int32Array = known) {
     this.candidate = candidate;
     this.total = known.length;
     this.codes = new Int32Array(2 * known.length);
     this.#known = known;
+    this.#condition = condition;
     this.#grid = grid;
     const whole = knownLatents(known, grid.frameSize) * grid.frameSize;
     for (let position = 0; position < whole; position += 1) this.#append(grid.split(known[position] as number));
@@ -37,7 +42,7 @@ export class Clip {
   /** What the model may see of the window beside its own output. */
   condition(window: Window): Int32Array {
     const { frameSize } = this.#grid;
-    return this.#known.slice(window.start * frameSize, (window.start + window.latents) * frameSize);
+    return this.#condition.slice(window.start * frameSize, (window.start + window.latents) * frameSize);
   }
 
   /** Takes over what the window's sequence has made since the last call. */

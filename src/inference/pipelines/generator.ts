@@ -6,6 +6,8 @@ import { Sequence } from '../core/sequence.ts';
 import { clipLatents, taskSpec } from '../core/task-spec.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { AudioCodec } from '../models/audio-codec.ts';
+import { ControlVideo } from '../control/control-video.ts';
+import type { DepthEstimator } from '../models/depth-estimator.ts';
 import type { VideoDecoder } from '../models/video-decoder.ts';
 import type { VideoEncoder } from '../models/video-encoder.ts';
 import type { TextTokenizer } from '../tokenizers/text-tokenizer.ts';
@@ -30,6 +32,8 @@ export interface GeneratorParts {
   readonly encoder: VideoEncoder;
   /** Undefined: the bundle knows no sound. */
   readonly audio: AudioCodec | undefined;
+  /** Undefined: it cannot tell how near things are. */
+  readonly depth: DepthEstimator | undefined;
   readonly tokenizer: TextTokenizer;
   readonly executionProvider: string;
 }
@@ -46,13 +50,15 @@ export class Generator {
   readonly #prefixes: Prefixes;
   readonly #sounds: SoundGenerator | undefined;
   readonly #texts: TextGenerator;
+  readonly #control: ControlVideo | undefined;
 
   constructor(parts: GeneratorParts) {
-    const { bundle: { manifest }, audio, tokenizer } = parts;
+    const { bundle: { manifest }, audio, depth, tokenizer } = parts;
     this.#parts = parts;
     this.#grid = new VideoGrid(manifest);
     this.#prefixes = new Prefixes(manifest, tokenizer);
     this.#sounds = audio === undefined || manifest.languageModel.rows.audio === undefined ? undefined : new SoundGenerator({ ...parts, audio, prefixes: this.#prefixes });
+    this.#control = manifest.control === undefined || depth === undefined ? undefined : new ControlVideo(manifest.control, depth);
     this.#texts = new TextGenerator({ ...parts, prefixes: this.#prefixes });
   }
 
@@ -76,11 +82,12 @@ export class Generator {
   async *#clips(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
     const { bundle, decoder, executionProvider } = this.#parts;
     const known = this.#knownCodes(request);
+    const control = this.#controlCodes(request, known.length);
     const { warnings } = this.#layOut(request, request.task);
     const windows = this.#windows(known);
     const made = this.#madeBefore(request, known, windows);
     const takes = Array.from({ length: request.candidates }, (_, candidate): Take => {
-      const clip = new Clip(candidate, known, this.#grid, made.codes[candidate]);
+      const clip = new Clip(candidate, known, this.#grid, made.codes[candidate], control);
       return { clip, stream: new ClipStream(clip, decoder) };
     });
     const tokensOf = (some: readonly Window[]): number => some.reduce((sum, { latents }) => sum + latents * this.#grid.frameSize, 0) * takes.length;
@@ -123,6 +130,12 @@ export class Generator {
     return await this.#parts.encoder.encode(frames);
   }
 
+  /** Codes `[T, H, W]` of the frames' control video. Throws TASK_NOT_SUPPORTED, and INVALID_INPUT as {@link encode} does. */
+  async encodeControl(frames: readonly RawFrame[]): Promise<Int32Array> {
+    if (this.#control === undefined) throw new CinegraphError('TASK_NOT_SUPPORTED', 'The model cannot tell how near things are.');
+    return await this.encode(await this.#control.of(frames));
+  }
+
   /** Codes `[F, levels]` of samples. Throws TASK_NOT_SUPPORTED. */
   async encodeSound(samples: Float32Array): Promise<Int32Array> {
     return await (this.#parts.audio ?? refuse()).encode(samples);
@@ -143,6 +156,14 @@ export class Generator {
     if (source.codes.some((code) => code >= this.#grid.nullCode)) throw new CinegraphError('INVALID_INPUT', `Codes are smaller than ${this.#grid.nullCode}.`, { field: ['source', 'codes'] });
     known.set(source.codes);
     return known;
+  }
+
+  /** A code per position of the clip's control video; undefined for the tasks that have none. Throws INVALID_INPUT. */
+  #controlCodes({ task, control }: GenerationRequest, positions: number): Int32Array | undefined {
+    const wanted = task === 'STYLIZE_VIDEO';
+    const fits = control === undefined ? !wanted : wanted && control.length === positions && control.every((code) => code < this.#grid.nullCode);
+    if (!fits) throw new CinegraphError('INVALID_INPUT', `STYLIZE_VIDEO, and it alone, needs a control video: ${positions} codes smaller than ${this.#grid.nullCode}.`, { field: ['control'] });
+    return control;
   }
 
   /** Windows that an earlier run made whole, and the codes up to their end. Throws INVALID_INPUT for codes that are not of this request. */

@@ -2,7 +2,7 @@ import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openBundle } from '../../../../src/inference/core/bundle.ts';
+import { describeBundle, openBundle } from '../../../../src/inference/core/bundle.ts';
 import { TINY_BUNDLE } from '../../../support/inference.ts';
 
 let dir: string;
@@ -37,6 +37,12 @@ describe('a bundle', () => {
     const bundle = await openBundle(dir);
     expect(bundle.manifest.name).toBe('tiny-random');
     expect(bundle.digest).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('says which looks it knows by the words that it has met', async () => {
+    expect(describeBundle(await openBundle(dir), false).styles).toEqual(['NATURAL', 'FLAT', 'OUTLINE', 'PIXEL', 'SKETCH', 'NIGHT']);
+    editManifest('knownWords', ['a', 'fox', 'in', 'flat', 'colors']);
+    expect(describeBundle(await openBundle(dir), false).styles).toEqual(['NATURAL', 'FLAT']);
   });
 
   it('has another digest when the manifest changes', async () => {
@@ -95,6 +101,8 @@ describe('a bundle', () => {
     ['sound without its head', 'languageModel.audioHead', undefined, 'TEXT_TO_AUDIO needs'],
     ['captions without how they are drawn', 'textSampling', undefined, 'VIDEO_TO_TEXT needs'],
     ['a sound that is over before the next window', 'audio.framesPerClip', 50, 'windows are 50 apart'],
+    ['stylization without a control video', 'control', undefined, 'STYLIZE_VIDEO needs control'],
+    ['a depth graph that files does not list', 'control.depth.file', 'near.onnx', 'files does not list near.onnx'],
     ['no row for a task', 'languageModel.rows.tasks.TEXT_TO_IMAGE', undefined, 'TEXT_TO_IMAGE'],
   ])('with %s is refused with its name', async (_, field, value, word) => {
     editManifest(field, value);

@@ -168,6 +168,55 @@ describe('refusals', () => {
   });
 });
 
+describe('a clip that follows a control video', () => {
+  const FRAME = 16;
+  const codes = (latents: number, first: number): Int32Array => Int32Array.from({ length: latents * FRAME }, (_, i) => (first + 7 * i) % 1280);
+  const codesOf = (events: readonly GenerationEvent[]): Int32Array => (events.find((event) => event.type === 'codes') as Extract<GenerationEvent, { type: 'codes' }>).codes;
+  const stylize = async (latents: number, control: Int32Array): Promise<Int32Array> => {
+    const made = codesOf(await run({ task: 'STYLIZE_VIDEO', prompt: 'as a pencil sketch', source: { latents, codes: new Int32Array(0) }, control }));
+    await engine.close();
+    return made;
+  };
+
+  it('keeps none of its codes, and is another one under another control video', async () => {
+    const [control, other] = [codes(5, 3), codes(5, 400)];
+    const made = await stylize(5, control);
+    expect(made).toHaveLength(control.length);
+    expect([...made].filter((code, position) => code === control[position]).length).toBeLessThan(8);
+    expect(await stylize(5, control)).toEqual(made);
+    expect(await stylize(5, other)).not.toEqual(made);
+  });
+
+  it('is made window by window, each of which sees its own part of the control video', async () => {
+    const control = codes(9, 3);
+    const whole = await stylize(9, control);
+    const late = control.map((code, position) => (position < 7 * FRAME ? code : (code + 11) % 1280));
+    const changed = await stylize(9, late);
+    // The first two windows end at latent frame 7; what lies behind it is seen by the last one alone.
+    expect(changed.slice(0, 7 * FRAME)).toEqual(whole.slice(0, 7 * FRAME));
+    expect(changed.slice(7 * FRAME)).not.toEqual(whole.slice(7 * FRAME));
+  });
+
+  it('is refused without one, and with one of another length or of codes that do not exist', async () => {
+    const source = { latents: 5, codes: new Int32Array(0) };
+    for (const changes of [{}, { control: codes(4, 0) }, { control: codes(5, 0).fill(1280) }]) {
+      await expect(run({ task: 'STYLIZE_VIDEO', source, ...changes })).rejects.toMatchObject({ code: 'INVALID_INPUT', field: ['control'] });
+      await engine.close();
+    }
+    await expect(run({ control: codes(5, 0) })).rejects.toMatchObject({ code: 'INVALID_INPUT', field: ['control'] });
+  });
+
+  it('codes of a control video are those of its pictures, one for each latent frame\'s places', async () => {
+    engine = openEngine(tiny);
+    const frames = Array.from({ length: 5 }, (_, at) => ({ width: 32, height: 32, rgb: Uint8Array.from({ length: 3072 }, (_, i) => (i * 5 + at * 40) % 256) }));
+    const generator = openGenerator(tiny, engine);
+    const control = await generator.encodeControl(frames);
+    expect(control).toHaveLength(2 * FRAME);
+    expect(control).not.toEqual(await generator.encode(frames));
+    await expect(generator.encodeControl(frames.slice(0, 3))).rejects.toMatchObject({ code: 'INVALID_INPUT', field: ['frames'] });
+  });
+});
+
 describe('a clip of several windows', () => {
   const LONG = { candidates: 2, seed: 5, source: { latents: 12, codes: new Int32Array(0) } };
 
