@@ -91,6 +91,16 @@ export class AssetReader {
     return { ...(await this.encode(frames)), skip: 0, exact: false, frames, tokens: undefined };
   }
 
+  /** A clip's frames at the model's size: those that its codes give, or those of its file. */
+  async seen(assetId: string): Promise<readonly RawFrame[]> {
+    const { database, bundle } = this.#options;
+    const row = await this.row(assetId);
+    if (row.hasAudio) this.warn('AUDIO_DROPPED', 'The sound of the source is not carried over.');
+    const tokens = await readTokens(database.pool, assetId);
+    if (tokens?.codec === bundle.codec && tokens.exact) return (await this.decode(tokens.codes)).slice(tokens.skip);
+    return this.#fileFrames(row, framesOf(MAX_LATENTS, bundle));
+  }
+
   /** One frame's codes. */
   async picture(assetId: string): Promise<Int32Array> {
     const tokens = await readTokens(this.#options.database.pool, assetId);
@@ -167,9 +177,16 @@ export class AssetReader {
 
   /** Codes of the longest part of the frames that is a clip; the rest, up to three frames, is left out. */
   async encode(frames: readonly RawFrame[]): Promise<{ readonly codes: Int32Array; readonly latents: number }> {
-    const { bundle, inference, signal } = this.#options;
-    const latents = 1 + Math.floor((frames.length - 1) / bundle.framesPerLatent);
-    return { codes: await inference.encode(frames.slice(0, framesOf(latents, bundle)), signal), latents };
+    const { inference, signal } = this.#options;
+    const whole = this.#whole(frames);
+    return { codes: await inference.encode(whole.frames, signal), latents: whole.latents };
+  }
+
+  /** The same of the frames' control video. */
+  async control(frames: readonly RawFrame[]): Promise<{ readonly codes: Int32Array; readonly latents: number }> {
+    const { inference, signal } = this.#options;
+    const whole = this.#whole(frames);
+    return { codes: await inference.encodeControl(whole.frames, signal), latents: whole.latents };
   }
 
   /** Every frame that codes `[latents, H, W]` give. */
@@ -188,6 +205,12 @@ export class AssetReader {
 
   warn(code: string, message: string): void {
     if (!this.warnings.some(warning => warning.code === code && warning.message === message)) this.warnings.push({ code, message });
+  }
+
+  #whole(frames: readonly RawFrame[]): { readonly frames: readonly RawFrame[]; readonly latents: number } {
+    const { bundle } = this.#options;
+    const latents = 1 + Math.floor((frames.length - 1) / bundle.framesPerLatent);
+    return { frames: frames.slice(0, framesOf(latents, bundle)), latents };
   }
 
   get #frameSize(): number {

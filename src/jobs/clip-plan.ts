@@ -15,6 +15,8 @@ export interface ClipPlan {
   readonly compose: ((frame: RawFrame, index: number) => RawFrame) | undefined;
   /** Ids of the assets that it is made from. */
   readonly parents: readonly string[];
+  /** Codes of the control video that the clip follows. */
+  readonly control?: Int32Array;
   /** What the model hears, and the file that becomes the clip's sound track. */
   readonly heard?: { readonly codes: Int32Array; readonly track: MediaBytes };
 }
@@ -56,6 +58,8 @@ export async function planClip(task: ClipTask, input: ClipInput, reader: AssetRe
       return planInpainting(given(input.video), given(input.mask), reader, bundle);
     case 'OUTPAINT_VIDEO':
       return planOutpainting(given(input.video), given(input.padding), reader, bundle);
+    case 'STYLIZE_VIDEO':
+      return planStylization(given(input.video), reader);
     case 'AUDIO_TO_VIDEO':
       return planForSound(given(input.audio), reader, bundle);
   }
@@ -126,6 +130,12 @@ async function planOutpainting(video: string, padding: Padding, reader: AssetRea
   const codes = hide(encoded.codes, mask, bundle);
   if (codes.every(code => code === UNKNOWN)) throw new CinegraphError('INVALID_INPUT', 'With so much padding nothing of the clip is left to go by.', { field: ['input', 'padding'] });
   return { source: { latents: encoded.latents, codes }, skip: 0, compose: over(frames, mask), parents: [video] };
+}
+
+/** Nothing of the source's look is kept: the model sees its depth and motion alone. */
+async function planStylization(video: string, reader: AssetReader): Promise<ClipPlan> {
+  const control = await reader.control(await reader.seen(video));
+  return { source: { latents: control.latents, codes: NOTHING }, skip: 0, compose: undefined, parents: [video], control: control.codes };
 }
 
 /** Where the source lies in the model's frame when the padded picture is scaled to fit into it. */

@@ -90,7 +90,7 @@ interface FollowedClip {
 /** The clips, then their sounds, one after the other. */
 async function followClip(run: Attempt, task: ClipTask, plan: ClipPlan, clips: ClipCollector, context: RunContext): Promise<FollowedClip> {
   const { store, info: { bundle }, recorder, reader, signal } = context;
-  const { source, heard } = plan;
+  const { source, heard, control } = plan;
   const prompt = composePrompt(run.input);
   const withAudio = run.input['withAudio'] === true;
   const soundEach = withAudio ? soundTokens(source.latents, { ...bundle, audio: audioOf(bundle) }) : 0;
@@ -99,7 +99,7 @@ async function followClip(run: Attempt, task: ClipTask, plan: ClipPlan, clips: C
   const resume = await untilDatabase(() => store.checkpoint(run, 0, bundle.digest), { deadlineMs: DATABASE_DEADLINE_MS, signal });
   const request = {
     id: `${run.jobId}:${run.attempt}`, owner: run.ownerId, task, resume, prompt, seed: run.seed, candidates: run.candidates, sampling: run.sampling, source,
-    ...(heard === undefined ? {} : { sound: heard.codes }),
+    ...(heard === undefined ? {} : { sound: heard.codes }), ...(control === undefined ? {} : { control }),
   };
   const codes = await follow(request, {
     started: event => {

@@ -8,6 +8,7 @@ import type {
   ImageToVideoInput,
   InpaintVideoInput,
   OutpaintVideoInput,
+  StylizeVideoInput,
   TextToAudioInput,
   TextToImageInput,
   TextToVideoInput,
@@ -56,6 +57,10 @@ export function editVideo(input: EditVideoInput, path: Path): GenerateInput {
   return { ...input, task: 'EDIT_VIDEO', ...model(input, path), video: asset(input.video, path, 'video') };
 }
 
+export function stylizeVideo(input: StylizeVideoInput, path: Path): GenerateInput {
+  return { ...input, task: 'STYLIZE_VIDEO', ...model(input, path), video: asset(input.video, path, 'video') };
+}
+
 export function createFilm(input: CreateFilmInput, path: Path): GenerateInput {
   const shots = input.shots?.map((shot, index) => ({ ...shot, asset: shot.asset == null ? null : asset(shot.asset, [...path, 'shots', String(index)], 'asset') })) ?? null;
   return { ...input, task: 'FILM', ...model(input, path), shots };
@@ -91,6 +96,7 @@ export function toGenerateInput(input: GenerateArgument): GenerateInput {
   if (input.inpaintVideo !== undefined) return inpaintVideo(input.inpaintVideo, path);
   if (input.outpaintVideo !== undefined) return outpaintVideo(input.outpaintVideo, path);
   if (input.editVideo !== undefined) return editVideo(input.editVideo, path);
+  if (input.stylizeVideo !== undefined) return stylizeVideo(input.stylizeVideo, path);
   if (input.textToAudio !== undefined) return textToAudio(input.textToAudio, path);
   if (input.videoToAudio !== undefined) return videoToAudio(input.videoToAudio, path);
   if (input.audioToVideo !== undefined) return audioToVideo(input.audioToVideo, path);

@@ -8,6 +8,7 @@ export const Model: ModelResolvers = {
   description: ({ bundle }) => bundle?.description ?? null,
   digest: ({ bundle }) => bundle?.digest ?? null,
   tasks: ({ bundle }) => [...(bundle?.tasks ?? [])],
+  styles: ({ bundle }) => [...(bundle?.styles ?? [])],
   limits: ({ bundle }) =>
     bundle === null
       ? null

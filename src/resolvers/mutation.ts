@@ -1,7 +1,7 @@
 import type { MutationResolvers } from '../generated/graphql.ts';
 import type { Context } from './context.ts';
 import type { GenerateInput } from '../services/contract.ts';
-import { audioToText, audioToVideo, branchOf, createFilm, editVideo, extendVideo, imageToVideo, inpaintVideo, outpaintVideo, textToAudio, textToImage, textToVideo, toGenerateInput, videoToAudio, videoToText } from './generate-input.ts';
+import { audioToText, audioToVideo, branchOf, createFilm, editVideo, extendVideo, imageToVideo, inpaintVideo, outpaintVideo, stylizeVideo, textToAudio, textToImage, textToVideo, toGenerateInput, videoToAudio, videoToText } from './generate-input.ts';
 import { keyOf, toGlobalId } from './global-id.ts';
 import { EVENT_TYPES } from './webhook.ts';
 import { jobOrUserErrors, orUserErrors } from './user-errors.ts';
@@ -14,6 +14,7 @@ export const Mutation: MutationResolvers = {
   inpaintVideo: (_root, { input }, context) => jobOrUserErrors(() => generate(context, inpaintVideo(input, ['input']))),
   outpaintVideo: (_root, { input }, context) => jobOrUserErrors(() => generate(context, outpaintVideo(input, ['input']))),
   editVideo: (_root, { input }, context) => jobOrUserErrors(() => generate(context, editVideo(input, ['input']))),
+  stylizeVideo: (_root, { input }, context) => jobOrUserErrors(() => generate(context, stylizeVideo(input, ['input']))),
   textToAudio: (_root, { input }, context) => jobOrUserErrors(() => generate(context, textToAudio(input, ['input']))),
   videoToAudio: (_root, { input }, context) => jobOrUserErrors(() => generate(context, videoToAudio(input, ['input']))),
   audioToVideo: (_root, { input }, context) => jobOrUserErrors(() => generate(context, audioToVideo(input, ['input']))),

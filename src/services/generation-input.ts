@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { CinegraphError } from '../errors.ts';
 import { MAX_CANDIDATES, type BundleInfo, type GenerationTask } from '../inference/core/generation.ts';
-import { checkDuration, checkPrompt, checkSeed } from './clip-input.ts';
+import { composePrompt } from '../jobs/prompt.ts';
+import { checkDuration, checkPrompt, checkSeed, type CheckedPrompt } from './clip-input.ts';
 import type { GenerateInput, SamplingRecord } from './contract.ts';
 import { refuse } from './refuse.ts';
 import { checkShots } from './shot-input.ts';
-import { checkSource, checkWithAudio, inheritedPrompt, type CheckedSource, type SourceAssets, type Span } from './source-input.ts';
+import { checkSource, checkWithAudio, inheritedPrompt, stylization, type CheckedSource, type SourceAssets, type Span } from './source-input.ts';
 
 export const MOST_TAGS = 20;
 const LONGEST_TAG = 50;
@@ -46,7 +47,7 @@ export function checkInput(input: GenerateInput, bundle: BundleInfo, assets: Sou
   if (!bundle.tasks.includes(input.task)) refuse('TASK_NOT_SUPPORTED', 'task', `${bundle.name} cannot do ${input.task}; it can do ${bundle.tasks.join(', ')}.`);
   return {
     task: input.task,
-    ...(WORDLESS.has(input.task) ? { prompt: '', camera: null, style: null } : checkPrompt({ ...input, prompt: input.prompt ?? inheritedPrompt(input, assets) }, bundle, PROMPT_OPTIONAL.has(input.task))),
+    ...checkWords(input, bundle, assets),
     seed: checkSeed(input.seed ?? null),
     candidates: checkCandidates(input.candidates ?? 1),
     sampling: checkSampling(input.sampling ?? {}, samplingOf(input.task, bundle)),
@@ -70,6 +71,14 @@ function canonicalJson(input: object): string {
   const sorted = (_key: string, value: unknown): unknown =>
     typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null && each !== undefined).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
   return JSON.stringify(input, sorted);
+}
+
+/** Throws what {@link checkPrompt} throws. */
+function checkWords(input: GenerateInput, bundle: BundleInfo, assets: SourceAssets): CheckedPrompt {
+  if (WORDLESS.has(input.task)) return { prompt: '', camera: null, style: null };
+  if (input.task !== 'STYLIZE_VIDEO') return checkPrompt({ ...input, prompt: input.prompt ?? inheritedPrompt(input, assets) }, bundle, PROMPT_OPTIONAL.has(input.task));
+  const words = stylization(input, assets);
+  return checkPrompt(words, bundle, composePrompt({ style: words.style }) !== '');
 }
 
 /** Duration, sources and length of the task; a film's prompt is that of its shots. */

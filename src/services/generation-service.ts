@@ -26,6 +26,13 @@ export interface GenerationDeps {
   readonly quota: Quota;
 }
 
+/** Of a job's stored input. */
+interface JobWords {
+  readonly prompt?: string;
+  readonly camera?: string | null;
+  readonly shots?: readonly JobWords[] | null;
+}
+
 export class Generation implements GenerationService {
   readonly #deps: GenerationDeps;
 
@@ -60,7 +67,7 @@ export class Generation implements GenerationService {
     const ids = [image, video, audio, mask?.asset, ...(shots ?? []).map(({ asset }) => asset)].filter(id => id != null && isUuid(id)) as string[];
     if (ids.length === 0) return new Map();
     const rows = await this.#deps.database.prisma.asset.findMany({ where: { ownerId, id: { in: ids }, ...visible() }, include: { job: { select: { input: true } } } });
-    return new Map(rows.map(({ job, ...record }) => [record.id, { record, prompt: (job?.input as { prompt?: string } | undefined)?.prompt ?? null }]));
+    return new Map(rows.map(({ job, ...record }) => [record.id, { record, ...wordsOf(job?.input as JobWords | undefined, record.shot) }]));
   }
 
   /** Stores and queues a job whose input was checked. The same idempotency key and digest give the same job again. */
@@ -113,4 +120,10 @@ export class Generation implements GenerationService {
     });
     return id;
   }
+}
+
+/** What an asset was made from, in words: those of its shot, if it is one. */
+function wordsOf(input: JobWords | undefined, shot: number | null): { readonly prompt: string | null; readonly camera: string | null } {
+  const { prompt = null, camera = null } = (shot === null ? undefined : input?.shots?.[shot]) ?? input ?? {};
+  return { prompt, camera };
 }

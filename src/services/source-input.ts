@@ -1,13 +1,16 @@
 import { durationOf, framesOf, latentsForSound, latentsWithin, nearestLatents } from '../inference/core/clip-length.ts';
 import { MAX_LATENTS, type BundleInfo } from '../inference/core/generation.ts';
+import { STYLE_WORDS } from '../inference/core/styles.ts';
+import { styleOf, withoutStyle } from '../jobs/prompt.ts';
 import type { AssetKind, AssetRecord, GenerateInput, Padding, Rectangle } from './contract.ts';
 import { refuse } from './refuse.ts';
 
 /** An asset that a request names, and what it was made from. */
 export interface SourceAsset {
   readonly record: AssetRecord;
-  /** Of the job that made it. */
+  /** Of the job that made it, or of the shot that it is. */
   readonly prompt: string | null;
+  readonly camera: string | null;
 }
 
 export type SourceAssets = ReadonlyMap<string, SourceAsset>;
@@ -50,6 +53,10 @@ export function checkSource(input: GenerateInput, durationMs: number | null, bun
       const video = asset(input.video, 'video', ['VIDEO'], assets);
       return { fields: { video: video.id, padding: checkPadding(input.padding) }, spans: [clip(latentsOf(video, bundle), 0)] };
     }
+    case 'STYLIZE_VIDEO': {
+      const video = asset(input.video, 'video', ['VIDEO'], assets);
+      return { fields: { video: video.id }, spans: [clip(latentsOf(video, bundle), 0)] };
+    }
     case 'TEXT_TO_AUDIO':
       return { fields: {}, spans: [{ kind: 'sound', latents: bundle.grid[0] }] };
     case 'VIDEO_TO_AUDIO': {
@@ -89,6 +96,18 @@ function heardAsset(id: string | null | undefined, assets: SourceAssets): AssetR
 /** A clip that goes on, or gets a sound, keeps its prompt where no other is given. */
 export function inheritedPrompt({ task, video }: GenerateInput, assets: SourceAssets): string {
   return ((task === 'EXTEND_VIDEO' || task === 'VIDEO_TO_AUDIO') && video != null ? assets.get(video)?.prompt : null) ?? '';
+}
+
+/** What a clip that takes another look is told: a look alone goes behind what its source was told. */
+export function stylization({ prompt, style, video }: GenerateInput, assets: SourceAssets): Pick<GenerateInput, 'prompt' | 'camera' | 'style'> {
+  const said = (prompt ?? '').trim();
+  const asked = style?.trim() || null;
+  const look = said === '' ? asked : asked === null ? styleOf(said) : undefined;
+  if (look == null) return { prompt: said, style: asked };
+  const source = video == null ? undefined : assets.get(video);
+  const before = withoutStyle(source?.prompt ?? '');
+  // NATURAL adds nothing, and something has to be said.
+  return before === '' && styleOf(look) === 'NATURAL' ? { prompt: STYLE_WORDS.NATURAL[0] } : { prompt: before, camera: source?.camera ?? null, style: look };
 }
 
 /** An asset of the viewer's, of one of the kinds. `field`: below `input`. */

@@ -54,7 +54,7 @@ async function lineage(id: string): Promise<string[]> {
   return parent === undefined ? [] : [parent, ...(await lineage(parent))];
 }
 
-it('an uploaded picture comes alive, is edited, chosen, extended, inpainted and outpainted; the lineage shows the way', async () => {
+it('an uploaded picture comes alive, is edited, chosen, extended, inpainted, outpainted and stylized; the lineage shows the way', async () => {
   const bytes = await sharp({ create: { width: 320, height: 200, channels: 3, background: '#2266aa' } }).png().toBuffer();
   const picture = await client.upload(new File([Uint8Array.from(bytes)], 'sky.png', { type: 'image/png' }));
   const alive = await make('imageToVideo', 'ImageToVideoInput', { image: picture.id, prompt: PROMPT, camera: 'zoom in', seed: 1 });
@@ -69,7 +69,9 @@ it('an uploaded picture comes alive, is edited, chosen, extended, inpainted and 
 
   const inpainted = await make('inpaintVideo', 'InpaintVideoInput', { video: outputs[0]?.id, prompt: PROMPT, mask: { rectangle: { x: 0.25, y: 0.25, width: 0.5, height: 0.5 } } });
   const outpainted = await make('outpaintVideo', 'OutpaintVideoInput', { video: inpainted.id, prompt: PROMPT, padding: { top: 0.5, bottom: 0.5, left: 0.5, right: 0.5 } });
-  expect(await lineage(outpainted.id)).toEqual([inpainted.id, outputs[0]?.id, edited.job.outputs[1]?.id, alive.id, picture.id]);
+  const stylized = await make('stylizeVideo', 'StylizeVideoInput', { video: outpainted.id, prompt: 'SKETCH' });
+  expect(stylized.job.input).toMatchObject({ prompt: PROMPT, style: 'SKETCH' });
+  expect(await lineage(stylized.id)).toEqual([outpainted.id, inpainted.id, outputs[0]?.id, edited.job.outputs[1]?.id, alive.id, picture.id]);
 });
 
 it('a film is made, its shots are assets, and one of them is made again', async () => {

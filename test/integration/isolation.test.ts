@@ -165,6 +165,7 @@ const CHAINS: readonly (readonly [task: string, path: string, input: (owner: Wor
   ['inpaintVideo', 'video', ({ video }) => ({ video, mask: { rectangle: { x: 0, y: 0, width: 0.5, height: 0.5 } }, prompt: 'a fox' })],
   ['inpaintVideo', 'mask.asset', ({ mask }, { video }) => ({ video, mask: { asset: mask }, prompt: 'a fox' })],
   ['outpaintVideo', 'video', ({ video }) => ({ video, padding: { left: 0.25 }, prompt: 'a fox' })],
+  ['stylizeVideo', 'video', ({ video }) => ({ video, prompt: 'PIXEL' })],
   ['videoToAudio', 'video', ({ video }) => ({ video })],
   ['audioToVideo', 'audio', ({ sound }) => ({ audio: sound })],
   ['videoToText', 'video', ({ video }) => ({ video })],

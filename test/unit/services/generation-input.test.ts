@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { BundleInfo } from '../../../src/inference/core/generation.ts';
-import type { GenerateInput } from '../../../src/services/contract.ts';
+import type { AssetRecord, GenerateInput } from '../../../src/services/contract.ts';
 import { checkInput, inputDigest } from '../../../src/services/generation-input.ts';
 
 const bundle: BundleInfo = {
-  name: 'small', digest: 'd', description: '', tasks: ['TEXT_TO_VIDEO'], languages: ['en'], width: 64, height: 64, fps: 8, frameCount: 17, grid: [5, 8, 8], framesPerLatent: 4, windows: { latents: 4, overlap: 2 }, codec: 'c',
+  name: 'small', digest: 'd', description: '', tasks: ['TEXT_TO_VIDEO'], styles: ['NATURAL'], languages: ['en'], width: 64, height: 64, fps: 8, frameCount: 17, grid: [5, 8, 8], framesPerLatent: 4, windows: { latents: 4, overlap: 2 }, codec: 'c',
   maxPromptCharacters: 40, sampling: { temperature: 1, topK: 0, topP: 0.95, guidance: 3, deterministic: false }, audio: null, caption: null, examples: [], trainingCommit: 'none',
 };
 const good: GenerateInput = { task: 'TEXT_TO_VIDEO', prompt: ' a red ball ' };
@@ -60,5 +61,36 @@ describe('checkInput', () => {
     const digest = (change: Partial<GenerateInput>): string => inputDigest(checkInput({ ...good, ...change }, bundle));
     expect(digest({ idempotencyKey: 'a' })).toBe(digest({ idempotencyKey: 'b', candidates: 1 }));
     expect(digest({ seed: 1 })).not.toBe(digest({}));
+  });
+});
+
+describe('the words of a clip that takes another look', () => {
+  const able: BundleInfo = { ...bundle, tasks: ['TEXT_TO_VIDEO', 'STYLIZE_VIDEO'], maxPromptCharacters: 400 };
+  const video = randomUUID();
+  const record = { id: video, kind: 'VIDEO', durationMs: 2125, hasAudio: false } as AssetRecord;
+  const words = (change: Partial<GenerateInput>, source: { readonly prompt: string | null; readonly camera: string | null } = { prompt: 'a fox bounces, in pencil', camera: 'pan left' }) => {
+    const { prompt, camera, style } = checkInput({ task: 'STYLIZE_VIDEO', video, ...change }, able, new Map([[video, { record, ...source }]]));
+    return { prompt, camera, style };
+  };
+
+  it('a look alone goes behind what the source was told, instead of its look', () => {
+    expect(words({ prompt: 'in pixel art style' })).toEqual({ prompt: 'a fox bounces', camera: 'pan left', style: 'PIXEL' });
+    expect(words({ prompt: '', style: 'watercolor' })).toEqual({ prompt: 'a fox bounces', camera: 'pan left', style: 'watercolor' });
+    expect(words({ prompt: 'NATURAL' })).toEqual({ prompt: 'a fox bounces', camera: 'pan left', style: 'NATURAL' });
+  });
+
+  it('of a source that was told nothing, the look is all', () => {
+    const nothing = { prompt: null, camera: null };
+    expect(words({ prompt: 'as a sketch' }, nothing)).toEqual({ prompt: '', camera: null, style: 'SKETCH' });
+    expect(words({ prompt: '', style: 'natural' }, nothing)).toEqual({ prompt: 'in natural colors', camera: null, style: null });
+  });
+
+  it('what says more is taken as it is', () => {
+    expect(words({ prompt: 'a fox in a meadow, in pencil' })).toEqual({ prompt: 'a fox in a meadow, in pencil', camera: null, style: null });
+    expect(words({ prompt: 'in pencil', style: 'NIGHT' })).toEqual({ prompt: 'in pencil', camera: null, style: 'NIGHT' });
+  });
+
+  it('are needed', () => {
+    for (const change of [{ prompt: ' ' }, { prompt: '', style: ' ' }, {}]) expect(() => words(change)).toThrow(expect.objectContaining({ code: 'PROMPT_EMPTY', field: ['input', 'prompt'] }));
   });
 });
