@@ -33,6 +33,7 @@ export type {
   JobStatus,
   RetryShotInput,
   SamplingInput,
+  Style,
   Task,
   UpdateAssetInput,
   UpdateWebhookInput,

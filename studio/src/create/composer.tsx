@@ -9,11 +9,11 @@ import { LengthChips } from './length-chips.tsx';
 import { SeedField } from './seed-field.tsx';
 import { SoundChoice } from './sound-choice.tsx';
 import { SourcePanel } from './source-panel.tsx';
+import { styleOptions } from './styles.ts';
 import { choicesFor, hasFrames, TASKS } from './tasks.ts';
 import type { Upload } from './use-upload.ts';
 
 const CAMERAS = ['', 'pan left', 'pan right', 'pan up', 'pan down', 'zoom in', 'zoom out'].map((value) => ({ value, label: value === '' ? 'Still' : value }));
-const STYLES = ['', 'at night', 'at sunset', 'in a meadow'].map((value) => ({ value, label: value === '' ? 'As written' : value }));
 const MAX_EXAMPLES = 4;
 
 interface ComposerProps {
@@ -51,6 +51,7 @@ export function Composer({ draft, change, model, source, upload, onFile, onSubmi
       setSending(false);
     }
   };
+  const styles = styleOptions(model?.styles ?? [], draft.style);
   const choices = choicesFor(source?.kind ?? null, model?.tasks);
   const [over, setOver] = useState(false);
   const take = (files: FileList) => {
@@ -116,7 +117,7 @@ export function Composer({ draft, change, model, source, upload, onFile, onSubmi
         <Chips label="Make" options={choices.map((value) => ({ value, label: TASKS[value].label }))} value={draft.task} onChange={(task) => change({ task })} />
         {source !== null && choices.length === 0 ? <p className="note note-warn">This model makes nothing from {source.kind === 'IMAGE' ? 'a picture' : 'such a file'}. The System page lists what it does.</p> : null}
         {words.includes('camera') ? <Chips label="Camera" options={CAMERAS} value={draft.camera} onChange={(camera) => change({ camera })} /> : null}
-        {words.includes('style') ? <Chips label="Style" options={STYLES} value={draft.style} onChange={(style) => change({ style })} /> : null}
+        {words.includes('style') && styles.length > 1 ? <Chips label="Style" options={styles} value={draft.style} onChange={(style) => change({ style })} /> : null}
         {draft.task === 'textToVideo' || draft.task === 'imageToVideo' ? <LengthChips draft={draft} change={change} model={model} /> : null}
         <Chips label="Candidates" options={candidateOptions(model)} value={draft.candidates} onChange={(candidates) => change({ candidates })} />
         <SoundChoice draft={draft} change={change} model={model} />

@@ -112,6 +112,8 @@ export function toInput(draft: Draft): GenerateInput {
       return { inpaintVideo: { ...moving, video: source, mask: draft.mask === null ? { rectangle: draft.rectangle } : { asset: draft.mask } } };
     case 'outpaintVideo':
       return { outpaintVideo: { ...moving, video: source, padding: draft.padding } };
+    case 'stylizeVideo':
+      return { stylizeVideo: { ...common, video: source } };
     case 'videoToAudio':
       return { videoToAudio: { ...wordless, ...given('prompt', prompt), video: source, muxed: !draft.soundAlone } };
     case 'videoToText':

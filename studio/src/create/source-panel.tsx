@@ -74,6 +74,7 @@ function Tool({ draft, change, source, clipMs }: ToolProps) {
       return <MaskTool clip={source} draft={draft} change={change} />;
     case 'outpaintVideo':
       return <PaddingTool clip={source} padding={draft.padding} onChange={(padding) => change({ padding })} />;
+    case 'stylizeVideo':
     case 'videoToAudio':
     case 'videoToText':
       return <video className="source-picture" src={source.url} poster={source.thumbnailUrl} width={source.width} height={source.height} muted playsInline controls aria-label="The clip" />;

@@ -10,6 +10,7 @@ export type TaskChoice =
   | 'editVideo'
   | 'inpaintVideo'
   | 'outpaintVideo'
+  | 'stylizeVideo'
   | 'videoToAudio'
   | 'videoToText'
   | 'audioToVideo'
@@ -36,6 +37,7 @@ export const TASKS: Readonly<Record<TaskChoice, TaskInfo>> = {
   editVideo: { task: 'EDIT_VIDEO', label: 'Edit', from: 'VIDEO', help: 'Move to the frame from which it shall go on another way, and say how.', words: ALL },
   inpaintVideo: { task: 'INPAINT_VIDEO', label: 'Inpaint', from: 'VIDEO', help: 'Mark what shall be made new, and say what the whole clip should show.', words: ALL },
   outpaintVideo: { task: 'OUTPAINT_VIDEO', label: 'Outpaint', from: 'VIDEO', help: 'Pull the frame outwards, and say what the whole clip should show.', words: ALL },
+  stylizeVideo: { task: 'STYLIZE_VIDEO', label: 'Stylize', from: 'VIDEO', help: 'Keeps what is there and how it moves. Choose a style, or say what the whole clip should show.', words: ['prompt', 'style'] },
   videoToAudio: { task: 'VIDEO_TO_AUDIO', label: 'Add sound', from: 'VIDEO', help: 'Makes a sound that fits the clip. Say what is to be heard, or let the picture decide.', words: ['prompt'] },
   videoToText: { task: 'VIDEO_TO_TEXT', label: 'Describe', from: 'VIDEO', help: 'Says in a sentence what can be seen.', words: [] },
   audioToVideo: { task: 'AUDIO_TO_VIDEO', label: 'Clip to it', from: 'AUDIO', help: 'Makes a clip that fits the sound, which becomes its sound track. Say what it should show, or let the sound decide.', words: ALL },

@@ -66,6 +66,7 @@ export function BoardView() {
             shot={shot}
             number={index + 1}
             count={shots.length}
+            styles={model.data?.styles ?? []}
             invalid={faultyShot(fault) === index}
             onChange={(next) => edit(index, next)}
             dragged={drag.dragged === index}

@@ -1,10 +1,14 @@
 import { useId, type KeyboardEvent, type PointerEvent } from 'react';
+import type { Style } from '../../../src/client/index.ts';
+import { styleOptions } from '../create/styles.ts';
 import type { ShotDraft } from './storyboard.ts';
 
 interface ShotCardProps {
   readonly shot: ShotDraft;
   readonly number: number;
   readonly count: number;
+  /** Looks that the model knows. */
+  readonly styles: readonly Style[];
   readonly invalid: boolean;
   /** It follows the pointer. */
   readonly dragged: boolean;
@@ -17,7 +21,7 @@ interface ShotCardProps {
 const CAMERAS = ['', 'still', 'pan left', 'pan right', 'pan up', 'pan down', 'zoom in', 'zoom out'];
 
 /** One shot of the plan. */
-export function ShotCard({ shot, number, count, invalid, dragged, onChange, onDrag, onMove, onRemove }: ShotCardProps) {
+export function ShotCard({ shot, number, count, styles, invalid, dragged, onChange, onDrag, onMove, onRemove }: ShotCardProps) {
   const id = useId();
   const onKeyDown = (event: KeyboardEvent) => {
     const by = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 }[event.key];
@@ -48,7 +52,10 @@ export function ShotCard({ shot, number, count, invalid, dragged, onChange, onDr
         </div>
         <div className="field">
           <label htmlFor={`${id}-style`}>Style</label>
-          <input id={`${id}-style`} value={shot.style} placeholder="at night" onChange={(event) => onChange({ style: event.target.value })} />
+          <input id={`${id}-style`} value={shot.style} list={`${id}-styles`} placeholder="as written" onChange={(event) => onChange({ style: event.target.value })} />
+          <datalist id={`${id}-styles`}>
+            {styleOptions(styles, '').map(({ value, label }) => (value === '' ? null : <option key={value} value={value.toLowerCase()} label={label} />))}
+          </datalist>
         </div>
       </div>
       <label className="lock">

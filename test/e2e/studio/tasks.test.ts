@@ -130,6 +130,17 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
     await page.close();
   });
 
+  it('stylizes by a chip, without a word', async () => {
+    const { page, faults } = await studio.visit('/');
+    await attach(page, 'stylizeVideo');
+    await page.getByRole('radio', { name: 'Pencil sketch' }).check();
+    expect(await axeViolations(page)).toEqual([]);
+    const job = await generate(page, '');
+    expect(job).toMatchObject({ task: 'STYLIZE_VIDEO', status: 'SUCCEEDED', input: { style: 'SKETCH' } });
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
   it('outpaints as far as the handle was pulled', async () => {
     const { page, faults } = await studio.visit('/');
     await attach(page, 'outpaintVideo');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { draftOf, EMPTY_DRAFT, toInput } from '../../../studio/src/create/draft.ts';
+import { styleOptions } from '../../../studio/src/create/styles.ts';
 import { TASKS } from '../../../studio/src/create/tasks.ts';
 
 describe('a draft', () => {
@@ -23,6 +24,7 @@ describe('a draft', () => {
     ['inpaintVideo', { inpaintVideo: { prompt: 'a fox', candidates: 1, video: 'a1', mask: { rectangle: EMPTY_DRAFT.rectangle } } }],
     ['videoToAudio', { videoToAudio: { prompt: 'a fox', candidates: 1, video: 'a1', muxed: true } }],
     ['audioToVideo', { audioToVideo: { prompt: 'a fox', candidates: 1, audio: 'a1' } }],
+    ['stylizeVideo', { stylizeVideo: { prompt: 'a fox', candidates: 1, video: 'a1' } }],
     ['outpaintVideo', { outpaintVideo: { prompt: 'a fox', candidates: 1, video: 'a1', padding: EMPTY_DRAFT.padding } }],
   ] as const)('sends %s with what is attached, and comes back', (task, input) => {
     const draft = { ...EMPTY_DRAFT, task, prompt: 'a fox', source: 'a1' };
@@ -35,6 +37,16 @@ describe('a draft', () => {
     expect(toInput({ ...EMPTY_DRAFT, task: 'audioToText', prompt: 'left over', source: 'a1' })).toEqual({ audioToText: { candidates: 1, audio: 'a1' } });
     expect(toInput({ ...EMPTY_DRAFT, prompt: 'a fox', withAudio: true })).toEqual({ textToVideo: { prompt: 'a fox', candidates: 1, withAudio: true } });
     expect(toInput({ ...EMPTY_DRAFT, prompt: 'rain', task: 'textToAudio', style: 'at night' })).toEqual({ textToAudio: { prompt: 'rain', candidates: 1 } });
+  });
+
+  it('stylizes by a look alone, without a camera', () => {
+    const input = toInput({ ...EMPTY_DRAFT, task: 'stylizeVideo', style: 'PIXEL', camera: 'pan left', source: 'a1' });
+    expect(input).toEqual({ stylizeVideo: { prompt: '', style: 'PIXEL', candidates: 1, video: 'a1' } });
+  });
+
+  it('offers the looks that the model knows, and keeps another one that was chosen', () => {
+    expect(styleOptions(['NATURAL', 'PIXEL'], 'PIXEL')).toEqual([{ value: '', label: 'As written' }, { value: 'PIXEL', label: 'Pixel art' }]);
+    expect(styleOptions(['NATURAL'], 'at night')).toEqual([{ value: '', label: 'As written' }, { value: 'at night', label: 'at night' }]);
   });
 
   it('comes back from a job as it was', () => {
