@@ -53,12 +53,16 @@ export async function taskOf(prompt: string | undefined, options: TaskOptions, u
   const kind = contentTypeOf(from) === 'image/gif' ? 'video' : contentTypeOf(from).split('/')[0];
   if (kind === 'video' && audio === true) return { videoToAudio: { ...shared, ...given({ prompt, muxed }), video: await upload(from) } };
   if (kind === 'video' && text === true) return { videoToText: { ...shared, video: await upload(from) } };
+  if (kind === 'video' && image !== true) {
+    if (prompt === undefined && style === undefined) throw new UsageError('A prompt or --style is missing: the look that the clip takes.');
+    return { stylizeVideo: { ...shared, ...given({ style }), prompt: prompt ?? '', video: await upload(from) } };
+  }
   if (kind === 'audio' && text === true) return { audioToText: { ...shared, audio: await upload(from) } };
   if (kind === 'audio' && audio !== true && image !== true) return { audioToVideo: { ...shared, ...given({ prompt, camera, style }), audio: await upload(from) } };
   if (kind === 'image' && audio !== true && image !== true && text !== true) {
     return { imageToVideo: { ...shared, ...given({ durationMs: milliseconds(duration), camera, style }), prompt: needed(), image: await upload(from) } };
   }
-  throw new UsageError('From a picture comes a clip, from a clip a sound (--audio) or a text (--text), from a sound a clip or a text (--text).');
+  throw new UsageError('From a picture comes a clip, from a clip one of another look, a sound (--audio) or a text (--text), from a sound a clip or a text (--text).');
 }
 
 function milliseconds(seconds: number | undefined): number | undefined {

@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mp4 } from '../support/media-files.ts';
 import { allGone, descendants, launch, runProgram, startProgram, temporaryFolder, type Program } from '../support/server.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -33,6 +34,16 @@ describe('with a server', () => {
     const { code, stderr } = await runProgram(GENERATE, ['a red ball', '--image', '-o', file], { PORT: port });
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('starting one') });
     expect((await readFile(file)).length).toBeGreaterThan(50);
+  });
+
+  it('gives a clip another look', async () => {
+    const [source, file] = [join(folder.path, 'source.mp4'), join(folder.path, 'sketch.mp4')];
+    await writeFile(source, await mp4(17));
+    const { code, stderr } = await runProgram(GENERATE, ['--from', source, '--style', 'sketch', '-o', file], { PORT: port });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('--seed') });
+    expect((await readFile(file)).subarray(4, 8).toString()).toBe('ftyp');
+    const without = await runProgram(GENERATE, ['--from', source], { PORT: port });
+    expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('--style')]);
   });
 
   it('says what was wrong with the input', async () => {
