@@ -4,6 +4,8 @@
 
 * `sprites.npz`: animated Fluent emoji (MIT, npm `@lobehub/fluent-emoji-anim-1..4`), `[concepts, 17, 96, 96, 4]` uint8,
   premultiplied RGBA at 8 fps;
+* `large-sprites.npz`: the same at twice the size, `[concepts, 3, 192, 192, 4]`: the poses that the world shows, for
+  clips of 256 px;
 * `photos.npz`: flower photos as `[256, 256, 3]` squares by class, the first few as backgrounds, the others for the
   tokenizer;
 * `unseen-sprites.npz` (with `--unseen`): the concepts of `is_heldout_concept`, in the same form;
@@ -36,12 +38,15 @@ from .sounds import RATE
 
 FRAMES = 17
 FPS = 8
-SPRITE = 96
+SPRITE = 96  # px
+LARGE_SPRITE = 192  # px
+LARGE_POSES = 3  # frames
 PHOTO = 256
 SOUND = 80_000  # samples
 CLIP_SIZE = (160, 128)  # width, height in pixels
 EMOJI_PACKAGES = tuple(f"@lobehub/fluent-emoji-anim-{part}" for part in (1, 2, 3, 4))
 NAMES_PACKAGE = "unicode-emoji-json"
+LARGE = CACHE / "large-sprites.npz"
 UNSEEN = CACHE / "unseen-sprites.npz"
 PHOTO_FOLDERS = dict(zip(PHOTO_BACKGROUNDS, ("daisy", "dandelion", "roses", "sunflowers", "tulips"), strict=True))
 
@@ -80,8 +85,8 @@ def is_still(webp: bytes) -> bool:
     return getattr(Image.open(BytesIO(webp)), "n_frames", 1) < 2
 
 
-def decode_sprite(webp: bytes) -> np.ndarray:
-    """`[17, 96, 96, 4]` uint8, premultiplied RGBA, the loop resampled to 8 fps by nearest time."""
+def decode_sprite(webp: bytes, side: int = SPRITE, count: int = FRAMES) -> np.ndarray:
+    """`[count, side, side, 4]` uint8, premultiplied RGBA, the loop resampled to 8 fps by nearest time."""
     picture = Image.open(BytesIO(webp))
     frames, ends, clock = [], [], 0
     for frame in ImageSequence.Iterator(picture):
@@ -90,14 +95,14 @@ def decode_sprite(webp: bytes) -> np.ndarray:
         frames.append(rgba)
         clock += frame.info.get("duration") or 42  # a still has none
         ends.append(clock)
-    times = np.arange(FRAMES) * (1000 / FPS) % clock
+    times = np.arange(count) * (1000 / FPS) % clock
     picked = [frames[int(np.searchsorted(ends, time, side="right"))] for time in times]
-    return (
-        np.stack([cv2.resize(p, (SPRITE, SPRITE), interpolation=cv2.INTER_AREA) for p in picked]).round().astype("u1")
-    )
+    return np.stack([cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in picked]).round().astype("u1")
 
 
-def decode_sprites(names: list[str], stills: set[str], stems: dict[str, list[str]]) -> dict[str, np.ndarray]:
+def decode_sprites(
+    names: list[str], stills: set[str], stems: dict[str, list[str]], side: int = SPRITE, count: int = FRAMES
+) -> dict[str, np.ndarray]:
     """The sprites of those of `names` that are animated, or in `stills`; `stems` is `code_points()`."""
     wanted = {stem: name for name in names for stem in stems[name]}
     sprites: dict[str, np.ndarray] = {}
@@ -111,7 +116,7 @@ def decode_sprites(names: list[str], stills: set[str], stems: dict[str, list[str
                         continue
                     webp = source.read()
                     if name in stills or not is_still(webp):
-                        sprites[name] = decode_sprite(webp)
+                        sprites[name] = decode_sprite(webp, side, count)
                     bar.update()
     return sprites
 
@@ -132,6 +137,13 @@ def prepare_sprites(everything: bool) -> None:
         heldout=np.array([is_heldout_concept(name) for name in ordered]),
     )
     print(f"{len(ordered)} concepts")
+
+
+def prepare_large() -> None:
+    """Decode the chosen concepts at twice the size."""
+    names = list(concepts())
+    sprites = decode_sprites(names, set(names), code_points(), LARGE_SPRITE, LARGE_POSES)
+    np.savez_compressed(LARGE, names=np.array(names), sprites=np.stack([sprites[name] for name in names]))
 
 
 def prepare_unseen() -> None:
@@ -225,6 +237,8 @@ def main() -> None:
     cv2.setNumThreads(1)
     if options.force or not has_sprites():
         prepare_sprites(options.all)
+    if options.force or not LARGE.exists():
+        prepare_large()
     if options.unseen and (options.force or not UNSEEN.exists()):
         prepare_unseen()
     if options.data is None:

@@ -2,6 +2,7 @@
 
 Each looks at a few pixels around a place only, and moves with the picture when that moves by 4 px: so what travels a
 token per latent frame has the same codes again. A camera can be told from a moving thing in all of them: dots stay.
+Lengths are in px of clips of 128 px; in larger ones (`scale`) they are so many times as long.
 """
 
 import cv2
@@ -10,8 +11,7 @@ import numpy as np
 MOSAIC = 4  # px, side of a pixel of pixel art
 LEVELS = {"flat": 8, "pixel": 8}  # of each channel
 SATURATION = 1.35  # of flat colours
-EDGES = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
-STROKES = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+SOFT = 2  # px, reach of the blur under flat colours
 OUTLINE = (40, 100)  # contrast at which an outline begins, and at which it is black
 PRINT = 0.82  # strength of the colours between outlines: so they are seen on black, too
 STROKE = (8, 120)  # the same for a pencil
@@ -41,15 +41,17 @@ WASH_TABLE, PRINT_TABLE = ((255 - ink * (255 - np.arange(256))).round().astype(n
 NIGHT_TABLE = np.stack([(gain * np.arange(256) + offset) for gain, offset in NIGHT], -1).round().astype(np.uint8)[None]
 
 
-def _contrast(frame: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """The largest difference around each pixel, of the channel that differs most: `[H, W, 1]`."""
+def _contrast(frame: np.ndarray, shape: int, scale: int) -> np.ndarray:
+    """The largest difference within a pixel around each, of the channel that differs most: `[H, W, 1]`."""
+    kernel = cv2.getStructuringElement(shape, (2 * scale + 1, 2 * scale + 1))
     spread = cv2.morphologyEx(frame, cv2.MORPH_GRADIENT, kernel)
     red, green, blue = cv2.split(spread)
     return cv2.max(cv2.max(red, green), blue)
 
 
-def _flat(frame: np.ndarray) -> np.ndarray:
-    vivid = cv2.transform(cv2.GaussianBlur(frame, (5, 5), 0), FLAT_MATRIX)
+def _flat(frame: np.ndarray, scale: int) -> np.ndarray:
+    side = 2 * SOFT * scale + 1
+    vivid = cv2.transform(cv2.GaussianBlur(frame, (side, side), 0), FLAT_MATRIX)
     return cv2.LUT(vivid, FLAT_TABLE)
 
 
@@ -58,31 +60,32 @@ def _darkened(frame: np.ndarray, light: np.ndarray) -> np.ndarray:
     return cv2.multiply(frame, cv2.merge([light, light, light]), scale=1 / 255)
 
 
-def _outline(frame: np.ndarray) -> np.ndarray:
-    lines = cv2.LUT(_contrast(frame, EDGES), OUTLINE_TABLE)
+def _outline(frame: np.ndarray, scale: int) -> np.ndarray:
+    lines = cv2.LUT(_contrast(frame, cv2.MORPH_RECT, scale), OUTLINE_TABLE)
     return _darkened(cv2.LUT(frame, PRINT_TABLE), lines)
 
 
-def _pixel(frame: np.ndarray) -> np.ndarray:
+def _pixel(frame: np.ndarray, scale: int) -> np.ndarray:
     height, width = frame.shape[:2]
-    small = cv2.resize(frame, (width // MOSAIC, height // MOSAIC), interpolation=cv2.INTER_AREA)
+    side = MOSAIC * scale
+    small = cv2.resize(frame, (width // side, height // side), interpolation=cv2.INTER_AREA)
     return cv2.resize(cv2.LUT(small, PIXEL_TABLE), (width, height), interpolation=cv2.INTER_NEAREST)
 
 
-def _sketch(frame: np.ndarray) -> np.ndarray:
-    strokes = cv2.LUT(_contrast(frame, STROKES), STROKE_TABLE)
+def _sketch(frame: np.ndarray, scale: int) -> np.ndarray:
+    strokes = cv2.LUT(_contrast(frame, cv2.MORPH_CROSS, scale), STROKE_TABLE)
     return _darkened(cv2.LUT(frame, WASH_TABLE), strokes)
 
 
-def _night(frame: np.ndarray) -> np.ndarray:
+def _night(frame: np.ndarray, scale: int) -> np.ndarray:
     return cv2.LUT(frame, NIGHT_TABLE)
 
 
 FILTERS = {"flat": _flat, "outline": _outline, "pixel": _pixel, "sketch": _sketch, "night": _night}
 
 
-def apply_style(frames: np.ndarray, style: str) -> np.ndarray:
+def apply_style(frames: np.ndarray, style: str, scale: int = 1) -> np.ndarray:
     """uint8 `[F, H, W, 3]` RGB in the style (one of `attributes.STYLES`); the very frames, if it is natural."""
     if style == "natural":
         return frames
-    return np.stack([FILTERS[style](frame) for frame in frames])
+    return np.stack([FILTERS[style](frame, scale) for frame in frames])

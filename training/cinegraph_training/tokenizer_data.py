@@ -31,7 +31,7 @@ class Sources:
         """`[17, 128, 128, 3]` uint8 and the `[17, 4]` boxes of what moves (the whole picture, if unknown)."""
         whole = np.tile([0.0, 0.0, VIEW, VIEW], (FRAMES, 1))
         if kind == "photo" and self.photos:
-            return _film_photo(self.photos[int(rng.integers(len(self.photos)))], rng), whole
+            return film_photo(self.photos[int(rng.integers(len(self.photos)))], rng), whole
         if kind == "clip" and self.clips:
             return _cut_clip(self.clips[int(rng.integers(len(self.clips)))], rng), whole
         scene = (sample_stage_scene if rng.random() < self.stage_share else sample_scene)(rng, self.split)
@@ -41,17 +41,19 @@ class Sources:
         return frames, placement.boxes()
 
 
-def _film_photo(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A camera that drifts and zooms over the photo: `[17, 128, 128, 3]` uint8."""
-    zoom0, zoom1 = np.exp(rng.uniform(np.log(0.6), np.log(1.2), 2))
+def film_photo(
+    photo: np.ndarray, rng: np.random.Generator, view: int = VIEW, zooms: tuple[float, float] = (0.6, 1.2)
+) -> np.ndarray:
+    """A camera that drifts and zooms (px of the clip per px of the photo) over it: `[17, view, view, 3]` uint8."""
+    zoom0, zoom1 = np.exp(rng.uniform(np.log(zooms[0]), np.log(zooms[1]), 2))
     start, end = rng.uniform(-40, 40, (2, 2))
     frames = []
     for part in np.linspace(0, 1, FRAMES):
         zoom = zoom0 + (zoom1 - zoom0) * part
-        offset = VIEW / 2 - zoom * (photo.shape[0] / 2 + start + (end - start) * part)
+        offset = view / 2 - zoom * (photo.shape[0] / 2 + start + (end - start) * part)
         matrix = np.array([[zoom, 0, offset[0]], [0, zoom, offset[1]]])
         frames.append(
-            cv2.warpAffine(photo, matrix, (VIEW, VIEW), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+            cv2.warpAffine(photo, matrix, (view, view), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         )
     return np.stack(frames)
 

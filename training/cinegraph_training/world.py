@@ -5,6 +5,8 @@ background shows, and a shift of one token (16 px) sideways of an object in the 
 frame, one token per latent frame; periodic motions repeat every 8 frames, two latent frames, and the object's own
 animation every 4, one latent frame: the same codes come back, moved. Photos are out of focus behind the object. The
 drawing style is a filter of what is rendered (styles.py).
+
+A world of scale 2 draws the same scenes with twice as many pixels, from larger sprites.
 """
 
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import cv2
 import numpy as np
 
 from .attributes import PHOTO_BACKGROUNDS, Scene
-from .backgrounds import CANVAS, painted
+from .backgrounds import painted
 from .control import control_video
 from .paths import CACHE
 from .styles import apply_style
@@ -96,38 +98,41 @@ def place(scene: Scene, rng: np.random.Generator) -> Placement:
 
 
 class World:
-    """Holds the prepared sprites and backgrounds; `render` draws clips."""
+    """Holds the prepared sprites and backgrounds; `render` draws clips of `scale` times 128 px."""
 
-    def __init__(self, cache: Path = CACHE):
+    def __init__(self, cache: Path = CACHE, scale: int = 1):
         cv2.setNumThreads(1)
-        with np.load(cache / "sprites.npz") as stored:
+        self.scale = scale
+        with np.load(cache / ("sprites.npz" if scale == 1 else "large-sprites.npz")) as stored:
             names, sprites = stored["names"], stored["sprites"]
         self.sprites: dict[str, np.ndarray] = {}
         self.half_sprites: dict[str, np.ndarray] = {}
         self.add_sprites(list(map(str, names)), sprites)
-        self.canvases = {name: [canvas] for name, canvas in painted().items()}
+        self.canvases = {name: [canvas] for name, canvas in painted(scale).items()}
         if (cache / "photos.npz").exists():
             with np.load(cache / "photos.npz") as stored:
                 for name in PHOTO_BACKGROUNDS:
                     chosen = [stored[name][index] for index in BACKGROUND_PHOTOS[name]]
-                    self.canvases[name] = [cv2.GaussianBlur(photo, (0, 0), PHOTO_BLUR) for photo in chosen]
+                    blurred = [cv2.GaussianBlur(photo, (0, 0), PHOTO_BLUR) for photo in chosen]
+                    self.canvases[name] = blurred if scale == 1 else [_enlarge(photo, scale) for photo in blurred]
 
     def add_sprites(self, names: list[str], sprites: np.ndarray) -> None:
-        """Objects that scenes may show, `[N, 17, 96, 96, 4]` premultiplied RGBA."""
+        """Objects that scenes may show, `[N, poses, 96 * scale, 96 * scale, 4]` premultiplied RGBA."""
+        half = sprites.shape[2] // 2
         for name, sprite in zip(names, sprites, strict=True):
             self.sprites[name] = sprite
             self.half_sprites[name] = np.stack(
-                [cv2.resize(frame, (48, 48), interpolation=cv2.INTER_AREA) for frame in sprite]
+                [cv2.resize(frame, (half, half), interpolation=cv2.INTER_AREA) for frame in sprite]
             )
 
     def render(self, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-        """`[17, 128, 128, 3]` uint8 RGB at 8 fps."""
+        """`[17, 128 * scale, 128 * scale, 3]` uint8 RGB at 8 fps."""
         return self.render_placed(scene, rng)[0]
 
     def render_placed(self, scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, Placement]:
-        """The clip and its geometry."""
+        """The clip and its geometry, which is that of a world of scale 1."""
         frames, placement = self._film_scene(scene, rng)
-        return apply_style(frames, scene.style), placement
+        return apply_style(frames, scene.style, self.scale), placement
 
     def render_with_control(
         self, scene: Scene, rng: np.random.Generator, filmed: str | None = None
@@ -144,7 +149,7 @@ class World:
         placement = place(scene, rng)
         canvases = self.canvases[scene.background]
         canvas = canvases[int(rng.integers(len(canvases)))]
-        frames = _film(canvas, placement)
+        frames = _film(canvas, placement, self.scale)
         for index in range(FRAMES):
             self._draw(frames[index], scene.object, index, placement)
         return frames, placement
@@ -168,14 +173,14 @@ class World:
     def _drawn(self, name: str, index: int, placement: Placement) -> tuple[tuple[slice, slice], np.ndarray] | None:
         """The part of the frame (rows, columns) that the object's sprite lies in, and the sprite as it lies there,
         premultiplied RGBA; None where it is out of sight."""
-        size = placement.size[index]
-        sprite = (self.half_sprites if size < 56 else self.sprites)[name][POSES[index % len(POSES)]]
+        size = placement.size[index] * self.scale
+        sprite = (self.half_sprites if size < 56 * self.scale else self.sprites)[name][POSES[index % len(POSES)]]
         scale = size / sprite.shape[0]
         cos, sin = np.cos(placement.angle[index]) * scale, np.sin(placement.angle[index]) * scale
         reach = size * (0.72 if placement.angle[index] else 0.51) + 1
-        center = placement.center[index]
+        center = placement.center[index] * self.scale
         x0, y0 = np.maximum(np.floor(center - reach), 0).astype(int)
-        x1, y1 = np.minimum(np.ceil(center + reach), VIEW).astype(int)
+        x1, y1 = np.minimum(np.ceil(center + reach), VIEW * self.scale).astype(int)
         if x1 <= x0 or y1 <= y0:
             return None
         middle = (sprite.shape[0] - 1) / 2
@@ -186,17 +191,23 @@ class World:
         return np.s_[y0:y1, x0:x1], cv2.warpAffine(sprite, matrix, size_there, flags=cv2.INTER_LINEAR)
 
 
-def _film(canvas: np.ndarray, placement: Placement) -> np.ndarray:
-    """`[17, 128, 128, 3]`: what the camera sees of the canvas."""
-    corner = (CANVAS - VIEW) // 2
+def _enlarge(picture: np.ndarray, scale: int) -> np.ndarray:
+    """`scale` times as large, for pictures without sharp detail."""
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4)
+
+
+def _film(canvas: np.ndarray, placement: Placement, scale: int) -> np.ndarray:
+    """`[17, 128 * scale, 128 * scale, 3]`: what the camera sees of the canvas."""
+    view = VIEW * scale
+    corner = (len(canvas) - view) // 2
     if (placement.zoom == 1).all():
         views = []
-        for x, y in placement.pan.astype(int):
-            views.append(canvas[corner + y : corner + y + VIEW, corner + x : corner + x + VIEW])
+        for x, y in placement.pan.astype(int) * scale:
+            views.append(canvas[corner + y : corner + y + view, corner + x : corner + x + view])
         return np.stack(views)
     views = []
     for zoom in placement.zoom:
-        offset = VIEW / 2 - 0.5 - zoom * (CANVAS / 2 - 0.5)
+        offset = view / 2 - 0.5 - zoom * (len(canvas) / 2 - 0.5)
         matrix = np.array([[zoom, 0, offset], [0, zoom, offset]])
-        views.append(cv2.warpAffine(canvas, matrix, (VIEW, VIEW), flags=cv2.INTER_LINEAR))
+        views.append(cv2.warpAffine(canvas, matrix, (view, view), flags=cv2.INTER_LINEAR))
     return np.stack(views)
