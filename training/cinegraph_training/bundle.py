@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import export_codebook
+from . import export_codebook, export_super_resolution
 from .audio_tokenizer import AudioTokenizer
 from .depth import DepthNet
 from .export_audio import export_audio_decoder, export_audio_encoder
@@ -15,6 +15,7 @@ from .export_depth import control_parameters, export_depth
 from .export_language_model import DECODE_FORMS, codebook_table, decode_file, export_language_model
 from .language_model import SPECIAL_ROWS, TASK_ROWS, TEXT_START, LanguageModel
 from .onnx_graph import Graph, WeightFile
+from .super_resolution import SCALE, SuperResolution
 from .text_tokenizer import TextTokenizer
 
 FORMAT_VERSION = 3
@@ -51,10 +52,12 @@ def write_bundle(
     add_encoder: Callable[[Graph, CodebookTable, WeightFile], None],
     audio: AudioTokenizer | None,
     depth: DepthNet | None,
+    enlarger: SuperResolution | None,
 ) -> dict:
     """Fills `folder` (emptied first) and returns the manifest. `add_decoder` adds the video decoder's nodes to a graph
     and returns its state shapes, `add_encoder` the encoder's. Without `audio` the bundle neither hears nor sounds,
-    without `depth` it does not stylize. The same arguments always give the same bytes."""
+    without `depth` it does not stylize, without `enlarger` its clips have one size. The same arguments always give the
+    same bytes."""
     if tokenizer.size > model.config.text_size:
         raise ValueError(f"the tokenizer has {tokenizer.size} pieces, the model room for {model.config.text_size}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,6 +77,7 @@ def write_bundle(
     if audio is not None:
         export_audio_encoder(audio, folder)
         audio_states = export_audio_decoder(audio, folder)
+    enlarger_states = [] if enlarger is None else _enlarger(folder, model, facts.pixels_per_position, enlarger)
     tokenizer.save(folder / "text-tokenizer.json")
     (folder / "MODEL_CARD.md").write_text(facts.model_card, encoding="utf-8")
     manifest = _manifest(facts, model, states)
@@ -86,10 +90,27 @@ def write_bundle(
         manifest["control"] = control_parameters()
     else:
         manifest["tasks"].remove("STYLIZE_VIDEO")
+    if enlarger is not None:
+        manifest["superResolution"] = {
+            "file": f"{export_super_resolution.FILE}.onnx",
+            "scale": SCALE,
+            "states": [{"shape": shape} for shape in enlarger_states],
+        }
     manifest["files"] = [_file_entry(path) for path in sorted(folder.iterdir())]
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
     return manifest
+
+
+def _enlarger(folder: Path, model: LanguageModel, pixels: int, enlarger: SuperResolution) -> list[list[int]]:
+    """Writes the graph of super-resolution for the model's pictures; returns its state shapes."""
+    height, width = (size * pixels for size in model.config.grid[1:])
+    weights = WeightFile(folder / f"{export_super_resolution.FILE}.bin")
+    graph = Graph(export_super_resolution.FILE, weights)
+    states = export_super_resolution.export_super_resolution(graph, enlarger, height, width)
+    graph.save(folder / f"{export_super_resolution.FILE}.onnx")
+    weights.write()
+    return states
 
 
 def _file_entry(path: Path) -> dict:

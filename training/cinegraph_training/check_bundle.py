@@ -15,6 +15,7 @@ import torch
 
 from .export_depth import check_depth
 from .export_language_model import DECODE_FORMS
+from .export_super_resolution import FILE as SUPER_RESOLUTION
 from .language_model import (
     Inputs,
     KeyValueCache,
@@ -25,6 +26,7 @@ from .language_model import (
     text_inputs,
 )
 from .sample import pad_prefixes
+from .super_resolution import SuperResolution
 
 
 def open_session(path: Path, threads: int = 1) -> ort.InferenceSession:
@@ -233,6 +235,32 @@ def compare_encoder(folder: Path, encode, frames: torch.Tensor) -> dict[str, flo
     return {"codes": float(differing), "millisecondsPerLatent": seconds * 1e3 / found.shape[0]}
 
 
+@torch.no_grad()
+def compare_enlarger(folder: Path, model: SuperResolution, frames: torch.Tensor) -> dict[str, float]:
+    """The graph of super-resolution on `frames` `[4 T, 3, H, W]`: against PyTorch, and whether latent frame by latent
+    frame gives the same bits as the whole clip."""
+    session = open_session(folder / f"{SUPER_RESOLUTION}.onnx")
+    latents = frames.view(1, -1, 12, *frames.shape[2:])
+    states = [state[0].numpy() for state in model.initial_states(1, *frames.shape[2:])]
+
+    def run(part: np.ndarray, states: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+        results = session.run(None, {"frames": part} | {f"state_in_{i}": state for i, state in enumerate(states)})
+        return np.asarray(results[0]), [np.asarray(state) for state in results[1:]]
+
+    whole, _ = run(frames.numpy(), states)
+    parts = []
+    started = time.perf_counter()
+    for part in frames.split(4):
+        enlarged, states = run(part.numpy(), states)
+        parts.append(enlarged)
+    seconds = (time.perf_counter() - started) / len(parts)
+    return {
+        "frames": float(np.abs(whole - model.enlarge(latents).view(whole.shape).numpy()).max()),
+        "streamed": float(np.abs(np.concatenate(parts) - whole).max()),
+        "millisecondsPerLatent": seconds * 1e3,
+    }
+
+
 def main() -> None:
     from . import tiny_bundle
 
@@ -252,6 +280,7 @@ def main() -> None:
         frames = torch.rand(4 * config.grid[0], 3, *(size * tiny_bundle.PATCH for size in config.grid[1:]))
         print("video encoder:", compare_encoder(folder, decoder.codebook.codes, frames))
         print("depth:", check_depth(tiny_bundle.tiny_depth(), folder, *frames.shape[2:]))
+        print("super-resolution:", compare_enlarger(folder, tiny_bundle.tiny_enlarger(), frames))
 
 
 if __name__ == "__main__":

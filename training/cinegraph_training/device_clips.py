@@ -23,7 +23,6 @@ class DeviceClips:
         self.controls = torch.zeros(places * CONTROLS // CLIPS, POSITIONS, dtype=torch.int64, device=device)
         self.control_of = torch.zeros(len(self.controls), dtype=torch.int64, device=device)
         self.filled = 0  # clips ever taken
-        self.count = torch.zeros((), dtype=torch.int64, device=device)  # `len`, where recorded work reads it
 
     def __len__(self) -> int:
         return min(self.filled, self.places)
@@ -47,14 +46,12 @@ class DeviceClips:
             self.tells_all[here] = torch.from_numpy(slot.tells_all).to(self.device).bool()
             farm.give_back(index)
             self.filled += CLIPS
-            self.count.fill_(len(self))
         return slots
 
     def draw(self, count: int) -> Tensor:
         """Places of `count` random clips."""
-        return (torch.rand(count, dtype=torch.float64, device=self.device) * self.count).long()
+        return torch.randint(len(self), (count,), device=self.device)
 
     def draw_controls(self, count: int) -> Tensor:
         """Numbers of `count` random control videos."""
-        numbers = self.count * CONTROLS // CLIPS
-        return (torch.rand(count, dtype=torch.float64, device=self.device) * numbers).long()
+        return torch.randint(len(self) * CONTROLS // CLIPS, (count,), device=self.device)

@@ -15,7 +15,7 @@ import torch
 from . import paths, stage
 from .audio_tokenizer import AUDIO_TOKENIZER, load_audio_tokenizer
 from .bundle import BundleFacts, write_bundle
-from .check_bundle import compare_decoder, compare_encoder, compare_language_model
+from .check_bundle import compare_decoder, compare_encoder, compare_enlarger, compare_language_model
 from .depth import DEPTH, load_depth
 from .export_depth import check_depth
 from .export_language_model import DECODE_FORMS
@@ -23,8 +23,11 @@ from .export_video_decoder import POSITION, export_video_decoder, projection_of
 from .export_video_encoder import export_video_encoder
 from .language_model import PRESETS, LanguageModel, LanguageModelConfig
 from .model_card import LICENCES, model_card
+from .super_resolution import SuperResolution
 from .text_tokenizer import TextTokenizer
 from .tiny_bundle import describe_codes, round_as_stored, round_contents, use_stored_entries
+from .train_super_resolution import SHIPPED as SUPER_RESOLUTION
+from .train_super_resolution import load_super_resolution
 from .train_video_tokenizer import load_shipped
 from .video_tokenizer import StreamingDecoder, TokenizerConfig, VideoTokenizer
 
@@ -90,6 +93,9 @@ def export(options: argparse.Namespace, known_words: list[str]) -> dict:
     model, counters = load_language_model(options.language_model, options.weights, tokenizer)
     use_stored_entries(model, tokenizer.codebook.fine)
     streaming = StreamingDecoder(tokenizer)
+    enlarger = load_super_resolution() if SUPER_RESOLUTION.exists() else None
+    if enlarger is not None:
+        round_as_stored(enlarger)
     round_as_stored(streaming)
     text_tokenizer = TextTokenizer.load(options.text_tokenizer)
     evaluation = json.loads(options.evaluation.read_text(encoding="utf-8")) if options.evaluation else {}
@@ -119,12 +125,15 @@ def export(options: argparse.Namespace, known_words: list[str]) -> dict:
         ),
         load_audio_tokenizer() if AUDIO_TOKENIZER.exists() else None,
         load_depth() if DEPTH.exists() else None,
+        enlarger,
     )
     size = sum(entry["byteSize"] for entry in manifest["files"])
     print(f"{options.out}: {size / 1e6:.1f} MB, language model step {counters['step']}")
     if size > MAXIMUM_BYTES:
         raise SystemExit(f"the bundle is larger than {MAXIMUM_BYTES / 1e6:.0f} MB")
     check(options.out, model, streaming, manifest)
+    if enlarger is not None:
+        check_enlarger(options.out, enlarger, height, width)
     return manifest
 
 
@@ -159,6 +168,14 @@ def check(folder: Path, model: LanguageModel, streaming: StreamingDecoder, manif
         or encoded["codes"] > 0.01
     ):
         raise SystemExit("the exported graphs do not agree with PyTorch")
+
+
+def check_enlarger(folder: Path, enlarger: SuperResolution, height: int, width: int) -> None:
+    """Raises SystemExit unless super-resolution agrees with PyTorch and streams bit for bit."""
+    found = compare_enlarger(folder, enlarger, torch.rand(20, 3, height, width))
+    print("super-resolution:", {name: float(f"{value:.3g}") for name, value in found.items()})
+    if found["frames"] > 1e-3 or found["streamed"] != 0:
+        raise SystemExit("the graph of super-resolution does not agree with PyTorch")
 
 
 def _codes(streaming: StreamingDecoder, frames: torch.Tensor) -> torch.Tensor:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from .audio_tokenizer import AudioTokenizer
-from .captions import STYLE_WORDS
 from .control import control_video
 from .language_model import Inputs, KeyValueCache, LanguageModel, output_inputs, prefix_inputs
 from .sample import Prompt, Sampling, generate, generate_sounds, generate_texts, pad_prefixes
+from .super_resolution import SuperResolution
 from .text_tokenizer import TextTokenizer, normalise
 
 PROMPTS = (
@@ -66,7 +66,14 @@ class TensorFile:
 
 
 @torch.no_grad()
-def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTokenizer, audio: AudioTokenizer) -> None:
+def write_golden(
+    folder: Path,
+    model: LanguageModel,
+    decoder,
+    tokenizer: TextTokenizer,
+    audio: AudioTokenizer,
+    enlarger: SuperResolution,
+) -> None:
     """Writes the three fixture files into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = TensorFile("tiny-bundle.bin")
@@ -85,7 +92,6 @@ def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTok
             }
             for (task, prompt), text in zip(PROMPTS, texts, strict=True)
         ],
-        "styles": {name.upper(): list(words) for name, words in STYLE_WORDS.items()},
         "guidance": GUIDANCE,
         "steps": STEPS,
     }
@@ -106,6 +112,10 @@ def write_golden(folder: Path, model: LanguageModel, decoder, tokenizer: TextTok
     for name in ("greedy.video", "greedy.image"):
         frames, _ = decoder(clips[name][0], decoder.initial_states())
         tensors.add(f"{name}.frames", (frames[3:] * 255).round(), "uint8")  # [1 + 4 (T - 1), 3, height, width]
+        large = enlarger.enlarge(frames.view(1, -1, 12, *frames.shape[2:]))[0].view(
+            -1, 3, *(2 * n for n in frames.shape[2:])
+        )
+        tensors.add(f"{name}.enlarged", (large[3:] * 255).round(), "uint8")  # [1 + 4 (T - 1), 3, 2 height, 2 width]
     frames = torch.rand(8, 3, *frames.shape[2:], generator=torch.Generator().manual_seed(2)).mul(255).round()
     frames[:3] = frames[3]
     tensors.add("encoder.frames", frames[3:], "uint8")  # [1 + 4 (T - 1), 3, height, width]

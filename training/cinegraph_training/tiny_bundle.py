@@ -20,6 +20,7 @@ from .export_video_encoder import export_video_encoder
 from .golden import write_golden
 from .language_model import PRESETS, LanguageModel
 from .onnx_graph import to_int8
+from .super_resolution import SuperResolution, SuperResolutionConfig
 from .text_tokenizer import TextTokenizer, train_text_tokenizer
 from .tiny_decoder import PATCH, TinyCodebook, TinyDecoder, export_tiny_decoder
 from .video_tokenizer import StreamingDecoder
@@ -50,7 +51,8 @@ def round_as_stored(module: nn.Module) -> None:
     """Every parameter to what the bundle stores: int8 for the large matrices and kernels, else float16."""
     for name, parameter in module.named_parameters():
         in_language_model = isinstance(module, LanguageModel) and is_int8(name.removesuffix(".weight"))
-        if in_language_model or (isinstance(module, StreamingDecoder) and is_int8_kernel(name)):
+        in_enlarger = isinstance(module, SuperResolution) and parameter.ndim == 4
+        if in_language_model or in_enlarger or (isinstance(module, StreamingDecoder) and is_int8_kernel(name)):
             rows = parameter.detach().flatten(0, -2) if in_language_model else parameter.detach().flatten(1)
             integers, scales = to_int8(rows.numpy().T)
             stored = torch.from_numpy((integers.astype(np.float32) * scales).T.copy())
@@ -115,8 +117,22 @@ def tiny_depth() -> DepthNet:
     return net.eval().requires_grad_(False)
 
 
+def tiny_enlarger() -> SuperResolution:
+    """Super-resolution of the tiny bundle: its noise on top of bicubic interpolation."""
+    generator = torch.Generator().manual_seed(SEED)
+    enlarger = SuperResolution(SuperResolutionConfig(patch=2, width=8, inner_width=8, inner_blocks=2))
+    for parameter in enlarger.parameters():
+        parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * 0.1)
+    round_as_stored(enlarger)
+    return enlarger.eval().requires_grad_(False)
+
+
 def write_tiny_bundle(
-    folder: Path, model: LanguageModel, decoder: TinyDecoder, tokenizer: TextTokenizer, audio: AudioTokenizer
+    folder: Path,
+    model: LanguageModel,
+    decoder: TinyDecoder,
+    tokenizer: TextTokenizer,
+    audio: AudioTokenizer,
 ) -> dict:
     """Fills `folder`; returns the manifest."""
     height, width = (size * PATCH for size in model.config.grid[1:])
@@ -130,6 +146,7 @@ def write_tiny_bundle(
         lambda graph, table, file: export_video_encoder(graph, projection, table, file, height, width),
         audio,
         tiny_depth(),
+        tiny_enlarger(),
     )
 
 
@@ -143,7 +160,7 @@ def main() -> None:
     manifest = write_tiny_bundle(options.out, model, decoder, tokenizer, audio)
     size = sum(entry["byteSize"] for entry in manifest["files"])
     print(f"{options.out}: {len(manifest['files'])} files, {size / 1e6:.2f} MB")
-    write_golden(options.golden, model, decoder, tokenizer, audio)
+    write_golden(options.golden, model, decoder, tokenizer, audio, tiny_enlarger())
 
 
 if __name__ == "__main__":
