@@ -137,7 +137,7 @@ async function benchClips(bundle: Bundle, models: Models): Promise<Record<string
 async function runClips(bundle: Bundle, models: Models, clips: number, deterministic: boolean, batchInvariant: boolean): Promise<ClipTimes> {
   const engine = new Engine(models.language, bundle.manifest, { maxRows: MAX_ROWS, maxWaiting: 64, batchInvariant, headInvariant });
   const tokenizer = TextTokenizer.parse(readFileSync(bundleFile(bundle, bundle.manifest.text.file), 'utf8'));
-  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, depth: models.depth, executionProvider: 'cpu' });
+  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, depth: models.depth, enlarger: models.enlarger, executionProvider: 'cpu' });
   const startedAt = performance.now();
   const cpuAt = cpuMs();
   const times = await Promise.all(

@@ -4,6 +4,7 @@ import { selfCheck, type CheckedModels, type SelfCheck } from './engine/self-che
 import { AudioCodec } from './models/audio-codec.ts';
 import { DepthEstimator } from './models/depth-estimator.ts';
 import { LanguageModel } from './models/language-model.ts';
+import { SuperResolution } from './models/super-resolution.ts';
 import { VideoDecoder } from './models/video-decoder.ts';
 import { VideoEncoder } from './models/video-encoder.ts';
 import type { SessionOptions } from './runtime/graph-session.ts';
@@ -21,9 +22,10 @@ export async function openModels(bundle: Bundle, options: SessionOptions): Promi
   const encoder = await VideoEncoder.open(bundle, options);
   const audio = await AudioCodec.open(bundle, options);
   const depth = await DepthEstimator.open(bundle, options);
-  const models = { language, decoder, encoder, audio, depth };
+  const enlarger = await SuperResolution.open(bundle, options);
+  const models = { language, decoder, encoder, audio, depth, enlarger };
   const close = async (): Promise<void> => {
-    await Promise.all([language.close(), decoder.close(), encoder.close(), audio?.close(), depth?.close()]);
+    await Promise.all([language.close(), decoder.close(), encoder.close(), audio?.close(), depth?.close(), enlarger?.close()]);
   };
   try {
     return { ...models, check: await selfCheck(bundle.manifest, models), close };

@@ -17,6 +17,7 @@ export const FAKE_INFERENCE: InferenceInfo = {
   languages: ['en'],
     width: 16,
     height: 16,
+    upscaled: null,
     fps: 8,
     frameCount: 9,
     grid: [3, 2, 2],

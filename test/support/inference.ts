@@ -50,7 +50,7 @@ export function openEngine({ bundle, models }: TinyInference, settings: EngineSe
 }
 
 export function openGenerator({ bundle, models, tokenizer }: TinyInference, engine: Engine): Generator {
-  return new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, depth: models.depth, executionProvider: 'cpu' });
+  return new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, depth: models.depth, enlarger: models.enlarger, executionProvider: 'cpu' });
 }
 
 export interface SequenceSettings {

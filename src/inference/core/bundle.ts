@@ -59,6 +59,7 @@ export function describeBundle({ manifest, digest }: Bundle, deterministic: bool
     languages: manifest.languages,
     width: video.width,
     height: video.height,
+    upscaled: manifest.superResolution === undefined ? null : { width: video.width * manifest.superResolution.scale, height: video.height * manifest.superResolution.scale },
     fps: video.fps,
     frameCount: 1 + video.framesPerLatent * (video.grid[0] - 1),
     grid: video.grid,

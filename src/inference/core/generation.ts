@@ -54,6 +54,8 @@ export interface GenerationRequest {
   /** 1 to 4. */
   readonly candidates: number;
   readonly sampling: SamplingParams;
+  /** Frames come out at {@link BundleInfo.upscaled}; those of a preview with every pixel several times. */
+  readonly upscale?: boolean | undefined;
   /**
    * Codes `[latents, H, W]` of each candidate that an earlier run of the same request made: those of a `window` event. Windows that are whole
    * in them are not made again; the result is the same.
@@ -151,6 +153,8 @@ export interface BundleInfo {
   readonly languages: readonly string[];
   readonly width: number;
   readonly height: number;
+  /** Size of a clip with `upscale`. Null: the model has no super-resolution. */
+  readonly upscaled: { readonly width: number; readonly height: number } | null;
   readonly fps: number;
   /** Frames of a clip; an image is one frame. */
   readonly frameCount: number;

@@ -59,6 +59,9 @@ const control = z.object({
   flowBlur: z.number().positive(),
 });
 
+/** Frames `scale` times as wide and high, latent frame by latent frame. */
+const superResolution = z.object({ file: bundlePath, scale: z.literal(2), states: z.array(z.object({ shape: z.array(count) })) });
+
 const sampling = z.object({
   temperature: z.number().min(0).max(2),
   topK: z.int().nonnegative(),
@@ -109,6 +112,7 @@ const manifestSchema = z.object({
   video,
   audio: audio.optional(),
   control: control.optional(),
+  superResolution: superResolution.optional(),
   languageModel,
   text: z.object({ file: bundlePath, maxTokens: count, maxCharacters: count }),
   sampling,
@@ -152,7 +156,7 @@ function findFault(manifest: Manifest): string | undefined {
   const { tasks, video, audio: sound, languageModel: model, text, files } = manifest;
   const [frames, height, width] = video.grid;
   const listed = new Set(files.map((file) => file.path));
-  const missing = [model.prefill, model.decode, model.given, ...Object.values(model.precisions), model.head, video.codebook, video.encoder.file, video.decoder.file, text.file, model.audioHead, model.textHead, sound?.encoder.file, sound?.decoder.file, manifest.control?.depth.file].find((path) => path !== undefined && !listed.has(path));
+  const missing = [model.prefill, model.decode, model.given, ...Object.values(model.precisions), model.head, video.codebook, video.encoder.file, video.decoder.file, text.file, model.audioHead, model.textHead, sound?.encoder.file, sound?.decoder.file, manifest.control?.depth.file, manifest.superResolution?.file].find((path) => path !== undefined && !listed.has(path));
   if (missing !== undefined) return `files does not list ${missing}`;
   if (listed.size !== files.length) return 'files lists a path twice';
   const output = model.outputRanges.video;

@@ -30,6 +30,7 @@ export const requestSchema = z
     seed: z.int().min(0).max(MAX_SEED),
     candidates: z.int().min(1).max(MAX_CANDIDATES),
     sampling: samplingSchema,
+    upscale: z.boolean().optional(),
     resume: z.array(codes).max(MAX_CANDIDATES).readonly().optional(),
   })
   .readonly();

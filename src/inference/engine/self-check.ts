@@ -4,6 +4,7 @@ import type { Manifest } from '../core/manifest.ts';
 import type { AudioCodec } from '../models/audio-codec.ts';
 import type { DepthEstimator } from '../models/depth-estimator.ts';
 import type { LanguageModel } from '../models/language-model.ts';
+import type { SuperResolution } from '../models/super-resolution.ts';
 import { toRawFrames, type VideoDecoder } from '../models/video-decoder.ts';
 import type { VideoEncoder } from '../models/video-encoder.ts';
 import { TokenLayout } from '../tokenizers/token-layout.ts';
@@ -24,6 +25,7 @@ export interface CheckedModels {
   readonly encoder: VideoEncoder;
   readonly audio: AudioCodec | undefined;
   readonly depth: DepthEstimator | undefined;
+  readonly enlarger: SuperResolution | undefined;
 }
 
 /** A value that no graph writes by chance. */
@@ -31,7 +33,7 @@ const MARK = 12_345.5;
 const ROWS = 2;
 
 /** Throws an Error that says which graph misbehaved and how. */
-export async function selfCheck(manifest: Manifest, { language: model, decoder, encoder, audio, depth }: CheckedModels): Promise<SelfCheck> {
+export async function selfCheck(manifest: Manifest, { language: model, decoder, encoder, audio, depth, enlarger }: CheckedModels): Promise<SelfCheck> {
   const startedAt = performance.now();
   const { special, tasks } = manifest.languageModel.rows;
   const layout = new TokenLayout(manifest);
@@ -58,12 +60,19 @@ export async function selfCheck(manifest: Manifest, { language: model, decoder, 
   requireFinite('lm-head', await model.head(hidden, new BigInt64Array(ROWS)));
   const { pixels } = await decoder.decode(new Int32Array(2 * grid.frameSize), decoder.initialState());
   requireFinite('video-decoder', pixels);
+  if (enlarger !== undefined) await checkEnlarger(enlarger, pixels);
   const frames = toRawFrames(pixels, manifest.video.width, manifest.video.height, manifest.video.framesPerLatent - 1);
   const codes = await encoder.encode(frames);
   if (codes.length !== grid.frameSize || codes.some((code) => code < 0 || code >= grid.nullCode)) throw new Error('video-encoder returned codes that do not exist');
   await depth?.estimate(frames);
   await checkSound(model, hidden, audio);
   return { logits: first, stepMs, totalMs: performance.now() - startedAt };
+}
+
+async function checkEnlarger(enlarger: SuperResolution, pixels: Float32Array): Promise<void> {
+  const { pixels: large } = await enlarger.enlarge(pixels, enlarger.initialState());
+  requireFinite('super-resolution', large);
+  if (large.length !== pixels.length * enlarger.config.scale ** 2) throw new Error(`super-resolution returned ${large.length} values for ${pixels.length}`);
 }
 
 /** The heads and graphs of sound and text, where there are any. */

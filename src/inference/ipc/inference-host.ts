@@ -40,7 +40,7 @@ export async function openInferenceHost(options: StartOptions, send: (report: Re
   const { plan, ...invariance } = await choosePrecisions(bundle.manifest, models.language, options.maxRows, keptChoice(options, bundle, device));
   await send({ type: 'log', level: 'info', message: 'precision and batch invariance', details: { ...plan, ...invariance } });
   const engine = new Engine(models.language, bundle.manifest, { ...options, ...invariance });
-  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, depth: models.depth, executionProvider: choice.provider });
+  const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, depth: models.depth, enlarger: models.enlarger, executionProvider: choice.provider });
   const info: InferenceInfo = {
     // The default where it costs nothing (bench/determinism.md).
     bundle: describeBundle(bundle, invariance.batchInvariant),

@@ -91,6 +91,7 @@ const infoSchema = z
         languages: z.array(z.string()).readonly(),
         width: count,
         height: count,
+        upscaled: z.object({ width: count, height: count }).readonly().nullable(),
         fps: z.number(),
         frameCount: count,
         grid: z.tuple([count, count, count]).readonly(),

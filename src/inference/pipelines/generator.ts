@@ -8,6 +8,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { AudioCodec } from '../models/audio-codec.ts';
 import { ControlVideo } from '../control/control-video.ts';
 import type { DepthEstimator } from '../models/depth-estimator.ts';
+import type { SuperResolution } from '../models/super-resolution.ts';
 import type { VideoDecoder } from '../models/video-decoder.ts';
 import type { VideoEncoder } from '../models/video-encoder.ts';
 import type { TextTokenizer } from '../tokenizers/text-tokenizer.ts';
@@ -34,6 +35,8 @@ export interface GeneratorParts {
   readonly audio: AudioCodec | undefined;
   /** Undefined: it cannot tell how near things are. */
   readonly depth: DepthEstimator | undefined;
+  /** Undefined: the bundle has none. */
+  readonly enlarger: SuperResolution | undefined;
   readonly tokenizer: TextTokenizer;
   readonly executionProvider: string;
 }
@@ -81,6 +84,7 @@ export class Generator {
 
   async *#clips(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
     const { bundle, decoder, executionProvider } = this.#parts;
+    const enlarger = request.upscale === true ? (this.#parts.enlarger ?? refuseUpscale()) : undefined;
     const known = this.#knownCodes(request);
     const control = this.#controlCodes(request, known.length);
     const { warnings } = this.#layOut(request, request.task);
@@ -88,7 +92,7 @@ export class Generator {
     const made = this.#madeBefore(request, known, windows);
     const takes = Array.from({ length: request.candidates }, (_, candidate): Take => {
       const clip = new Clip(candidate, known, this.#grid, made.codes[candidate], control);
-      return { clip, stream: new ClipStream(clip, decoder) };
+      return { clip, stream: new ClipStream(clip, decoder, enlarger) };
     });
     const tokensOf = (some: readonly Window[]): number => some.reduce((sum, { latents }) => sum + latents * this.#grid.frameSize, 0) * takes.length;
     const tokensTotal = tokensOf(windows);
@@ -216,6 +220,10 @@ export class Generator {
     const preview = await stream.preview();
     if (preview !== undefined) yield { type: 'frames', candidate, ...preview };
   }
+}
+
+function refuseUpscale(): never {
+  throw new CinegraphError('TASK_NOT_SUPPORTED', 'The model has no super-resolution.', { field: ['upscale'] });
 }
 
 function refuse(): never {

@@ -21,6 +21,36 @@ async function run(changes: Parameters<typeof makeRequest>[0] = {}, maxRows = 8)
   return await collect(openGenerator(tiny, engine).generate(makeRequest(changes), never));
 }
 
+describe('an enlarged clip', () => {
+  it('has the same frames in the same order, previews too, twice as wide and high, and the same codes', async () => {
+    const [small, large] = [await run({ candidates: 2, seed: 4 }), await run({ candidates: 2, seed: 4, upscale: true })];
+    const finals = (events: readonly GenerationEvent[], candidate: number) => framesOf(events).filter((event) => event.final && event.candidate === candidate);
+    for (const candidate of [0, 1]) {
+      const places = finals(large, candidate).map(({ firstFrame, frames }) => [firstFrame, frames.length]);
+      expect(places).toEqual([[0, 1], [1, 4], [5, 4], [9, 4], [13, 4]]);
+      expect(clipBytes(large, candidate)).toHaveLength(4 * clipBytes(small, candidate).length);
+    }
+    const sizes = framesOf(large).flatMap(({ frames }) => frames.map(({ width, height, rgb }) => [width, height, rgb.length]));
+    expect(new Set(sizes.map(String))).toEqual(new Set([String([64, 64, 64 * 64 * 3])]));
+    const codes = (events: readonly GenerationEvent[]) => events.filter((event) => event.type === 'codes');
+    expect(codes(large)).toEqual(codes(small));
+  });
+
+  it('that is known beforehand comes out whole, longer than what may be on its way at once', async () => {
+    const codes = Int32Array.from({ length: 9 * 16 }, (_, i) => (i * 7) % 50);
+    const request = { source: { latents: 9, codes }, upscale: true };
+    const events = await run(request);
+    expect(framesOf(events).flatMap(({ firstFrame, frames }) => frames.map((_, i) => firstFrame + i))).toEqual(Array.from({ length: 33 }, (_, i) => i));
+    expect(clipBytes(await run(request))).toEqual(clipBytes(events));
+  });
+
+  it('is refused where the bundle has no super-resolution', async () => {
+    engine = openEngine(tiny);
+    const generator = openGenerator({ ...tiny, models: { ...tiny.models, enlarger: undefined } }, engine);
+    await expect(collect(generator.generate(makeRequest({ upscale: true }), never))).rejects.toMatchObject({ code: 'TASK_NOT_SUPPORTED', field: ['upscale'] });
+  });
+});
+
 describe('the events of a clip', () => {
   it('begin with started, end with finished, and hold every frame once', async () => {
     const events = await run();
