@@ -12,6 +12,7 @@ export interface TaskOptions {
   readonly from?: string;
   readonly muxed?: boolean;
   readonly withAudio?: boolean;
+  readonly upscale?: boolean;
   readonly seed?: number;
   readonly candidates?: number;
   /** Seconds. */
@@ -38,6 +39,7 @@ export function contentTypeOf(file: string): string {
 /** The task that the options mean. `upload` brings the file in and gives its id. Throws {@link UsageError}. */
 export async function taskOf(prompt: string | undefined, options: TaskOptions, upload: (file: string) => Promise<string>): Promise<GenerateInput> {
   const { image, audio, text, from, muxed, withAudio, seed, candidates, duration, camera, style, temperature, guidance } = options;
+  const upscale = options.upscale === true ? ('TWO' as const) : undefined;
   if ([image, audio, text].filter((each) => each === true).length > 1) throw new UsageError('Give one of --image, --audio and --text.');
   const shared = given({ seed, candidates, sampling: given({ temperature, guidance }) });
   const needed = (): string => {
@@ -46,21 +48,21 @@ export async function taskOf(prompt: string | undefined, options: TaskOptions, u
   };
   if (from === undefined) {
     if (text === true) throw new UsageError('--text says what is in a file: give it with --from.');
-    if (image === true) return { textToImage: { ...shared, ...given({ style }), prompt: needed() } };
+    if (image === true) return { textToImage: { ...shared, ...given({ style, upscale }), prompt: needed() } };
     if (audio === true) return { textToAudio: { ...shared, prompt: needed() } };
-    return { textToVideo: { ...shared, ...given({ durationMs: milliseconds(duration), camera, style, withAudio }), prompt: needed() } };
+    return { textToVideo: { ...shared, ...given({ durationMs: milliseconds(duration), camera, style, withAudio, upscale }), prompt: needed() } };
   }
   const kind = contentTypeOf(from) === 'image/gif' ? 'video' : contentTypeOf(from).split('/')[0];
   if (kind === 'video' && audio === true) return { videoToAudio: { ...shared, ...given({ prompt, muxed }), video: await upload(from) } };
   if (kind === 'video' && text === true) return { videoToText: { ...shared, video: await upload(from) } };
   if (kind === 'video' && image !== true) {
     if (prompt === undefined && style === undefined) throw new UsageError('A prompt or --style is missing: the look that the clip takes.');
-    return { stylizeVideo: { ...shared, ...given({ style }), prompt: prompt ?? '', video: await upload(from) } };
+    return { stylizeVideo: { ...shared, ...given({ style, upscale }), prompt: prompt ?? '', video: await upload(from) } };
   }
   if (kind === 'audio' && text === true) return { audioToText: { ...shared, audio: await upload(from) } };
-  if (kind === 'audio' && audio !== true && image !== true) return { audioToVideo: { ...shared, ...given({ prompt, camera, style }), audio: await upload(from) } };
+  if (kind === 'audio' && audio !== true && image !== true) return { audioToVideo: { ...shared, ...given({ prompt, camera, style, upscale }), audio: await upload(from) } };
   if (kind === 'image' && audio !== true && image !== true && text !== true) {
-    return { imageToVideo: { ...shared, ...given({ durationMs: milliseconds(duration), camera, style }), prompt: needed(), image: await upload(from) } };
+    return { imageToVideo: { ...shared, ...given({ durationMs: milliseconds(duration), camera, style, upscale }), prompt: needed(), image: await upload(from) } };
   }
   throw new UsageError('From a picture comes a clip, from a clip one of another look, a sound (--audio) or a text (--text), from a sound a clip or a text (--text).');
 }

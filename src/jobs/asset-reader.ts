@@ -7,6 +7,7 @@ import type { MediaBytes } from '../media/reader.ts';
 import type { WarningRecord } from '../services/contract.ts';
 import { type AssetTokens, readTokens } from './asset-tokens.ts';
 import { audioOf } from './audio-of.ts';
+import type { Size } from './mask.ts';
 
 /** A clip or picture in the model's own terms. */
 export interface KnownClip {
@@ -97,7 +98,7 @@ export class AssetReader {
     const row = await this.row(assetId);
     if (row.hasAudio) this.warn('AUDIO_DROPPED', 'The sound of the source is not carried over.');
     const tokens = await readTokens(database.pool, assetId);
-    if (tokens?.codec === bundle.codec && tokens.exact) return (await this.decode(tokens.codes)).slice(tokens.skip);
+    if (tokens?.codec === bundle.codec && tokens.exact) return (await this.decode(tokens.codes, false)).slice(tokens.skip);
     return this.#fileFrames(row, framesOf(MAX_LATENTS, bundle));
   }
 
@@ -163,11 +164,13 @@ export class AssetReader {
     return this.#bytes(await this.row(assetId));
   }
 
-  /** The asset's frames at the model's size. */
-  async frames(assetId: string, clip: KnownClip): Promise<readonly RawFrame[]> {
-    if (clip.frames !== undefined) return clip.frames;
-    if (clip.exact) return (await this.decode(clip.codes)).slice(clip.skip);
-    return this.#fileFrames(await this.row(assetId), framesOf(clip.latents, this.#options.bundle) - clip.skip);
+  /** The asset's frames at the model's size, or enlarged: from its codes where those give them, else from its file. */
+  async frames(assetId: string, clip: KnownClip, { width, height }: Size = this.#options.bundle): Promise<readonly RawFrame[]> {
+    const { bundle } = this.#options;
+    const large = width !== bundle.width || height !== bundle.height;
+    if (!large && clip.frames !== undefined) return clip.frames;
+    if (clip.exact) return (await this.decode(clip.codes, large)).slice(clip.skip);
+    return this.scaled(await this.row(assetId), { width, height, maxFrames: framesOf(clip.latents, bundle) - clip.skip });
   }
 
   /** The asset's frames at another size, shape included. */
@@ -189,14 +192,14 @@ export class AssetReader {
     return { codes: await inference.encodeControl(whole.frames, signal), latents: whole.latents };
   }
 
-  /** Every frame that codes `[latents, H, W]` give. */
-  async decode(codes: Int32Array): Promise<RawFrame[]> {
+  /** Every frame that codes `[latents, H, W]` give; `upscale`: enlarged. */
+  async decode(codes: Int32Array, upscale: boolean): Promise<RawFrame[]> {
     const { bundle, inference, requestId, signal } = this.#options;
     const task = bundle.tasks.find((name): name is ModelTask => name !== 'FILM');
     if (task === undefined) throw new Error('the bundle has no task');
     const frames: RawFrame[] = [];
     const request = {
-      id: `${requestId}:decode-${this.#requests++}`, task, prompt: 'a', seed: 0, candidates: 1, sampling: bundle.sampling,
+      id: `${requestId}:decode-${this.#requests++}`, task, prompt: 'a', seed: 0, candidates: 1, sampling: bundle.sampling, upscale,
       source: { latents: codes.length / this.#frameSize, codes },
     };
     for await (const event of inference.generate(request, signal)) if (event.type === 'frames' && event.final) frames.push(...event.frames);

@@ -4,7 +4,7 @@ import { MAX_LATENTS, UNKNOWN, type BundleInfo, type ClipSource, type ModelTask,
 import type { MediaBytes } from '../media/reader.ts';
 import type { Padding, Rectangle } from '../services/contract.ts';
 import type { AssetReader, KnownClip } from './asset-reader.ts';
-import { composite, hide, inverse, maskOfBox, maskOfPicture, placed, type Box, type Mask } from './mask.ts';
+import { composite, hide, inverse, maskOfBox, maskOfPicture, placed, type Box, type Mask, type Size } from './mask.ts';
 
 /** What is known of a clip before it is made, and what becomes of its frames. */
 export interface ClipPlan {
@@ -34,12 +34,21 @@ export interface ClipInput {
   readonly fromFrame?: number;
   readonly mask?: { readonly asset?: string | null; readonly rectangle?: Rectangle | null };
   readonly padding?: Padding;
+  readonly upscale?: 'NONE' | 'TWO' | null;
 }
 
 const NOTHING = new Int32Array(0);
 
+/** Size of a job's frames. Throws TASK_NOT_SUPPORTED when the model has changed to one that cannot enlarge them. */
+export function sizeOf({ upscale }: Pick<ClipInput, 'upscale'>, bundle: BundleInfo): Size {
+  if (upscale !== 'TWO') return { width: bundle.width, height: bundle.height };
+  if (bundle.upscaled === null) throw new CinegraphError('TASK_NOT_SUPPORTED', `${bundle.name} has no super-resolution.`, { field: ['input', 'upscale'] });
+  return bundle.upscaled;
+}
+
 /** Reads what the task is made from. Throws NOT_FOUND, INVALID_INPUT, DURATION_NOT_SUPPORTED and the MEDIA_ codes. */
 export async function planClip(task: ClipTask, input: ClipInput, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
+  const size = sizeOf(input, bundle);
   const latents = input.durationMs == null ? bundle.grid[0] : nearestLatents(input.durationMs, bundle);
   switch (task) {
     case 'TEXT_TO_IMAGE':
@@ -51,13 +60,13 @@ export async function planClip(task: ClipTask, input: ClipInput, reader: AssetRe
       return { source: { latents, codes: await reader.picture(image) }, skip: 0, compose: undefined, parents: [image] };
     }
     case 'EXTEND_VIDEO':
-      return planExtension(given(input.video), given(input.extraMs), reader, bundle);
+      return planExtension(given(input.video), given(input.extraMs), size, reader, bundle);
     case 'EDIT_VIDEO':
-      return planEdit(given(input.video), given(input.fromFrame), reader, bundle);
+      return planEdit(given(input.video), given(input.fromFrame), size, reader, bundle);
     case 'INPAINT_VIDEO':
-      return planInpainting(given(input.video), given(input.mask), reader, bundle);
+      return planInpainting(given(input.video), given(input.mask), size, reader, bundle);
     case 'OUTPAINT_VIDEO':
-      return planOutpainting(given(input.video), given(input.padding), reader, bundle);
+      return planOutpainting(given(input.video), given(input.padding), size, reader, bundle);
     case 'STYLIZE_VIDEO':
       return planStylization(given(input.video), reader);
     case 'AUDIO_TO_VIDEO':
@@ -76,60 +85,61 @@ async function planForSound(audio: string, reader: AssetReader, bundle: BundleIn
   return { source: { latents, codes: NOTHING }, skip: 0, compose: undefined, parents: [audio], heard: { codes: heard.codes, track: await reader.file(audio) } };
 }
 
-async function planExtension(video: string, extraMs: number, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
+async function planExtension(video: string, extraMs: number, size: Size, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
   const clip = await reader.clip(video);
   const latents = clip.latents + Math.max(1, Math.round((extraMs * bundle.fps) / 1000 / bundle.framesPerLatent));
   if (latents > MAX_LATENTS) {
     throw new CinegraphError('DURATION_NOT_SUPPORTED', `The clip would be longer than ${durationOf(framesOf(MAX_LATENTS, bundle), bundle)} ms.`, { field: ['input', 'extraMs'] });
   }
-  return { source: { latents, codes: clip.codes }, skip: clip.skip, compose: await keepFrames(video, clip, clip.latents, reader, bundle), parents: [video] };
+  return { source: { latents, codes: clip.codes }, skip: clip.skip, compose: await keepFrames(video, clip, { latents: clip.latents, size }, reader, bundle), parents: [video] };
 }
 
-async function planEdit(video: string, fromFrame: number, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
+async function planEdit(video: string, fromFrame: number, size: Size, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
   const clip = await reader.clip(video);
   const kept = Math.min(latentsWithin(fromFrame + clip.skip, bundle), clip.latents - 1);
   const begins = framesOf(kept, bundle) - clip.skip;
   if (kept < 1 || begins < 1) throw new CinegraphError('INVALID_INPUT', 'fromFrame lies outside of the clip.', { field: ['input', 'fromFrame'] });
   if (begins !== fromFrame) reader.warn('FRAME_ROUNDED', `The model makes ${bundle.framesPerLatent} frames at a time: the new part begins at frame ${begins} instead of ${fromFrame}.`);
   const codes = clip.codes.slice(0, (clip.codes.length / clip.latents) * kept);
-  return { source: { latents: clip.latents, codes }, skip: clip.skip, compose: await keepFrames(video, clip, kept, reader, bundle), parents: [video] };
+  return { source: { latents: clip.latents, codes }, skip: clip.skip, compose: await keepFrames(video, clip, { latents: kept, size }, reader, bundle), parents: [video] };
 }
 
 /** The source's own frames instead of the decoded ones, where those are not the same. */
-async function keepFrames(video: string, clip: KnownClip, latents: number, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan['compose']> {
+async function keepFrames(video: string, clip: KnownClip, { latents, size }: { readonly latents: number; readonly size: Size }, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan['compose']> {
   if (clip.exact) return undefined;
-  const frames = (await reader.frames(video, clip)).slice(0, framesOf(latents, bundle) - clip.skip);
+  const frames = (await reader.frames(video, clip, size)).slice(0, framesOf(latents, bundle) - clip.skip);
   return (frame, index) => frames[index] ?? frame;
 }
 
-async function planInpainting(video: string, { asset, rectangle }: NonNullable<ClipInput['mask']>, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
+async function planInpainting(video: string, { asset, rectangle }: NonNullable<ClipInput['mask']>, size: Size, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
   const clip = await reader.clip(video);
-  const mask = rectangle == null ? await maskOfAsset(given(asset), reader, bundle) : maskOfBox(boxOf(rectangle, bundle), bundle);
-  const codes = hide(clip.codes, mask, bundle);
+  const maskAt = (at: Size): Promise<Mask> | Mask => (rectangle == null ? maskOfAsset(given(asset), reader, at) : maskOfBox(boxOf(rectangle, at), at));
+  const codes = hide(clip.codes, await maskAt(bundle), bundle);
   if (!codes.includes(UNKNOWN)) throw new CinegraphError('INVALID_INPUT', 'The mask is black everywhere: nothing would be made new.', { field: ['input', 'mask'] });
-  const frames = await reader.frames(video, clip);
-  return { source: { latents: clip.latents, codes }, skip: clip.skip, compose: over(frames, mask), parents: asset == null ? [video] : [video, asset] };
+  const frames = await reader.frames(video, clip, size);
+  return { source: { latents: clip.latents, codes }, skip: clip.skip, compose: over(frames, await maskAt(size)), parents: asset == null ? [video] : [video, asset] };
 }
 
-async function maskOfAsset(asset: string, reader: AssetReader, { width, height }: BundleInfo): Promise<Mask> {
+async function maskOfAsset(asset: string, reader: AssetReader, { width, height }: Size): Promise<Mask> {
   const [picture] = await reader.scaled(await reader.row(asset), { width, height, maxFrames: 1 });
   return maskOfPicture(given(picture));
 }
 
-async function planOutpainting(video: string, padding: Padding, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
+async function planOutpainting(video: string, padding: Padding, size: Size, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
   const row = await reader.row(video);
   const box = boxWithin(row, padding, bundle);
-  const size = { width: box.right - box.left, height: box.bottom - box.top };
   if (Math.abs((row.width * (1 + padding.left + padding.right) * bundle.height) / (row.height * (1 + padding.top + padding.bottom) * bundle.width) - 1) > 0.02) {
     reader.warn('CANVAS_WIDENED', `The model makes pictures of ${bundle.width} x ${bundle.height} px: the padding was widened to that shape.`);
   }
-  const inner = await reader.scaled(row, { ...size, maxFrames: framesOf(MAX_LATENTS, bundle) });
-  const frames = inner.map(frame => placed(frame, box, bundle));
-  const mask = inverse(maskOfBox(box, bundle));
-  const encoded = await reader.encode(frames);
-  const codes = hide(encoded.codes, mask, bundle);
+  const framesAt = async (at: Size): Promise<readonly RawFrame[]> => {
+    const place = boxWithin(row, padding, at);
+    const inner = await reader.scaled(row, { width: place.right - place.left, height: place.bottom - place.top, maxFrames: framesOf(MAX_LATENTS, bundle) });
+    return inner.map(frame => placed(frame, place, at));
+  };
+  const encoded = await reader.encode(await framesAt(bundle));
+  const codes = hide(encoded.codes, inverse(maskOfBox(box, bundle)), bundle);
   if (codes.every(code => code === UNKNOWN)) throw new CinegraphError('INVALID_INPUT', 'With so much padding nothing of the clip is left to go by.', { field: ['input', 'padding'] });
-  return { source: { latents: encoded.latents, codes }, skip: 0, compose: over(frames, mask), parents: [video] };
+  return { source: { latents: encoded.latents, codes }, skip: 0, compose: over(await framesAt(size), inverse(maskOfBox(boxWithin(row, padding, size), size))), parents: [video] };
 }
 
 /** Nothing of the source's look is kept: the model sees its depth and motion alone. */
@@ -139,7 +149,7 @@ async function planStylization(video: string, reader: AssetReader): Promise<Clip
 }
 
 /** Where the source lies in the model's frame when the padded picture is scaled to fit into it. */
-function boxWithin(source: { readonly width: number; readonly height: number }, { left, right, top, bottom }: Padding, { width, height }: BundleInfo): Box {
+function boxWithin(source: { readonly width: number; readonly height: number }, { left, right, top, bottom }: Padding, { width, height }: Size): Box {
   const [across, down] = [source.width * (1 + left + right), source.height * (1 + top + bottom)];
   const scale = Math.min(width / across, height / down);
   const x = Math.round((width - across * scale) / 2 + left * source.width * scale);
@@ -147,7 +157,7 @@ function boxWithin(source: { readonly width: number; readonly height: number }, 
   return { left: x, top: y, right: Math.min(width, x + Math.max(1, Math.round(source.width * scale))), bottom: Math.min(height, y + Math.max(1, Math.round(source.height * scale))) };
 }
 
-function boxOf({ x, y, width, height }: Rectangle, size: BundleInfo): Box {
+function boxOf({ x, y, width, height }: Rectangle, size: Size): Box {
   return { left: Math.floor(x * size.width), top: Math.floor(y * size.height), right: Math.ceil((x + width) * size.width), bottom: Math.ceil((y + height) * size.height) };
 }
 

@@ -3,6 +3,7 @@ import { CinegraphError, type ErrorCode } from '../errors.ts';
 import { durationOf, framesOf } from '../inference/core/clip-length.ts';
 import type { RawFrame } from '../inference/core/generation.ts';
 import { encodeClip } from './clip-collector.ts';
+import { sizeOf } from './clip-plan.ts';
 import { type FilmShot, planShots, type ShotPlan } from './film-plan.ts';
 import { cutFrames } from './cut-frames.ts';
 import type { Attempt } from './job-store.ts';
@@ -101,9 +102,9 @@ class FilmRun {
   }
 
   async #load(assetId: string): Promise<Shot> {
-    const { reader } = this.#context;
+    const { reader, info } = this.#context;
     const clip = await reader.clip(assetId, { seenOnly: this.#withAudio });
-    const frames = await reader.frames(assetId, clip);
+    const frames = await reader.frames(assetId, clip, sizeOf(this.#run.input, info.bundle));
     return { assetId, frames, codes: clip.codes, samples: this.#withAudio ? await reader.samples(assetId, this.#samplesIn(frames.length)) : undefined };
   }
 
@@ -118,7 +119,7 @@ class FilmRun {
     const resume = await untilDatabase(() => store.checkpoint(this.#run, index, bundle.digest), { deadlineMs: DATABASE_DEADLINE_MS, signal });
     const request = {
       resume, id: `${this.#run.jobId}:${this.#run.attempt}:${index}`, owner: this.#run.ownerId, task: previous === undefined ? ('TEXT_TO_VIDEO' as const) : ('EXTEND_VIDEO' as const),
-      prompt, seed: plan.seed, candidates: 1, sampling: this.#run.sampling, source,
+      prompt, seed: plan.seed, candidates: 1, sampling: this.#run.sampling, source, upscale: this.#run.input['upscale'] === 'TWO',
     };
     for await (const event of inference.generate(request, signal)) {
       signal.throwIfAborted();

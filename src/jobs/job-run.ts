@@ -98,7 +98,7 @@ async function followClip(run: Attempt, task: ClipTask, plan: ClipPlan, clips: C
   const share = { before: 0, total: 0 };
   const resume = await untilDatabase(() => store.checkpoint(run, 0, bundle.digest), { deadlineMs: DATABASE_DEADLINE_MS, signal });
   const request = {
-    id: `${run.jobId}:${run.attempt}`, owner: run.ownerId, task, resume, prompt, seed: run.seed, candidates: run.candidates, sampling: run.sampling, source,
+    id: `${run.jobId}:${run.attempt}`, owner: run.ownerId, task, resume, prompt, seed: run.seed, candidates: run.candidates, sampling: run.sampling, source, upscale: run.input['upscale'] === 'TWO',
     ...(heard === undefined ? {} : { sound: heard.codes }), ...(control === undefined ? {} : { control }),
   };
   const codes = await follow(request, {

@@ -8,7 +8,7 @@ export interface Box {
   readonly bottom: number;
 }
 
-type Size = Pick<BundleInfo, 'width' | 'height'>;
+export type Size = Pick<BundleInfo, 'width' | 'height'>;
 
 /** A byte per pixel of a frame: 1 where it is to be made new. */
 export type Mask = Uint8Array;

@@ -17,5 +17,5 @@ export const READ_DEADLINE_MS = 45_000;
 
 /** Frames that are really decoded when a file is brought in; the rest is counted by its packets. */
 export const FRAMES_DECODED_AT_UPLOAD = 120;
-/** Raw bytes that one decoding may give back: 64 MiB. */
-export const RAW_BYTES = 64 * 1024 * 1024;
+/** Raw bytes that one decoding may give back: 96 MiB, a minute of enlarged frames. */
+export const RAW_BYTES = 96 * 1024 * 1024;

@@ -15,6 +15,7 @@ export const Model: ModelResolvers = {
       : {
           width: bundle.width,
           height: bundle.height,
+          upscaled: bundle.upscaled,
           fps: bundle.fps,
           frameCount: bundle.frameCount,
           durationMs: Math.round((bundle.frameCount * 1000) / bundle.fps),

@@ -29,7 +29,7 @@ export const Mutation: MutationResolvers = {
       const id = keyOf('Asset', input.asset, ['input', 'asset']);
       const asset = await services.assets.choose(viewer, id);
       const goesOn = input.prompt != null || input.extraMs != null;
-      const job = goesOn ? await generate(context, { task: 'EXTEND_VIDEO', video: id, prompt: input.prompt ?? null, extraMs: input.extraMs ?? null }) : null;
+      const job = goesOn ? await generate(context, { task: 'EXTEND_VIDEO', video: id, prompt: input.prompt ?? null, extraMs: input.extraMs ?? null, upscale: input.upscale ?? null }) : null;
       return { asset, job };
     }),
   generate: (_root, { input }, context) => jobOrUserErrors(() => generate(context, toGenerateInput(input)), branchOf(input)),

@@ -195,6 +195,8 @@ export interface GenerateInput {
   readonly audio?: string | null;
   /** The sound becomes the clip's sound track. */
   readonly muxed?: boolean | null;
+  /** The clip or picture is enlarged. */
+  readonly upscale?: 'NONE' | 'TWO' | null;
   /** The clip gets a sound track. */
   readonly withAudio?: boolean | null;
   readonly extraMs?: number | null;

@@ -8,8 +8,9 @@ import { refuse } from './refuse.ts';
 import { asset, type SourceAssets, type Span } from './source-input.ts';
 
 const MOST_SHOTS = 24;
-/** The longest film, ms: its frames are held in memory while it is joined. */
+/** The longest film, ms: its frames are held in memory while it is joined; those of an enlarged one are four times as large. */
 const LONGEST_FILM_MS = 180_000;
+const LONGEST_LARGE_FILM_MS = 90_000;
 
 export interface CheckedShots {
   readonly shots: readonly FilmShot[];
@@ -25,7 +26,8 @@ export function checkShots(input: GenerateInput, bundle: BundleInfo, assets: Sou
   if (given.length < 1 || given.length > MOST_SHOTS) refuse('INVALID_INPUT', input.shots == null ? 'story' : 'shots', `A film has 1 to ${MOST_SHOTS} shots; these are ${given.length}.`);
   const shots = given.map((shot, index) => checkShot(shot, index, input, bundle, assets));
   const length = shots.reduce((sum, { durationMs }) => sum + durationMs, 0);
-  if (length > LONGEST_FILM_MS) refuse('DURATION_NOT_SUPPORTED', 'shots', `The film would be ${length} ms long; ${LONGEST_FILM_MS} is the most.`);
+  const longest = input.upscale === 'TWO' ? LONGEST_LARGE_FILM_MS : LONGEST_FILM_MS;
+  if (length > longest) refuse('DURATION_NOT_SUPPORTED', 'shots', `The film would be ${length} ms long; ${longest} is the most${input.upscale === 'TWO' ? ' with `upscale`' : ''}.`);
   return { shots, spans: shots.flatMap((shot, index) => (shot.asset === null ? shotSpans(shot, index, input.withAudio === true, bundle) : [])), prompt: shots.map(({ prompt }) => prompt).join(' ') };
 }
 

@@ -11,7 +11,6 @@ export interface SourceAsset {
   /** Of the job that made it, or of the shot that it is. */
   readonly prompt: string | null;
   readonly camera: string | null;
-  readonly style: string | null;
 }
 
 export type SourceAssets = ReadonlyMap<string, SourceAsset>;
@@ -21,7 +20,7 @@ export type Span = { readonly kind: 'clip'; readonly total: number; readonly kno
 
 export interface CheckedSource {
   /** The fields of {@link GenerateInput} that the task reads. */
-  readonly fields: Pick<GenerateInput, 'image' | 'video' | 'audio' | 'muxed' | 'withAudio' | 'extraMs' | 'fromFrame' | 'mask' | 'padding' | 'shots'>;
+  readonly fields: Pick<GenerateInput, 'image' | 'video' | 'audio' | 'muxed' | 'withAudio' | 'upscale' | 'extraMs' | 'fromFrame' | 'mask' | 'padding' | 'shots'>;
   readonly spans: readonly Span[];
 }
 
@@ -87,6 +86,13 @@ export function checkWithAudio({ withAudio }: GenerateInput, bundle: BundleInfo)
   return withAudio ?? false;
 }
 
+/** Kept with the job only where it is asked for. Throws TASK_NOT_SUPPORTED. */
+export function checkUpscale({ upscale }: GenerateInput, bundle: BundleInfo): Pick<GenerateInput, 'upscale'> {
+  if (upscale !== 'TWO') return {};
+  if (bundle.upscaled === null) refuse('TASK_NOT_SUPPORTED', 'upscale', `${bundle.name} has no super-resolution: its clips are ${bundle.width} x ${bundle.height} px.`);
+  return { upscale };
+}
+
 /** A sound of the viewer's, or a clip that has one. */
 function heardAsset(id: string | null | undefined, assets: SourceAssets): AssetRecord {
   const found = asset(id, 'audio', ['AUDIO', 'VIDEO'], assets);
@@ -94,13 +100,9 @@ function heardAsset(id: string | null | undefined, assets: SourceAssets): AssetR
   return found;
 }
 
-/** A clip that goes on, or gets a sound, keeps its prompt where no other is given; and its look, where it goes on. */
-export function inherited({ task, prompt, style, video }: GenerateInput, assets: SourceAssets): { readonly prompt: string; readonly style: string | null } {
-  const source = video == null || prompt != null ? undefined : assets.get(video);
-  return {
-    prompt: prompt ?? (task === 'EXTEND_VIDEO' || task === 'VIDEO_TO_AUDIO' ? source?.prompt : null) ?? '',
-    style: style ?? (task === 'EXTEND_VIDEO' ? source?.style : null) ?? null,
-  };
+/** A clip that goes on, or gets a sound, keeps its prompt where no other is given. */
+export function inheritedPrompt({ task, video }: GenerateInput, assets: SourceAssets): string {
+  return ((task === 'EXTEND_VIDEO' || task === 'VIDEO_TO_AUDIO') && video != null ? assets.get(video)?.prompt : null) ?? '';
 }
 
 /** What a clip that takes another look is told: a look alone goes behind what its source was told. */
@@ -111,9 +113,8 @@ export function stylization({ prompt, style, video }: GenerateInput, assets: Sou
   if (look == null) return { prompt: said, style: asked };
   const source = video == null ? undefined : assets.get(video);
   const before = withoutStyle(source?.prompt ?? '');
-  if (before !== '') return { prompt: before, camera: source?.camera ?? null, style: look };
-  const name = styleOf(look);
-  return { prompt: name === undefined ? look : STYLE_WORDS[name][0] };
+  // NATURAL adds nothing, and something has to be said.
+  return before === '' && styleOf(look) === 'NATURAL' ? { prompt: STYLE_WORDS.NATURAL[0] } : { prompt: before, camera: source?.camera ?? null, style: look };
 }
 
 /** An asset of the viewer's, of one of the kinds. `field`: below `input`. */

@@ -2,7 +2,6 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createCinegraphClient, type CinegraphClient, type Job } from '../../src/client/index.ts';
 import { graphql } from '../support/graphql-client.ts';
-import { mp4 } from '../support/media-files.ts';
 import { startProgram, temporaryFolder, type Program } from '../support/server.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -75,13 +74,18 @@ it('an uploaded picture comes alive, is edited, chosen, extended, inpainted, out
   expect(await lineage(stylized.id)).toEqual([outpainted.id, inpainted.id, outputs[0]?.id, edited.job.outputs[1]?.id, alive.id, picture.id]);
 });
 
-it('an uploaded clip takes another look; without a word for it, it is refused', async () => {
-  const clip = await client.upload(new File([Uint8Array.from(await mp4(17))], 'clip.mp4', { type: 'video/mp4' }));
-  const stylized = await make('stylizeVideo', 'StylizeVideoInput', { video: clip.id, prompt: 'in pixel art style', seed: 4 });
-  expect(stylized.job).toMatchObject({ task: 'STYLIZE_VIDEO', input: { video: clip.id, prompt: 'in pixel art style' }, outputs: [{ __typename: 'VideoAsset', frameCount: 17 }] });
-  expect(stylized.job.warnings.map(({ code }) => code)).toEqual(['INPUT_FITTED']);
-  expect(await lineage(stylized.id)).toEqual([clip.id]);
-  expect((await mutate('stylizeVideo', 'StylizeVideoInput', { video: clip.id, prompt: ' ' })).userErrors).toMatchObject([{ code: 'PROMPT_EMPTY', field: ['input', 'prompt'] }]);
+it('a clip is enlarged, comes alive again at either size, and what asks for another size is refused', async () => {
+  const { data } = (await graphql(program.url, '{ models { limits { width height upscaled { width height } } } }', {})) as { data: { models: { limits: { width: number; upscaled: { width: number; height: number } | null } }[] } };
+  expect(data.models[0]?.limits).toMatchObject({ width: 32, upscaled: { width: 64, height: 64 } });
+  const large = await make('textToVideo', 'TextToVideoInput', { prompt: PROMPT, upscale: 'TWO', seed: 1 });
+  const longer = await make('extendVideo', 'ExtendVideoInput', { video: large.id, extraMs: 1000, upscale: 'TWO' });
+  const small = await make('editVideo', 'EditVideoInput', { video: longer.id, fromFrame: 5, prompt: PROMPT, upscale: 'NONE' });
+  expect([large, longer, small].map(({ job }) => job.outputs[0])).toMatchObject([{ width: 64, height: 64 }, { width: 64, height: 64, frameCount: 25 }, { width: 32, height: 32 }]);
+  expect(large.job.input).toMatchObject({ upscale: 'TWO' });
+  const file = await client.download(large.job.outputs[0] as { url: string });
+  expect(file.byteLength).toBeGreaterThan(1000);
+  const wrong = await graphql(program.url, 'mutation { textToVideo(input: { prompt: "a fox", upscale: THREE }) { job { id } } }', {});
+  expect(wrong.errors?.[0]?.message).toContain('Upscale');
 });
 
 it('a film is made, its shots are assets, and one of them is made again', async () => {
@@ -107,8 +111,6 @@ it('a film is made, its shots are assets, and one of them is made again', async 
 it('faults come as user errors with the path of the field', async () => {
   const { id } = await make('textToImage', 'TextToImageInput', { prompt: PROMPT });
   expect((await mutate('extendVideo', 'ExtendVideoInput', { video: id })).userErrors).toMatchObject([{ code: 'INVALID_INPUT', field: ['input', 'video'] }]);
-  expect((await mutate('stylizeVideo', 'StylizeVideoInput', { video: id, prompt: 'PIXEL' })).userErrors).toMatchObject([{ code: 'INVALID_INPUT', field: ['input', 'video'] }]);
-  expect((await mutate('stylizeVideo', 'StylizeVideoInput', { video: 'nonsense', prompt: 'PIXEL' })).userErrors).toMatchObject([{ code: 'INVALID_ID', field: ['input', 'video'] }]);
   expect((await mutate('imageToVideo', 'ImageToVideoInput', { image: 'nonsense', prompt: PROMPT })).userErrors).toMatchObject([{ code: 'INVALID_ID', field: ['input', 'image'] }]);
   expect((await mutate('createFilm', 'CreateFilmInput', { shots: [{ prompt: '' }] })).userErrors).toMatchObject([{ code: 'PROMPT_EMPTY', field: ['input', 'shots', '0', 'prompt'] }]);
   expect((await mutate('generate', 'GenerateInput', { extendVideo: { video: id, prompt: PROMPT } })).userErrors).toMatchObject([{ field: ['input', 'extendVideo', 'video'] }]);

@@ -7,6 +7,7 @@ import { Advanced } from './advanced.tsx';
 import type { Draft } from './draft.ts';
 import { LengthChips } from './length-chips.tsx';
 import { SeedField } from './seed-field.tsx';
+import { SizeChips, sizeText } from './size-chips.tsx';
 import { SoundChoice } from './sound-choice.tsx';
 import { SourcePanel } from './source-panel.tsx';
 import { styleOptions } from './styles.ts';
@@ -120,6 +121,7 @@ export function Composer({ draft, change, model, source, upload, onFile, onSubmi
         {words.includes('style') && styles.length > 1 ? <Chips label="Style" options={styles} value={draft.style} onChange={(style) => change({ style })} /> : null}
         {draft.task === 'textToVideo' || draft.task === 'imageToVideo' ? <LengthChips draft={draft} change={change} model={model} /> : null}
         <Chips label="Candidates" options={candidateOptions(model)} value={draft.candidates} onChange={(candidates) => change({ candidates })} />
+        {hasFrames(TASKS[draft.task].task) ? <SizeChips size={model?.limits ?? null} upscale={draft.upscale} change={change} /> : null}
         <SoundChoice draft={draft} change={change} model={model} />
         <SeedField draft={draft} change={change} invalid={field === 'seed'} />
       </div>
@@ -149,12 +151,12 @@ function candidateOptions(model: Model | undefined): { readonly value: number; r
   return Array.from({ length: model?.limits?.maxCandidates ?? 4 }, (_, index) => ({ value: index + 1, label: String(index + 1) }));
 }
 
-function limitsText({ task, durationMs }: Draft, model: Model | undefined): string {
+function limitsText({ task, durationMs, upscale }: Draft, model: Model | undefined): string {
   if (model === undefined) return 'The model is starting.';
   const { limits } = model;
   if (limits === null) return '';
   if (task === 'textToAudio') return limits.soundMs === null ? '' : `A sound of ${seconds(limits.soundMs)}.`;
   if (!hasFrames(TASKS[task].task)) return '';
-  const size = `${limits.width} × ${limits.height} px`;
+  const size = sizeText(limits, upscale);
   return task === 'textToImage' ? `A picture of ${size}.` : `${seconds(durationMs ?? limits.durationMs)}, ${durationMs === null ? limits.frameCount : Math.round((durationMs * limits.fps) / 1000)} frames of ${size}.`;
 }

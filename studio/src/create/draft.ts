@@ -27,6 +27,8 @@ export interface Draft {
   readonly style: string;
   /** Milliseconds; null: the model's own clip length. */
   readonly durationMs: number | null;
+  /** Twice as wide and high. */
+  readonly upscale: boolean;
   /** Clips from a prompt: with a sound track. */
   readonly withAudio: boolean;
   /** Add sound: a file of its own, not a sound track. */
@@ -63,6 +65,7 @@ export const EMPTY_DRAFT: Draft = {
   camera: '',
   style: '',
   durationMs: null,
+  upscale: false,
   withAudio: false,
   soundAlone: false,
   candidates: 1,
@@ -88,7 +91,7 @@ export function toInput(draft: Draft): GenerateInput {
     ...samplingOf(draft),
     ...(tagsOf(draft.tags).length === 0 ? {} : { tags: tagsOf(draft.tags) }),
   };
-  const common = { ...wordless, prompt, ...given('style', draft.style) };
+  const common = { ...wordless, prompt, ...given('style', draft.style), ...(draft.upscale ? { upscale: 'TWO' as const } : {}) };
   const moving = { ...common, ...given('camera', camera) };
   const timed = { ...moving, ...(draft.durationMs === null ? {} : { durationMs: draft.durationMs }) };
   // Without its source the task would be refused anyway; the server says so in words.
@@ -158,6 +161,7 @@ export function draftOf(job: Pick<Job, 'input' | 'seed' | 'task'>): Draft {
     camera: inputText(input, 'camera') ?? '',
     style: inputText(input, 'style') ?? '',
     durationMs: inputNumber(input, 'durationMs'),
+    upscale: inputField(input, 'upscale') === 'TWO',
     withAudio: inputField(input, 'withAudio') === true,
     soundAlone: task === 'videoToAudio' && inputField(input, 'muxed') !== true,
     candidates: inputNumber(input, 'candidates') ?? 1,

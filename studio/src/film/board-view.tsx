@@ -2,6 +2,7 @@ import { useEffect, useState, type FormEvent } from 'react';
 import { useLocation, useSearchParams } from 'wouter';
 import { CinegraphClientError } from '../../../src/client/index.ts';
 import { useStudio } from '../app/studio-context.ts';
+import { SizeChips } from '../create/size-chips.tsx';
 import { useModel } from '../system/use-model.ts';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { plural } from '../ui/format.ts';
@@ -56,6 +57,7 @@ export function BoardView() {
           With sound
         </label>
       ) : null}
+      <SizeChips size={model.data?.limits ?? null} upscale={board.upscale} change={change} />
       <p className="visually-hidden" role="status">
         {said}
       </p>

@@ -15,6 +15,8 @@ export interface Storyboard {
   readonly title: string;
   /** Every shot gets a sound. */
   readonly withAudio: boolean;
+  /** Twice as wide and high. */
+  readonly upscale: boolean;
   readonly shots: readonly ShotDraft[];
 }
 
@@ -48,6 +50,7 @@ export function boardOf({ input }: Pick<Job, 'input'>, keyOf: () => string): Sto
   return {
     title: inputText(input, 'title') ?? '',
     withAudio: inputField(input, 'withAudio') === true,
+    upscale: inputField(input, 'upscale') === 'TWO',
     shots: (Array.isArray(shots) ? (shots as readonly unknown[]) : []).slice(0, MAX_SHOTS).map((shot) => ({
       key: keyOf(),
       prompt: inputText(shot, 'prompt') ?? '',
@@ -58,11 +61,12 @@ export function boardOf({ input }: Pick<Job, 'input'>, keyOf: () => string): Sto
   };
 }
 
-export function toFilmInput({ title, withAudio, shots }: Storyboard): GenerateInput {
+export function toFilmInput({ title, withAudio, upscale, shots }: Storyboard): GenerateInput {
   return {
     createFilm: {
       ...(title.trim() === '' ? {} : { title: title.trim() }),
       ...(withAudio ? { withAudio } : {}),
+      ...(upscale ? { upscale: 'TWO' as const } : {}),
       shots: shots.map(({ prompt, camera, style, continuePrevious }, index) => ({
         prompt,
         ...(camera.trim() === '' ? {} : { camera: camera.trim() }),

@@ -16,8 +16,8 @@ function restore(): Storyboard {
   try {
     const stored = JSON.parse(read('storyboard') ?? '{}') as Partial<Storyboard>;
     const shots = (stored.shots ?? []).map((shot) => ({ ...emptyShot(newKey()), ...shot }));
-    return { title: stored.title ?? '', withAudio: stored.withAudio ?? false, shots: shots.length === 0 ? [emptyShot(newKey())] : shots };
+    return { title: stored.title ?? '', withAudio: stored.withAudio ?? false, upscale: stored.upscale ?? false, shots: shots.length === 0 ? [emptyShot(newKey())] : shots };
   } catch {
-    return { title: '', withAudio: false, shots: [emptyShot(newKey())] };
+    return { title: '', withAudio: false, upscale: false, shots: [emptyShot(newKey())] };
   }
 }

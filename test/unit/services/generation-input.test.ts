@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { BundleInfo } from '../../../src/inference/core/generation.ts';
 import type { AssetRecord, GenerateInput } from '../../../src/services/contract.ts';
-import type { SourceAsset } from '../../../src/services/source-input.ts';
 import { checkInput, inputDigest } from '../../../src/services/generation-input.ts';
 
 const bundle: BundleInfo = {
-  name: 'small', digest: 'd', description: '', tasks: ['TEXT_TO_VIDEO'], styles: ['NATURAL'], languages: ['en'], width: 64, height: 64, fps: 8, frameCount: 17, grid: [5, 8, 8], framesPerLatent: 4, windows: { latents: 4, overlap: 2 }, codec: 'c',
+  name: 'small', digest: 'd', description: '', tasks: ['TEXT_TO_VIDEO'], styles: ['NATURAL'], languages: ['en'], width: 64, height: 64, upscaled: null, fps: 8, frameCount: 17, grid: [5, 8, 8], framesPerLatent: 4, windows: { latents: 4, overlap: 2 }, codec: 'c',
   maxPromptCharacters: 40, sampling: { temperature: 1, topK: 0, topP: 0.95, guidance: 3, deterministic: false }, audio: null, caption: null, examples: [], trainingCommit: 'none',
 };
 const good: GenerateInput = { task: 'TEXT_TO_VIDEO', prompt: ' a red ball ' };
@@ -30,9 +29,9 @@ describe('checkInput', () => {
     ['DURATION_NOT_SUPPORTED', { durationMs: Number.NaN }, 'durationMs'],
     ['MODEL_UNKNOWN', { model: 'large' }, 'model'],
     ['TASK_NOT_SUPPORTED', { task: 'TEXT_TO_IMAGE' }, 'task'],
-    ['TASK_NOT_SUPPORTED', { task: 'STYLIZE_VIDEO' }, 'task'],
     ['INVALID_INPUT', { tags: [''] }, 'tags'],
     ['INVALID_INPUT', { deadlineMs: 0 }, 'deadlineMs'],
+    ['TASK_NOT_SUPPORTED', { upscale: 'TWO' }, 'upscale'],
   ])('throws %s for %j', (code, change, field) => {
     expect(() => checkInput({ ...good, ...change }, bundle)).toThrow(expect.objectContaining({ code, field: ['input', field] }));
   });
@@ -40,6 +39,16 @@ describe('checkInput', () => {
   it.each([['temperature', 2.1], ['topK', -1], ['topK', 1.5], ['topP', 0], ['guidance', 0.5], ['guidance', 21], ['temperature', Number.NaN]])('refuses sampling.%s = %d', (name, value) => {
     const wrong = expect.objectContaining({ code: 'SAMPLING_OUT_OF_RANGE', field: ['input', 'sampling', name] });
     expect(() => checkInput({ ...good, sampling: { [name]: value } }, bundle)).toThrow(wrong);
+  });
+
+  it('keeps the wish for a larger clip, and nothing where there is none', () => {
+    const able: BundleInfo = { ...bundle, upscaled: { width: 128, height: 128 } };
+    expect(checkInput({ ...good, upscale: 'TWO' }, able).source).toMatchObject({ upscale: 'TWO' });
+    for (const upscale of ['NONE', null] as const) expect(checkInput({ ...good, upscale }, bundle).source).not.toHaveProperty('upscale');
+    const film: GenerateInput = { task: 'FILM', upscale: 'TWO', shots: Array.from({ length: 4 }, () => ({ prompt: 'a red ball', durationMs: 30_000 })) };
+    const long: BundleInfo = { ...able, tasks: ['TEXT_TO_VIDEO', 'EXTEND_VIDEO', 'FILM'] };
+    expect(() => checkInput(film, long)).toThrow(expect.objectContaining({ code: 'DURATION_NOT_SUPPORTED', field: ['input', 'shots'], message: expect.stringContaining('90000') as string }));
+    expect(checkInput({ ...film, upscale: null }, long).source.shots).toHaveLength(4);
   });
 
   it('takes a duration near the only one there is', () => {
@@ -70,7 +79,7 @@ describe('the words of a clip that takes another look', () => {
   const able: BundleInfo = { ...bundle, tasks: ['TEXT_TO_VIDEO', 'STYLIZE_VIDEO'], maxPromptCharacters: 400 };
   const video = randomUUID();
   const record = { id: video, kind: 'VIDEO', durationMs: 2125, hasAudio: false } as AssetRecord;
-  const words = (change: Partial<GenerateInput>, source: Omit<SourceAsset, 'record'> = { prompt: 'a fox bounces, in pencil', camera: 'pan left', style: 'NIGHT' }) => {
+  const words = (change: Partial<GenerateInput>, source: { readonly prompt: string | null; readonly camera: string | null } = { prompt: 'a fox bounces, in pencil', camera: 'pan left' }) => {
     const { prompt, camera, style } = checkInput({ task: 'STYLIZE_VIDEO', video, ...change }, able, new Map([[video, { record, ...source }]]));
     return { prompt, camera, style };
   };
@@ -82,23 +91,14 @@ describe('the words of a clip that takes another look', () => {
   });
 
   it('of a source that was told nothing, the look is all', () => {
-    const nothing = { prompt: null, camera: null, style: null };
-    expect(words({ prompt: 'as a sketch' }, nothing)).toEqual({ prompt: 'as a pencil sketch', camera: null, style: null });
-    expect(words({ prompt: '', style: 'watercolor' }, nothing)).toEqual({ prompt: 'watercolor', camera: null, style: null });
+    const nothing = { prompt: null, camera: null };
+    expect(words({ prompt: 'as a sketch' }, nothing)).toEqual({ prompt: '', camera: null, style: 'SKETCH' });
     expect(words({ prompt: '', style: 'natural' }, nothing)).toEqual({ prompt: 'in natural colors', camera: null, style: null });
   });
 
   it('what says more is taken as it is', () => {
     expect(words({ prompt: 'a fox in a meadow, in pencil' })).toEqual({ prompt: 'a fox in a meadow, in pencil', camera: null, style: null });
     expect(words({ prompt: 'in pencil', style: 'NIGHT' })).toEqual({ prompt: 'in pencil', camera: null, style: 'NIGHT' });
-  });
-
-  it('stay with the clip that goes on, unless others are given', () => {
-    const far: BundleInfo = { ...able, tasks: ['TEXT_TO_VIDEO', 'EXTEND_VIDEO'] };
-    const extend = (change: Partial<GenerateInput>) => checkInput({ task: 'EXTEND_VIDEO', video, extraMs: 1000, ...change }, far, new Map([[video, { record, prompt: 'a fox', camera: 'pan left', style: 'SKETCH' }]]));
-    expect(extend({})).toMatchObject({ prompt: 'a fox', camera: null, style: 'SKETCH' });
-    expect(extend({ style: 'NATURAL' })).toMatchObject({ prompt: 'a fox', style: 'NATURAL' });
-    expect(extend({ prompt: 'it jumps' })).toMatchObject({ prompt: 'it jumps', style: null });
   });
 
   it('are needed', () => {

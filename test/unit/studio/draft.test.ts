@@ -36,7 +36,8 @@ describe('a draft', () => {
     expect(toInput({ ...EMPTY_DRAFT, task: 'videoToText', prompt: 'left over', camera: 'pan left', source: 'a1' })).toEqual({ videoToText: { candidates: 1, video: 'a1' } });
     expect(toInput({ ...EMPTY_DRAFT, task: 'audioToText', prompt: 'left over', source: 'a1' })).toEqual({ audioToText: { candidates: 1, audio: 'a1' } });
     expect(toInput({ ...EMPTY_DRAFT, prompt: 'a fox', withAudio: true })).toEqual({ textToVideo: { prompt: 'a fox', candidates: 1, withAudio: true } });
-    expect(toInput({ ...EMPTY_DRAFT, prompt: 'rain', task: 'textToAudio', style: 'at night' })).toEqual({ textToAudio: { prompt: 'rain', candidates: 1 } });
+    expect(toInput({ ...EMPTY_DRAFT, prompt: 'a fox', upscale: true })).toEqual({ textToVideo: { prompt: 'a fox', candidates: 1, upscale: 'TWO' } });
+    expect(toInput({ ...EMPTY_DRAFT, prompt: 'rain', upscale: true, task: 'textToAudio', style: 'at night' })).toEqual({ textToAudio: { prompt: 'rain', candidates: 1 } });
   });
 
   it('stylizes by a look alone, without a camera', () => {
@@ -56,6 +57,7 @@ describe('a draft', () => {
       camera: 'pan left',
       style: 'at night',
       durationMs: 4125,
+      upscale: true,
       candidates: 2,
       seed: '9',
       seedLocked: true,

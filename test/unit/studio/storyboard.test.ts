@@ -16,12 +16,12 @@ describe('a storyboard', () => {
   });
 
   it('comes back from the film that was made of it', () => {
-    const board = { title: 'Fox', withAudio: true, shots: shots.map((shot, index) => ({ ...shot, key: 'k', camera: 'pan left', continuePrevious: index > 0 })) };
+    const board = { title: 'Fox', withAudio: true, upscale: true, shots: shots.map((shot, index) => ({ ...shot, key: 'k', camera: 'pan left', continuePrevious: index > 0 })) };
     expect(boardOf({ input: toFilmInput(board).createFilm }, key)).toEqual(board);
   });
 
   it('lets no first shot continue one before', () => {
-    const input = toFilmInput({ title: ' Fox ', withAudio: false, shots: shots.map((shot) => ({ ...shot, continuePrevious: true })) });
+    const input = toFilmInput({ title: ' Fox ', withAudio: false, upscale: false, shots: shots.map((shot) => ({ ...shot, continuePrevious: true })) });
     expect(input.createFilm).toMatchObject({ title: 'Fox', shots: [{ continuePrevious: false }, { continuePrevious: true }, { continuePrevious: true }] });
   });
 });
