@@ -11,6 +11,7 @@ renewed a few at a time. With `--until HH:MM` (UTC) the schedule follows the clo
 
 import argparse
 import copy
+import io
 import json
 import math
 import signal
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from .checkpoint_parts import join_parts
 from .fit_codebook import BLOCK, CODEBOOK
 from .log import log_line, save_atomically
 from .muon import orthogonalise
@@ -197,6 +199,16 @@ def load_start(model: VideoTokenizer, fresh: bool) -> None:
     model.decoder.set_scales(model.codebook.scale())
 
 
+def take(folder: Path) -> int:
+    """Ships the decoder that train_decoder_on_gpu.py left in the folder with the codebook just fitted; its steps."""
+    stored = torch.load(io.BytesIO(join_parts(folder, "decoder")), weights_only=True)
+    model = VideoTokenizer(TokenizerConfig(**stored["config"]))
+    load_start(model, fresh=True)
+    model.decoder.load_state_dict({name: value.float() for name, value in stored["decoder"].items()})
+    ship(model, SHIPPED, stored["step"])
+    return stored["step"]
+
+
 def ship(average: VideoTokenizer, path: Path, step: int) -> None:
     """Write the averaged weights as float16, with the configuration."""
     weights = {name: value.half() for name, value in average.state_dict().items()}
@@ -227,6 +239,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--muon-lr", type=float, default=0.02)
     parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32, for processors without bfloat16")
     parser.add_argument("--stage-share", type=float, default=0.5, help="part of the world clips taken from stage.py")
+    parser.add_argument("--take", type=Path, help="ship what train_decoder_on_gpu wrote in this folder, and end")
     parser.add_argument("--ship-only", action="store_true", help="write the weights as they are, and end")
     parser.add_argument("--fresh", action="store_true", help="begin with the codebook that fit_codebook wrote")
     parser.add_argument("--seed", type=int, default=0)
@@ -236,6 +249,9 @@ def parse_options() -> argparse.Namespace:
 def main() -> None:
     options = parse_options()
     torch.set_num_threads(1)
+    if options.take:
+        print(f"shipped the decoder of {take(options.take)} steps")
+        return
     RUN.mkdir(parents=True, exist_ok=True)
     sources, heldout = load_sources("train"), load_sources("heldout")
     sources.stage_share = options.stage_share
