@@ -42,7 +42,7 @@ export class CaseRunner {
         put(input, source.field, await this.#upload(source));
         if (source.roundTrip) roundTrips.push(await this.#roundTrip(source, `outputs/${one.id}-source-${index}.npy`));
       }
-      const { assets, warnings } = await this.#generate({ [one.task]: input } as GenerateInput);
+      const { assets, warnings } = await this.#generate({ [one.mutation]: input } as GenerateInput);
       const outputs: CaseOutput[] = [];
       for (const [index, { asset, shot }] of assets.entries()) outputs.push(await this.#output(asset, shot, `outputs/${one.id}-${index}`));
       return { error: null, warnings, outputs, roundTrips, seconds: seconds() };

@@ -15,7 +15,7 @@ const source = z.object({
 });
 export type CaseSource = z.infer<typeof source>;
 
-const qualityCase = z.object({ id: z.string(), task: z.string(), input: z.record(z.string(), z.unknown()), sources: z.array(source) });
+const qualityCase = z.object({ id: z.string(), task: z.string(), mutation: z.string(), input: z.record(z.string(), z.unknown()), sources: z.array(source) });
 export type QualityCase = z.infer<typeof qualityCase>;
 
 /** What came of one case. */

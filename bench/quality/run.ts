@@ -21,11 +21,15 @@ import { CaseRunner } from './case-runner.ts';
 import { type CaseResult, type QualityCase, readCases } from './cases.ts';
 import { startProgram } from './program.ts';
 
+/** What is not a task of its own: by which one it is measured. */
+const MUTATIONS: Readonly<Record<string, string>> = { upscale: 'imageToVideo' };
+
 /** Cases of each task, in the order in which they run (the long ones first), and the task's name in a manifest. */
 const TASKS: Readonly<Record<string, readonly [manifest: string, count: number]>> = {
   extendVideo: ['EXTEND_VIDEO', 8],
   createFilm: ['FILM', 1],
   imageToVideo: ['IMAGE_TO_VIDEO', 60],
+  upscale: ['IMAGE_TO_VIDEO', 30],
   textToVideo: ['TEXT_TO_VIDEO', 200],
   inpaintVideo: ['INPAINT_VIDEO', 20],
   outpaintVideo: ['OUTPAINT_VIDEO', 20],
@@ -68,14 +72,14 @@ function countOf(text: string, before: Record<string, number> = {}): Record<stri
 }
 
 const manifestShape = z.object({
-  name: z.string(), createdAt: z.string(), trainingCommit: z.string(), tasks: z.array(z.string()), files: z.array(z.object({ path: z.string(), sha256: z.string() })),
+  name: z.string(), createdAt: z.string(), trainingCommit: z.string(), tasks: z.array(z.string()), superResolution: z.unknown(), files: z.array(z.object({ path: z.string(), sha256: z.string() })),
 });
 
-async function readBundle(folder: string): Promise<{ readonly tasks: readonly string[]; readonly facts: Readonly<Record<string, string>> }> {
+async function readBundle(folder: string): Promise<{ readonly tasks: readonly string[]; readonly enlarges: boolean; readonly facts: Readonly<Record<string, string>> }> {
   const bytes = await readFile(path.join(folder, 'manifest.json'));
-  const { tasks, files, name, createdAt, trainingCommit } = manifestShape.parse(JSON.parse(bytes.toString('utf8')));
+  const { tasks, superResolution, files, name, createdAt, trainingCommit } = manifestShape.parse(JSON.parse(bytes.toString('utf8')));
   const weights = files.find((file) => file.path === 'lm-weights.bin')?.sha256 ?? '';
-  return { tasks, facts: { name, digest: createHash('sha256').update(bytes).digest('hex'), weights, createdAt, trainingCommit } };
+  return { tasks, enlarges: superResolution !== undefined, facts: { name, digest: createHash('sha256').update(bytes).digest('hex'), weights, createdAt, trainingCommit } };
 }
 
 async function python({ python }: Options, module: string, args: readonly string[]): Promise<void> {
@@ -118,7 +122,7 @@ async function main(options: Options): Promise<void> {
   const load = (loadavg()[0] ?? 0).toFixed(1);
   const bundle = await readBundle(loadConfig().modelDir);
   const names: readonly string[] = TASK_NAMES;
-  const offered = Object.entries(TASKS).filter(([task, [manifest]]) => bundle.tasks.includes(manifest) && names.includes(task));
+  const offered = Object.entries(TASKS).filter(([task, [manifest]]) => bundle.tasks.includes(manifest) && names.includes(MUTATIONS[task] ?? task) && (task !== 'upscale' || bundle.enlarges));
   const counts = offered.map(([task, [, count]]) => [task, options.count?.[task] ?? options.count?.['all'] ?? Math.max(1, Math.round(count * options.share))] as const).filter(([, count]) => count > 0);
   const work = options.work ?? (await mkdtemp(path.join(tmpdir(), 'cinegraph-quality-')));
   try {

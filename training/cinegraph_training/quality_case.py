@@ -26,7 +26,7 @@ class Source:
 
 @dataclass
 class Case:
-    """One job. `more` is what quality_read.py needs beyond the facts."""
+    """One job. `more` is what quality_read.py needs beyond the facts; `mutation`: where the task is not named so."""
 
     task: str
     group: str
@@ -34,11 +34,13 @@ class Case:
     input: dict
     sources: list[Source] = field(default_factory=list)
     more: dict = field(default_factory=dict)
+    mutation: str | None = None
 
     def as_dict(self, index: int) -> dict:
         return {
             "id": f"{self.task}-{self.group}-{index:03d}",
             "task": self.task,
+            "mutation": self.mutation or self.task,
             "group": self.group,
             "facts": [facts.as_dict() for facts in self.facts],
             "input": self.input,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .prepare import UNSEEN, prepare_unseen
+from .prepare import LARGE, UNSEEN, prepare_large, prepare_unseen
 from .quality_case import CaseMaker
 from .quality_clip_cases import CLIP_CASES
 from .quality_sound_cases import SOUND_CASES
@@ -36,6 +36,8 @@ def main() -> None:
     options = parser.parse_args()
     if not UNSEEN.exists():
         prepare_unseen()
+    if not LARGE.exists():
+        prepare_large()
     maker = CaseMaker(options.out, Truth(), options.seed, options.sounding)
     cases = []
     for task, count in options.tasks:

@@ -45,6 +45,15 @@ def image_to_video(maker: CaseMaker, count: int) -> Iterator[Case]:
         yield Case("imageToVideo", group, [facts], {"prompt": caption_of(facts.scene, rng), "seed": index}, [picture])
 
 
+def upscale(maker: CaseMaker, count: int) -> Iterator[Case]:
+    """Pictures that come alive at twice the size: how the first frame has to look is known."""
+    rng = maker.rng(16)
+    for index, facts in enumerate(maker.scenes(7, count)):
+        picture = maker.picture(("image",), maker.truth.clip(facts)[0])
+        asked = {"prompt": caption_of(facts.scene, rng), "seed": index, "upscale": "TWO"}
+        yield Case("upscale", "all", [facts], asked, [picture], mutation="imageToVideo")
+
+
 def extend_video(maker: CaseMaker, count: int) -> Iterator[Case]:
     """Clips in which nothing travels, so that the true continuation is known; every other one does not move."""
     rng = maker.rng(9)
@@ -141,6 +150,7 @@ CLIP_CASES: dict[str, Callable[[CaseMaker, int], Iterator[Case]]] = {
     "textToVideo": text_to_video,
     "textToImage": text_to_image,
     "imageToVideo": image_to_video,
+    "upscale": upscale,
     "extendVideo": extend_video,
     "inpaintVideo": inpaint_video,
     "outpaintVideo": outpaint_video,

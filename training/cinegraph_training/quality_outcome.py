@@ -29,15 +29,15 @@ class Outcome:
         """The outputs without the shots of a film."""
         return [output for output in self.outputs if output["shot"] is None]
 
-    def clip(self, frames: int = FRAMES) -> np.ndarray | None:
-        """The first output, `[frames, 128, 128, 3]`; None: there is none, or another shape."""
-        return self.frames_of(self.results[0], frames) if self.results else None
+    def clip(self, frames: int = FRAMES, side: int = VIEW) -> np.ndarray | None:
+        """The first output, `[frames, side, side, 3]`; None: there is none, or another shape."""
+        return self.frames_of(self.results[0], frames, side) if self.results else None
 
-    def frames_of(self, output: dict, frames: int) -> np.ndarray | None:
+    def frames_of(self, output: dict, frames: int, side: int = VIEW) -> np.ndarray | None:
         if output["file"] is None:
             return None
         pixels = np.load(self.folder / output["file"])
-        return pixels if pixels.shape == (frames, VIEW, VIEW, 3) else None
+        return pixels if pixels.shape == (frames, side, side, 3) else None
 
     def sound(self) -> np.ndarray | None:
         """The samples of the first output, float32 `[n]` at 16 kHz; None: there is none."""

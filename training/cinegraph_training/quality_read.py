@@ -22,11 +22,13 @@ from .quality_scores import Figure
 from .quality_sounds import audio_to_video, text_to_audio, video_to_audio
 from .quality_style import stylize_video
 from .quality_table import curve_svg, table
+from .quality_upscale import upscale
 
 SCORES: dict[str, Callable[[Bench, list[Outcome]], list[Figure]]] = {
     "textToVideo": text_to_video,
     "textToImage": text_to_image,
     "imageToVideo": image_to_video,
+    "upscale": upscale,
     "inpaintVideo": inpaint_video,
     "outpaintVideo": outpaint_video,
     "editVideo": edit_video,

@@ -14,6 +14,7 @@ from .world import FRAMES, VIEW, World, place
 
 PERIOD = 8  # frames after which everything that does not travel comes back (world.py)
 KEPT = 9  # frames of an edited clip that are kept: three latent frames
+LARGE = 2  # times the size of a clip
 NAMESAKE = "robot"  # stands in for an unseen concept in captions: it has one word only
 
 
@@ -66,6 +67,14 @@ class Truth:
     def clip(self, facts: Facts) -> np.ndarray:
         """uint8 `[17, 128, 128, 3]`."""
         return self.world.render(facts.scene, facts.rng())
+
+    @cached_property
+    def _large(self) -> World:
+        return World(CACHE, LARGE)
+
+    def large_clip(self, facts: Facts) -> np.ndarray:
+        """uint8 `[17, 256, 256, 3]`: the same clip, drawn with twice as many pixels."""
+        return self._large.render(facts.scene, facts.rng())
 
     def depth(self, facts: Facts) -> np.ndarray:
         """uint8 `[17, 128, 128]`: how much of each pixel the object covers, 255 all of it."""

@@ -36,9 +36,9 @@ SHIPPED = CHECKPOINTS / "super-resolution.pt"
 BATCH = 16  # crops
 CROP = 64  # px, of the small clip
 GRID = 16  # px: crops keep their place among the codes
-POOL = 640  # crops
-LATENTS = 5  # latent frames of a clip
-CROPS_PER_CLIP = 2
+POOL = 1600  # crops
+LATENTS = 2  # latent frames of a crop, which begins like a clip: with nothing to remember
+CROPS_PER_CLIP = 5
 CLEAN_SHARE = 0.3  # of clips that did not go through the tokenizer
 MIXED_SHARE = 0.25  # of clips between those and what a better tokenizer might make of them
 CHECKPOINT_SECONDS = 150
@@ -84,7 +84,9 @@ class CropPool:
         for _ in range(CROPS_PER_CLIP):
             x, y = self._corner(boxes, rng)
             wide = slice(SCALE * y, SCALE * (y + CROP)), slice(SCALE * x, SCALE * (x + CROP))
-            crops.append((inputs[..., y : y + CROP, x : x + CROP], missing[..., wide[0], wide[1]]))
+            start = int(rng.integers(len(inputs) - LATENTS + 1))
+            times = slice(start, start + LATENTS)
+            crops.append((inputs[times, :, y : y + CROP, x : x + CROP], missing[times, :, wide[0], wide[1]]))
         return crops
 
     def _corner(self, boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -241,7 +243,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=SHIPPED, help="where the weights are written")
     parser.add_argument("--lr", type=float, default=1.5e-3, help="of AdamW")
     parser.add_argument("--muon-lr", type=float, default=0.02)
-    parser.add_argument("--renewed", type=float, default=0.5, help="clips drawn in each step, up to 1")
+    parser.add_argument("--renewed", type=float, default=0.25, help="clips drawn in each step, up to 1")
     parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32, for processors without bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
