@@ -2,7 +2,7 @@
 
 `python -m cinegraph_training.tokenize_clips --clips 40000 [--split train] [--stage]` writes shards of 2,048 clips to
 `.cache/tokens/<split>-<index>.npz`: `codes` uint16 `[N, 5, 8, 8, 2]` (sub-tokens a, b) and `scenes` uint8 `[N, 7]`
-(class numbers in the order of `attributes.COLUMNS`); of every fourth clip also the control video (control.py):
+(class numbers in the order of `attributes.COLUMNS`); of every fourth clip also a control video (control.py):
 `controls` uint16 `[M, 5, 8, 8, 2]`, and `control_of` int32 `[M]`, whose it is. A shard depends only on its index and
 the codebook, so an interrupted run goes on where it stopped; shards of another codebook are refused.
 """
@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from .attributes import SPLITS, Scene, sample_scene, scene_to_ints
+from .attributes import SPLITS, STYLES, Scene, sample_scene, scene_to_ints
 from .paths import CACHE
+from .render_farm import NATURAL_SHARE
 from .stage import sample_stage_scene
 from .train_video_tokenizer import load_shipped
 from .video_tokenizer import VideoTokenizer
@@ -52,7 +53,8 @@ def make_shard(
         clips, filmed = [], []
         for index, scene in enumerate(scenes[start : start + BATCH], start):
             if index % CONTROLLED == 0:
-                clip, control = world.render_with_control(scene, rng)
+                seen_in = "natural" if rng.random() < NATURAL_SHARE else str(rng.choice(STYLES))
+                clip, control = world.render_with_control(scene, rng, seen_in)
                 filmed.append(control)
             else:
                 clip = world.render(scene, rng)
