@@ -5,6 +5,7 @@ Shapes: `B` rows, `P` prefix length (padded on the left), `N` output positions.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from .language_model import (
 )
 from .render_farm import PIECES, TEXTS
 from .text_tokenizer import TextTokenizer
-from .token_data import AUDIO_NOISE, NOISE_SHARE, UNCONDITIONAL_SHARE, SoundShards, heard_columns, sound_words
+from .token_data import AUDIO_NOISE, MOVING, NOISE_SHARE, UNCONDITIONAL_SHARE, SoundShards, heard_columns, sound_words
 
 IGNORED = -100
 LENGTH_MULTIPLE = 8  # of a whole sequence, for the attention kernels
@@ -49,6 +50,12 @@ class DeviceBatch:
     targets: Tensor
     scenes: Tensor
     told: Tensor
+
+    @property
+    def has(self) -> frozenset[str]:
+        """What `LanguageModel.told` is to say: of "sounds" and of a "video" in the prefix."""
+        sounds = {"sounds"} if "AUDIO" in self.task else set()
+        return frozenset(sounds | ({"video"} if self.task.startswith("VIDEO_TO_") else set()))
 
 
 class DeviceSounds:
@@ -88,6 +95,12 @@ class DeviceSounds:
         return self.sounds[self.starts[key] + chosen]
 
 
+@cache
+def constant(values: tuple, device: torch.device) -> Tensor:
+    """A tensor that stays on the device."""
+    return torch.tensor(values, device=device)
+
+
 def make_prefix(
     config: LanguageModelConfig,
     tasks: list[str],
@@ -105,7 +118,7 @@ def make_prefix(
         return torch.full((batch, 1), SPECIAL_ROWS[name], device=device)
 
     everything = torch.ones(batch, 1, dtype=torch.bool, device=device)
-    named = torch.tensor([TASK_ROWS[task] for task in tasks], device=device)[:, None]
+    named = constant(tuple(TASK_ROWS[task] for task in tasks), device)[:, None]
     said = (texts >= 0) & kept[:, None]
     columns = [special("bos"), named, special("bot"), torch.where(said, TEXT_START + texts, NONE), special("eot")]
     valid = [everything, everything, everything, said, everything]
@@ -225,7 +238,7 @@ def drawing_batch(config: LanguageModelConfig, clips: DeviceClips, counts: dict[
         rows = of["STYLIZE_VIDEO"]
         condition[rows] = clips.controls[controls]
         texts[rows] = _text(clips, places[rows], "stylizing")
-        style = torch.tensor([name == "style" for name in COLUMNS], device=device)
+        style = constant(tuple(name == "style" for name in COLUMNS), device)
         told[rows] &= style | clips.tells_all[places[rows], None]
     if "EXTEND_VIDEO" in of:
         rows = of["EXTEND_VIDEO"]
@@ -261,7 +274,7 @@ def picture_batch(config: LanguageModelConfig, clips: DeviceClips, count: int) -
         config, ["TEXT_TO_IMAGE"] * count, _text(clips, places, "picture"), kept, codes.shape[1]
     )
     far, near = hide(codes, config.null_code)
-    shown = torch.tensor([name not in ("motion", "camera") for name in COLUMNS], device=clips.device)
+    shown = constant(tuple(name not in MOVING for name in COLUMNS), clips.device)
     targets = _pairs(config, codes, torch.ones_like(codes, dtype=torch.bool))
     inputs = output_inputs(config, far, near=near)
     return DeviceBatch(
@@ -307,7 +320,8 @@ def source_batch(
         wrong = torch.randint(config.audio_size, heard.shape, device=device)
         read = torch.where(torch.rand(heard.shape, device=device) < rate, wrong, heard)
         inputs = audio_inputs(config, read)
-        inputs.sounds[hidden_steps((count, length), device, whole=0.35)] = config.null_sound
+        hidden = hidden_steps((count, length), device, whole=0.35)
+        inputs.sounds.masked_fill_(hidden[..., None], config.null_sound)
         return DeviceBatch("audio", task, prefix, valid, inputs, heard.flatten(1), scenes, told)
     answer = _text(clips, places, "canonical") if source == "VIDEO" else sounds.words[key]
     ended = torch.cat([answer[:, : ANSWER - 1], torch.full_like(answer[:, :1], -1)], 1)
@@ -315,5 +329,5 @@ def source_batch(
     column = torch.arange(ANSWER, device=device)
     targets = torch.where(column < size, ended, torch.where(column == size, config.text_size, IGNORED))
     inputs = text_inputs(config, targets.clamp(0, config.text_size - 1))
-    inputs.rows[..., 0][hidden_steps((count, ANSWER), device, whole=0.0)] = NONE
+    inputs.rows[..., 0].masked_fill_(hidden_steps((count, ANSWER), device, whole=0.0), NONE)
     return DeviceBatch("text", task, prefix, valid, inputs, targets, scenes, told)

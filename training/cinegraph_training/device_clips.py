@@ -23,6 +23,7 @@ class DeviceClips:
         self.controls = torch.zeros(places * CONTROLS // CLIPS, POSITIONS, dtype=torch.int64, device=device)
         self.control_of = torch.zeros(len(self.controls), dtype=torch.int64, device=device)
         self.filled = 0  # clips ever taken
+        self.count = torch.zeros((), dtype=torch.int64, device=device)  # `len`, where recorded work reads it
 
     def __len__(self) -> int:
         return min(self.filled, self.places)
@@ -46,12 +47,14 @@ class DeviceClips:
             self.tells_all[here] = torch.from_numpy(slot.tells_all).to(self.device).bool()
             farm.give_back(index)
             self.filled += CLIPS
+            self.count.fill_(len(self))
         return slots
 
     def draw(self, count: int) -> Tensor:
         """Places of `count` random clips."""
-        return torch.randint(len(self), (count,), device=self.device)
+        return (torch.rand(count, dtype=torch.float64, device=self.device) * self.count).long()
 
     def draw_controls(self, count: int) -> Tensor:
         """Numbers of `count` random control videos."""
-        return torch.randint(len(self) * CONTROLS // CLIPS, (count,), device=self.device)
+        numbers = self.count * CONTROLS // CLIPS
+        return (torch.rand(count, dtype=torch.float64, device=self.device) * numbers).long()

@@ -301,10 +301,8 @@ def audio_inputs(config: LanguageModelConfig, sounds: Tensor) -> Inputs:
     """Inputs of all output positions of sounds int64 `[B, F, levels]`, frame by frame and level by level within a
     frame: `[B, F levels, ...]`. A position reads only codes before its own."""
     batch, frames, levels = sounds.shape
-    frame, level = (
-        axis.reshape(-1).to(sounds.device)
-        for axis in torch.meshgrid(torch.arange(frames), torch.arange(levels), indexing="ij")
-    )
+    axes = (torch.arange(count, device=sounds.device) for count in (frames, levels))
+    frame, level = (axis.reshape(-1) for axis in torch.meshgrid(*axes, indexing="ij"))
     first_frame, first_level = config.audio_starts
     inputs = plain_inputs(config, (first_frame + frame).expand(batch, -1), (first_level + level).expand(batch, -1))
     null = sounds.new_full((batch, 1), config.null_sound)
@@ -342,6 +340,12 @@ def neighbours(config: LanguageModelConfig, device: torch.device | None = None) 
     return rows.to(device), torch.stack(columns, dim=1).to(device)
 
 
+@cache
+def context_starts(config: LanguageModelConfig, device: torch.device) -> Tensor:
+    """`config.context_starts`, `[contexts]`."""
+    return torch.tensor(config.context_starts, device=device)
+
+
 def output_inputs(
     config: LanguageModelConfig,
     clip: Tensor,
@@ -374,7 +378,7 @@ def output_inputs(
         places = index[:, number]
         columns.append(source[:, torch.where(places < length, places, -1)])
     codes = torch.stack(columns, dim=-1)  # [B, n, C]
-    rows = codes // config.sub_codebooks[1] + torch.tensor(config.context_starts, device=clip.device)
+    rows = codes // config.sub_codebooks[1] + context_starts(config, clip.device)
     sounds = codes.new_full((*codes.shape[:2], len(config.audio_contexts)), config.null_sound)
     return Inputs(torch.cat((position.expand(batch, -1, -1), rows), dim=-1), codes, sounds)
 
@@ -386,8 +390,15 @@ def rotary_tables(length: int, head_dim: int) -> tuple[Tensor, Tensor]:
     return angles.cos().float(), angles.sin().float()
 
 
+def normed(norm: nn.RMSNorm, x: Tensor) -> Tensor:
+    """`norm(x)`; on a GPU in the precision of `x`, which autocast would raise."""
+    if not x.is_cuda:
+        return norm(x)
+    return torch.ops.aten._fused_rms_norm(x, [x.shape[-1]], norm.weight.to(x.dtype), NORM_EPSILON)[0]
+
+
 def rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotates `[B, heads, S, hd]` by tables `[S, hd / 2]`."""
+    """Rotates `[B, S, heads, hd]` by tables `[S, 1, hd / 2]`."""
     first, second = states.chunk(2, dim=-1)
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 
@@ -449,9 +460,11 @@ class Block(nn.Module):
         """`x` `[B, S, d]`, tables `[S, hd/2]`, bool or additive mask `[B or 1, 1, S, keys]`. Appends to `cache`."""
         config = self.config
         batch, length, _ = x.shape
-        qkv = self.qkv(self.attention_norm(x)).view(batch, length, -1, config.head_dim).transpose(1, 2)
-        query, key, value = qkv.split((config.heads, config.kv_heads, config.kv_heads), dim=1)
-        query, key = rotate(query, cos, sin), rotate(key, cos, sin)
+        qkv = self.qkv(normed(self.attention_norm, x)).view(batch, length, -1, config.head_dim)
+        turned, value = qkv.split((config.heads + config.kv_heads, config.kv_heads), dim=2)
+        turned = rotate(turned, cos[:, None], sin[:, None]).transpose(1, 2)
+        query, key = turned.split((config.heads, config.kv_heads), dim=1)
+        value = value.transpose(1, 2)
         if cache is not None:
             end = cache.length + length
             cache.keys[layer, :, :, cache.length : end] = key
@@ -460,7 +473,7 @@ class Block(nn.Module):
         attended = attend(query, key.to(query.dtype), value.to(query.dtype), mask)
         attended = attended.reshape(batch, config.heads, length, config.head_dim)
         x = x + self.out(attended.transpose(1, 2).reshape(batch, length, -1))
-        gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, dim=-1)
+        gate, up = self.gate_up(normed(self.mlp_norm, x)).chunk(2, dim=-1)
         return x + self.down(F.silu(gate) * up)
 
 
@@ -478,7 +491,7 @@ class Look(nn.Module):
 
     def forward(self, x: Tensor, seen: Tensor) -> Tensor:
         """`x` `[..., d]` and the contents of the far contexts `[..., contexts (D + 1)]` -> `[..., d]`."""
-        return x + self.out(F.silu(self.gate(self.norm(x))) * self.far(seen))
+        return x + self.out(F.silu(self.gate(normed(self.norm, x))) * self.far(seen))
 
 
 class Contents(nn.Module):
@@ -560,6 +573,7 @@ class LanguageModel(nn.Module):
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
         self._features: Tensor | None = None
+        self.told: frozenset[str] | None = None  # what `hears` and `shows` answer, where it is known beforehand
         self._initialise()
 
     def _initialise(self) -> None:
@@ -602,13 +616,21 @@ class LanguageModel(nn.Module):
         """What the audio contexts `[..., A]` say, `[..., d]`; nothing where there are none."""
         return self.audio_out(F.silu(self.audio_in(F.embedding(sounds, self.sounds).flatten(-2))))
 
+    def hears(self, inputs: Inputs) -> bool:
+        """Whether there are sounds among the inputs. A GPU would have to wait for the answer: `told` names it there."""
+        return "sounds" in self.told if self.told is not None else bool((inputs.sounds != self.config.null_sound).any())
+
+    def shows(self, prefix: Inputs) -> bool:
+        """Whether there is a video among the prefixes."""
+        return "video" in self.told if self.told is not None else bool((prefix.codes != self.config.null_code).any())
+
     def embed(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """The input of output positions, `[..., d]`: the sum of their table rows, and what their contexts look and
         sound like. Also the contents of the far contexts `[..., contexts (D + 1)]`, for the looks."""
         seen = F.embedding(inputs.codes, self.contents.table)
         far = seen[..., self.config.far_contexts, :].flatten(-2)
         x = self._summed(inputs.rows) + self._looked(seen)
-        if x.is_cuda or (inputs.sounds != self.config.null_sound).any():  # a device is not asked: it would wait
+        if self.hears(inputs):
             x = x + self._heard(inputs.sounds)
         return x, far
 
@@ -616,10 +638,10 @@ class LanguageModel(nn.Module):
         """The input of prefix tokens, `[..., d]`; what is looked at counts for tokens of a video source only."""
         x = self._summed(prefix.rows)
         shown = (prefix.codes != self.config.null_code).any(-1)
-        if x.is_cuda or shown.any():
+        if self.shows(prefix):
             seen = F.embedding(prefix.codes, self.contents.table)
             x = x + self._looked(seen) * shown[..., None]
-        if x.is_cuda or (prefix.sounds != self.config.null_sound).any():
+        if self.hears(prefix):
             x = x + self._heard(prefix.sounds)
         return x
 
@@ -634,6 +656,8 @@ class LanguageModel(nn.Module):
         `[B, N, d]`."""
         outputs, far = self.embed(inputs)
         x = torch.cat((self.embed_prefix(prefix).to(outputs.dtype), outputs), dim=1)
+        if x.is_cuda and torch.is_autocast_enabled("cuda"):
+            x, far = x.to(torch.get_autocast_dtype("cuda")), far.to(torch.get_autocast_dtype("cuda"))
         start, length = prefix_valid.shape[1], x.shape[1]
         cos, sin = self.cos[:length], self.sin[:length]
         mask = torch.zeros(len(prefix_valid), 1, length, length, dtype=torch.float32, device=x.device)
@@ -645,7 +669,7 @@ class LanguageModel(nn.Module):
             if str(layer) in self.looks:
                 x = torch.cat((x[:, :start], self.look(layer, x[:, start:], far)), dim=1)
             x = block(x, cos, sin, mask)
-        x = self.norm(x)
+        x = normed(self.norm, x)
         return x[:, :start], x[:, start:]
 
     def prefill(self, prefix: Inputs, prefix_valid: Tensor, cache: KeyValueCache) -> None:

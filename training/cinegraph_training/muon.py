@@ -43,16 +43,18 @@ class Muon(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     shapes.setdefault(tuple(parameter.shape), []).append(parameter)
             for (rows, columns), parameters in shapes.items():
-                momenta = torch.stack([self._momentum(p, group["momentum"]) for p in parameters])
-                updates = orthogonalise(momenta, dtype=self.dtype)
+                updates = orthogonalise(torch.stack(self._momenta(parameters, group["momentum"])), dtype=self.dtype)
                 scale = group["lr"] * max(1.0, rows / columns) ** 0.5
-                for parameter, update in zip(parameters, updates, strict=True):
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-scale)
+                if group["weight_decay"]:
+                    torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_add_(parameters, list(updates.unbind()), alpha=-scale)
 
-    def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
-        assert parameter.grad is not None
-        state = self.state[parameter]
-        if "buffer" not in state:
-            state["buffer"] = torch.zeros_like(parameter)
-        state["buffer"].lerp_(parameter.grad, 1 - momentum)
-        return parameter.grad.lerp(state["buffer"], momentum)
+    def _momenta(self, parameters: list[Tensor], momentum: float) -> list[Tensor]:
+        """Nesterov momentum of each."""
+        for parameter in parameters:
+            if "buffer" not in self.state[parameter]:
+                self.state[parameter]["buffer"] = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        buffers = [self.state[parameter]["buffer"] for parameter in parameters]
+        torch._foreach_lerp_(buffers, gradients, 1 - momentum)
+        return list(torch._foreach_lerp(gradients, buffers, momentum))

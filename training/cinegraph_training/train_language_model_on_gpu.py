@@ -41,7 +41,7 @@ from .train_language_model import (
 )
 
 # Rows of a step that draw whole clips, and of the part beside them, which changes from step to step.
-DRAWN_ROWS = {"TEXT_TO_VIDEO": 128, "STYLIZE_VIDEO": 24, "EXTEND_VIDEO": 16, "INPAINT_VIDEO": 24}
+DRAWN_ROWS = {"TEXT_TO_VIDEO": 120, "STYLIZE_VIDEO": 24, "EXTEND_VIDEO": 24, "INPAINT_VIDEO": 24}
 BESIDE_ROWS = {
     "TEXT_TO_IMAGE": 192,
     "VIDEO_TO_AUDIO": 48,
@@ -100,6 +100,67 @@ def weighted(batch: DeviceBatch, a: Tensor, b: Tensor, told: Tensor) -> Tensor:
     return own + (SOURCE_ATTRIBUTE_WEIGHT if heard else ATTRIBUTE_WEIGHT) * told
 
 
+class Step:
+    """Draws the batches of a step beside which stands one task, and finds losses and gradients. On a GPU all of that is
+    recorded once, as a CUDA graph, and played back: thousands of small kernels are started faster than one by one."""
+
+    def __init__(self, trainer: Trainer, clips: DeviceClips, sounds: DeviceSounds, task: str, shrink: int):
+        self.trainer, self.clips, self.sounds, self.task = trainer, clips, sounds, task
+        self.parameters = [*trainer.model.parameters(), *trainer.attributes.parameters()]
+        self.drawn = {name: max(1, count // shrink) for name, count in DRAWN_ROWS.items()}
+        self.beside = max(2, BESIDE_ROWS[task] // shrink)
+        self.rows = sum(self.drawn.values()) + self.beside
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.gradients: list[Tensor | None] = []
+        self.losses = torch.zeros(2, 3, device=clips.device)
+
+    def _work(self) -> None:
+        config, model = self.trainer.model.config, self.trainer.model
+        parts = [drawing_batch(config, self.clips, self.drawn)]
+        if self.task == "TEXT_TO_IMAGE":
+            parts.append(picture_batch(config, self.clips, self.beside))
+        else:
+            parts.append(source_batch(config, self.clips, self.sounds, self.task, self.beside))
+        for row, batch in enumerate(parts):
+            model.told = batch.has
+            with torch.autocast(self.clips.device.type, torch.bfloat16):
+                values = batch_losses(self.trainer, batch)
+                loss = weighted(batch, *values)
+            loss.backward()
+            self.losses[row].copy_(torch.stack([value.detach().float() for value in values]))
+
+    def record(self, pool) -> None:
+        """Records the work; three times it is done without, so that everything is there that stays."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self._forget()
+                self._work()
+        torch.cuda.current_stream().wait_stream(side)
+        self._forget()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=pool):
+            self._work()
+        self.gradients = [parameter.grad for parameter in self.parameters]
+        self._forget()
+        self.graph = graph
+
+    def _forget(self) -> None:
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def __call__(self) -> None:
+        """Leaves the gradients at the parameters and the losses (a, b, told) of both parts in `losses`."""
+        if self.graph is None:
+            self._forget()
+            self._work()
+            return
+        self.graph.replay()
+        for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
+            parameter.grad = gradient
+
+
 class Curve:
     """Mean losses since the last line, printed and written to `curve.jsonl`."""
 
@@ -107,8 +168,10 @@ class Curve:
         self.path, self.every, self.shown = folder / "curve.jsonl", every, time.monotonic()
         self.recent: dict[str, list[Tensor]] = {}
 
-    def add(self, task: str, values: tuple[Tensor, ...]) -> None:
-        self.recent.setdefault(task, []).append(torch.stack([value.detach() for value in values]))
+    def add(self, step: "Step") -> None:
+        copied = step.losses.clone()
+        for row, name in enumerate(("DRAW", step.task)):
+            self.recent.setdefault(name, []).append(copied[row])
 
     def show(self, elapsed: float, step: int, rendered: int) -> None:
         """Writes a line every so many seconds; ends the program where a loss is no longer a number."""
@@ -136,6 +199,18 @@ def write_model(trainer: Trainer, average: list[Tensor], step: int, options: arg
     write_parts(state, options.out, "language-model")
 
 
+def record(steps: list[Step]) -> None:
+    """Records every step; where that fails, says so and leaves them to run as they are."""
+    pool = torch.cuda.graph_pool_handle()
+    try:
+        for step in steps:
+            step.record(pool)
+    except RuntimeError as error:
+        print(f"steps are not recorded: {error}", flush=True)
+        for step in steps:
+            step.graph = None
+
+
 def train(options: argparse.Namespace) -> None:
     device = torch.device(options.device)
     tokenizer = TextTokenizer.load(paths.CHECKPOINTS / "text-tokenizer.json")
@@ -152,40 +227,32 @@ def train(options: argparse.Namespace) -> None:
     average = [value.detach().clone() for value in parameters]
     clips = DeviceClips(options.places, device)
     clips.fill(farm, max(1, min(options.places, options.first) // CLIPS), wait=True)
-    if options.compile:
-        for block in trainer.model.blocks:
-            block.compile(dynamic=True)
     rng = np.random.default_rng(options.seed)
-    drawn = {task: max(1, count // options.shrink) for task, count in DRAWN_ROWS.items()}
-    beside = {task: max(2, count // options.shrink) for task, count in BESIDE_ROWS.items()}
+    steps = [Step(trainer, clips, sounds, task, options.shrink) for task in BESIDE_ROWS]
+    if device.type == "cuda" and options.record:
+        record(steps)
     print(f"{sum(p.numel() for p in parameters) / 1e6:.2f} M parameters, {len(clips)} clips to begin with", flush=True)
     curve, saved, started = Curve(options.out, options.show), False, time.monotonic()
+    done = torch.cuda.Event() if device.type == "cuda" else None
     while (elapsed := time.monotonic() - started) < options.seconds:
         if trainer.step % FILL_EVERY == 0:
             clips.fill(farm, options.slots, wait=False)
         rate = rate_at(elapsed / options.seconds, trainer.step, options.decay_from)
-        task = str(rng.choice(list(beside), p=BESIDE_SHARES))
-        parts = [drawing_batch(config, clips, drawn)]
-        if task == "TEXT_TO_IMAGE":
-            parts.append(picture_batch(config, clips, beside[task]))
-        else:
-            parts.append(source_batch(config, clips, sounds, task, beside[task]))
-        for batch in parts:
-            with torch.autocast(device.type, torch.bfloat16):
-                values = batch_losses(trainer, batch)
-                loss = weighted(batch, *values)
-            loss.backward()
-            curve.add(batch.task, values)
-            trainer.clips += len(batch.scenes)
+        step = steps[int(rng.choice(len(steps), p=BESIDE_SHARES))]
+        step()
+        curve.add(step)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         for optimizer in trainer.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * rate
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
         trainer.step += 1
+        trainer.clips += step.rows
         with torch.no_grad():
             torch._foreach_lerp_(average, parameters, 1 - min(EMA_DECAY, (1 + trainer.step) / (10 + trainer.step)))
+        if done is not None:  # the clock is that of the device: at most one step lies ahead of it
+            done.synchronize()
+            done.record()
         curve.show(elapsed, trainer.step, clips.filled)
         if not saved and elapsed > SECOND_SAVE * options.seconds:
             saved = True
@@ -212,7 +279,7 @@ def main() -> None:
     parser.add_argument("--muon-lr", type=float, default=0.02)
     parser.add_argument("--table-lr", type=float, default=1.5e-2)
     parser.add_argument("--head-lr", type=float, default=4e-3)
-    parser.add_argument("--compile", action="store_true", help="faster after half a minute")
+    parser.add_argument("--no-record", dest="record", action="store_false", help="without CUDA graphs")
     parser.add_argument("--show", type=float, default=10, help="seconds between lines")
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(optimizer="muon", bf16=True)
