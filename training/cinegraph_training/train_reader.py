@@ -17,9 +17,11 @@ from .log import log_line, save_atomically
 from .paths import RUNS
 from .reader import READER, AttributeReader, load_reader, read_classes, reader_input
 from .train_video_tokenizer import SHIPPED, load_shipped
+from .video_tokenizer import VideoTokenizer
 from .world import World
 
 BATCH = 32
+CODED = 8  # clips of a batch that are shown as their codes draw them
 
 
 def draw(world: World, rng: np.random.Generator, count: int, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -64,8 +66,19 @@ def check(reader: AttributeReader, world: World, count: int) -> dict[str, dict[s
     return report
 
 
+@torch.no_grad()
+def coded(tokenizer: VideoTokenizer | None, clips: np.ndarray) -> Tensor:
+    """`reader_input` of clips, the first `CODED` of them as their codes draw them, if there is a tokenizer."""
+    x = reader_input(clips)
+    if tokenizer is not None:
+        drawn = tokenizer.draw(tokenizer.encode(torch.from_numpy(clips[:CODED])))
+        x[:CODED] = reader_input(drawn.clamp(0, 1))
+    return x
+
+
 def train(steps: int, world: World, reader: AttributeReader, seed: int, bf16: bool) -> AttributeReader:
     """One pass over freshly rendered clips. Trains `reader` in place and returns it."""
+    tokenizer = load_shipped() if SHIPPED.exists() else None
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     reader.train().requires_grad_(True)
@@ -76,7 +89,7 @@ def train(steps: int, world: World, reader: AttributeReader, seed: int, bf16: bo
         clips, classes = draw(world, rng, BATCH, "train")
         targets = torch.from_numpy(classes)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits = reader(roughen(reader_input(clips), rng))
+            logits = reader(roughen(coded(tokenizer, clips), rng))
         losses = [F.cross_entropy(logits[name].float(), targets[:, i]) for i, name in enumerate(COLUMNS)]
         loss = torch.stack(losses).sum()
         optimizer.zero_grad(set_to_none=True)
