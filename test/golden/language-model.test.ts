@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UNKNOWN } from '../../src/inference/core/generation.ts';
 import type { Prefix, StepInput } from '../../src/inference/core/step-input.ts';
+import { STYLE_WORDS } from '../../src/inference/core/styles.ts';
 import { KvCache } from '../../src/inference/kv-cache/kv-cache.ts';
 import { TokenLayout } from '../../src/inference/tokenizers/token-layout.ts';
 import { VideoGrid } from '../../src/inference/tokenizers/video-grid.ts';
@@ -35,6 +36,10 @@ describe('prefix', () => {
     const [heard] = makeSequence(tiny, { prompt, task: 'AUDIO_TO_VIDEO', sound: golden.tensor('sound.of_video') as Int32Array }).input.prefixes;
     expect([seen, heard].map((prefix) => idsOf(prefix as StepInput))).toEqual([goldenIds('prefix.of_video'), goldenIds('prefix.of_sound')]);
   });
+});
+
+it('names the styles in the words of the captions', () => {
+  expect(STYLE_WORDS).toEqual(golden.file.styles);
 });
 
 describe('graphs against PyTorch', () => {

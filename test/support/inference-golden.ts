@@ -9,6 +9,8 @@ interface GoldenFile {
     readonly prompt: string;
     readonly textIds: readonly number[];
   }[];
+  /** The words of the captions, by the name of the style. */
+  readonly styles: Readonly<Record<string, readonly string[]>>;
   readonly guidance: number;
   readonly steps: number;
   readonly tensors: Readonly<Record<string, { readonly dtype: 'float32' | 'int32' | 'uint8'; readonly shape: readonly number[]; readonly byteOffset: number }>>;

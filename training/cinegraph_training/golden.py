@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from .audio_tokenizer import AudioTokenizer
+from .captions import STYLE_WORDS
 from .control import control_video
 from .language_model import Inputs, KeyValueCache, LanguageModel, output_inputs, prefix_inputs
 from .sample import Prompt, Sampling, generate, generate_sounds, generate_texts, pad_prefixes
@@ -92,6 +93,7 @@ def write_golden(
             }
             for (task, prompt), text in zip(PROMPTS, texts, strict=True)
         ],
+        "styles": {name.upper(): list(words) for name, words in STYLE_WORDS.items()},
         "guidance": GUIDANCE,
         "steps": STEPS,
     }
