@@ -64,7 +64,11 @@ function bytesOf(cv: Cv, bytes: Uint8Array, width: number, height: number, type:
 
 function interleaved(near: Uint8Array, flow: Float32Array, gain: number, zero: number): Uint8Array {
   const rgb = new Uint8Array(3 * near.length);
-  for (let i = 0; i < near.length; i += 1) rgb.set([near[i] as number, byte(zero + gain * (flow[2 * i] as number)), byte(zero + gain * (flow[2 * i + 1] as number))], 3 * i);
+  for (let i = 0; i < near.length; i += 1) {
+    rgb[3 * i] = near[i] as number;
+    rgb[3 * i + 1] = byte(zero + gain * (flow[2 * i] as number));
+    rgb[3 * i + 2] = byte(zero + gain * (flow[2 * i + 1] as number));
+  }
   return rgb;
 }
 
