@@ -25,7 +25,7 @@ from .world import FRAMES, World
 
 BATCH = 32
 FRAMES_TAKEN = 4  # of a clip: its others look much the same
-DECODED_SHARE = 0.25  # of the clips, seen as the video tokenizer gives them back
+DECODED_SHARE = 0.4  # of the clips, seen as the video tokenizer gives them back
 HIGHEST_RATE = 3e-3
 
 
@@ -76,11 +76,11 @@ def roughen(x: Tensor, rng: np.random.Generator) -> Tensor:
     return ((x + (weak - x) * amount) * gain + shift + torch.randn_like(x) * noise).clamp(0, 1)
 
 
-def train(views: Views, steps: int, seed: int) -> DepthNet:
-    """A fresh net, trained for `steps` batches."""
+def train(net: DepthNet, views: Views, steps: int, seed: int) -> DepthNet:
+    """Trains `net` in place for `steps` batches and returns it."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    net = DepthNet()
+    net.train().requires_grad_(True)
     net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.AdamW(net.parameters(), lr=HIGHEST_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, HIGHEST_RATE, total_steps=steps, pct_start=0.1)
@@ -150,6 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--clips", type=int, default=4000, help="that frames are drawn from")
+    parser.add_argument("--go-on", action="store_true", help="begin with the net that there is")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--check-only", action="store_true")
     parser.add_argument("--count", type=int, default=300, help="held-out clips to check on")
@@ -158,7 +159,7 @@ def main() -> None:
     if not options.check_only:
         tokenizer = load_shipped() if SHIPPED.exists() else None
         views = draw(World(), np.random.default_rng(options.seed), options.clips, "train", DECODED_SHARE, tokenizer)
-        save(train(views, options.steps, options.seed))
+        save(train(load_depth() if options.go_on else DepthNet(), views, options.steps, options.seed))
     report = check(load_depth(), options.count)
     RUNS.mkdir(exist_ok=True)
     (RUNS / "depth.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
