@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { CinegraphError } from '../errors.ts';
 import { MAX_CANDIDATES, type BundleInfo, type GenerationTask } from '../inference/core/generation.ts';
-import { composePrompt } from '../jobs/prompt.ts';
 import { checkDuration, checkPrompt, checkSeed, type CheckedPrompt } from './clip-input.ts';
 import type { GenerateInput, SamplingRecord } from './contract.ts';
 import { refuse } from './refuse.ts';
 import { checkShots } from './shot-input.ts';
-import { checkSource, checkUpscale, checkWithAudio, inheritedPrompt, stylization, type CheckedSource, type SourceAssets, type Span } from './source-input.ts';
+import { checkSource, checkUpscale, checkWithAudio, inherited, stylization, type CheckedSource, type SourceAssets, type Span } from './source-input.ts';
 
 export const MOST_TAGS = 20;
 const LONGEST_TAG = 50;
@@ -76,9 +75,8 @@ function canonicalJson(input: object): string {
 /** Throws what {@link checkPrompt} throws. */
 function checkWords(input: GenerateInput, bundle: BundleInfo, assets: SourceAssets): CheckedPrompt {
   if (WORDLESS.has(input.task)) return { prompt: '', camera: null, style: null };
-  if (input.task !== 'STYLIZE_VIDEO') return checkPrompt({ ...input, prompt: input.prompt ?? inheritedPrompt(input, assets) }, bundle, PROMPT_OPTIONAL.has(input.task));
-  const words = stylization(input, assets);
-  return checkPrompt(words, bundle, composePrompt({ style: words.style }) !== '');
+  if (input.task !== 'STYLIZE_VIDEO') return checkPrompt({ ...input, ...inherited(input, assets) }, bundle, PROMPT_OPTIONAL.has(input.task));
+  return checkPrompt(stylization(input, assets), bundle);
 }
 
 /** Duration, sources and length of the task; a film's prompt is that of its shots. */

@@ -13,7 +13,7 @@ import { visible } from './asset-service.ts';
 import { checkQuota, type Quota } from './access/quota.ts';
 import { type CheckedInput, checkInput, inputDigest } from './generation-input.ts';
 import { measureThroughput, tokensAhead, untilNextEnd } from './throughput.ts';
-import type { SourceAssets } from './source-input.ts';
+import type { SourceAsset, SourceAssets } from './source-input.ts';
 import { countTokens, rowsOf } from './token-count.ts';
 import { isUuid } from './uuid.ts';
 
@@ -30,6 +30,7 @@ export interface GenerationDeps {
 interface JobWords {
   readonly prompt?: string;
   readonly camera?: string | null;
+  readonly style?: string | null;
   readonly shots?: readonly JobWords[] | null;
 }
 
@@ -123,7 +124,7 @@ export class Generation implements GenerationService {
 }
 
 /** What an asset was made from, in words: those of its shot, if it is one. */
-function wordsOf(input: JobWords | undefined, shot: number | null): { readonly prompt: string | null; readonly camera: string | null } {
-  const { prompt = null, camera = null } = (shot === null ? undefined : input?.shots?.[shot]) ?? input ?? {};
-  return { prompt, camera };
+function wordsOf(input: JobWords | undefined, shot: number | null): Omit<SourceAsset, 'record'> {
+  const { prompt = null, camera = null, style = null } = (shot === null ? undefined : input?.shots?.[shot]) ?? input ?? {};
+  return { prompt, camera, style };
 }

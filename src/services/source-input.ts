@@ -11,6 +11,7 @@ export interface SourceAsset {
   /** Of the job that made it, or of the shot that it is. */
   readonly prompt: string | null;
   readonly camera: string | null;
+  readonly style: string | null;
 }
 
 export type SourceAssets = ReadonlyMap<string, SourceAsset>;
@@ -100,9 +101,13 @@ function heardAsset(id: string | null | undefined, assets: SourceAssets): AssetR
   return found;
 }
 
-/** A clip that goes on, or gets a sound, keeps its prompt where no other is given. */
-export function inheritedPrompt({ task, video }: GenerateInput, assets: SourceAssets): string {
-  return ((task === 'EXTEND_VIDEO' || task === 'VIDEO_TO_AUDIO') && video != null ? assets.get(video)?.prompt : null) ?? '';
+/** A clip that goes on, or gets a sound, keeps its prompt where no other is given; and its look, where it goes on. */
+export function inherited({ task, prompt, style, video }: GenerateInput, assets: SourceAssets): { readonly prompt: string; readonly style: string | null } {
+  const source = video == null || prompt != null ? undefined : assets.get(video);
+  return {
+    prompt: prompt ?? (task === 'EXTEND_VIDEO' || task === 'VIDEO_TO_AUDIO' ? source?.prompt : null) ?? '',
+    style: style ?? (task === 'EXTEND_VIDEO' ? source?.style : null) ?? null,
+  };
 }
 
 /** What a clip that takes another look is told: a look alone goes behind what its source was told. */
@@ -113,8 +118,9 @@ export function stylization({ prompt, style, video }: GenerateInput, assets: Sou
   if (look == null) return { prompt: said, style: asked };
   const source = video == null ? undefined : assets.get(video);
   const before = withoutStyle(source?.prompt ?? '');
-  // NATURAL adds nothing, and something has to be said.
-  return before === '' && styleOf(look) === 'NATURAL' ? { prompt: STYLE_WORDS.NATURAL[0] } : { prompt: before, camera: source?.camera ?? null, style: look };
+  if (before !== '') return { prompt: before, camera: source?.camera ?? null, style: look };
+  const name = styleOf(look);
+  return { prompt: name === undefined ? look : STYLE_WORDS[name][0] };
 }
 
 /** An asset of the viewer's, of one of the kinds. `field`: below `input`. */

@@ -2,6 +2,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createCinegraphClient, type CinegraphClient, type Job } from '../../src/client/index.ts';
 import { graphql } from '../support/graphql-client.ts';
+import { mp4 } from '../support/media-files.ts';
 import { startProgram, temporaryFolder, type Program } from '../support/server.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -88,6 +89,15 @@ it('a clip is enlarged, comes alive again at either size, and what asks for anot
   expect(wrong.errors?.[0]?.message).toContain('Upscale');
 });
 
+it('an uploaded clip takes another look; without a word for it, it is refused', async () => {
+  const clip = await client.upload(new File([Uint8Array.from(await mp4(17))], 'clip.mp4', { type: 'video/mp4' }));
+  const stylized = await make('stylizeVideo', 'StylizeVideoInput', { video: clip.id, prompt: 'in pixel art style', seed: 4 });
+  expect(stylized.job).toMatchObject({ task: 'STYLIZE_VIDEO', input: { video: clip.id, prompt: 'in pixel art style' }, outputs: [{ __typename: 'VideoAsset', frameCount: 17 }] });
+  expect(stylized.job.warnings.map(({ code }) => code)).toEqual(['INPUT_FITTED']);
+  expect(await lineage(stylized.id)).toEqual([clip.id]);
+  expect((await mutate('stylizeVideo', 'StylizeVideoInput', { video: clip.id, prompt: ' ' })).userErrors).toMatchObject([{ code: 'PROMPT_EMPTY', field: ['input', 'prompt'] }]);
+});
+
 it('a film is made, its shots are assets, and one of them is made again', async () => {
   const { job, id } = await make('createFilm', 'CreateFilmInput', { story: 'A fox bounces. An octopus spins.', title: 'Two', continuePrevious: true });
   const shotsOf = async (film: string) => {
@@ -111,6 +121,8 @@ it('a film is made, its shots are assets, and one of them is made again', async 
 it('faults come as user errors with the path of the field', async () => {
   const { id } = await make('textToImage', 'TextToImageInput', { prompt: PROMPT });
   expect((await mutate('extendVideo', 'ExtendVideoInput', { video: id })).userErrors).toMatchObject([{ code: 'INVALID_INPUT', field: ['input', 'video'] }]);
+  expect((await mutate('stylizeVideo', 'StylizeVideoInput', { video: id, prompt: 'PIXEL' })).userErrors).toMatchObject([{ code: 'INVALID_INPUT', field: ['input', 'video'] }]);
+  expect((await mutate('stylizeVideo', 'StylizeVideoInput', { video: 'nonsense', prompt: 'PIXEL' })).userErrors).toMatchObject([{ code: 'INVALID_ID', field: ['input', 'video'] }]);
   expect((await mutate('imageToVideo', 'ImageToVideoInput', { image: 'nonsense', prompt: PROMPT })).userErrors).toMatchObject([{ code: 'INVALID_ID', field: ['input', 'image'] }]);
   expect((await mutate('createFilm', 'CreateFilmInput', { shots: [{ prompt: '' }] })).userErrors).toMatchObject([{ code: 'PROMPT_EMPTY', field: ['input', 'shots', '0', 'prompt'] }]);
   expect((await mutate('generate', 'GenerateInput', { extendVideo: { video: id, prompt: PROMPT } })).userErrors).toMatchObject([{ field: ['input', 'extendVideo', 'video'] }]);

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GenerationEvent, GenerationRequest, RawFrame } from '../../src/inference/core/generation.ts';
@@ -20,6 +20,8 @@ describe('clip tasks', () => {
   let client: ReturnType<typeof createInferenceClient>;
   let stack: DataStack;
   let encoded = 0;
+  /** What control videos were made of. */
+  let followed: readonly (readonly RawFrame[])[] = [];
   const requests: GenerationRequest[] = [];
   let before: (event: GenerationEvent, request: GenerationRequest) => void = () => {};
   /** What encoding waits for. */
@@ -37,7 +39,11 @@ describe('clip tasks', () => {
       await gate;
       return client.encode(frames, signal);
     };
-    stack = await openDataStack({ inference: { ...watched, get info() { return client.info; }, encode } });
+    const encodeControl = (frames: readonly RawFrame[], signal: AbortSignal): Promise<Int32Array> => {
+      followed = [...followed, frames];
+      return client.encodeControl(frames, signal);
+    };
+    stack = await openDataStack({ inference: { ...watched, get info() { return client.info; }, encode, encodeControl } });
     await stack.startRunner();
   });
   afterAll(async () => {
@@ -92,6 +98,7 @@ describe('clip tasks', () => {
     return id;
   }
   const picture = (width: number, height: number, colour: string): Promise<Buffer> => sharp({ create: { width, height, channels: 3, background: colour } }).png().toBuffer();
+  const digestOf = (frames: readonly RawFrame[]): string => frames.reduce((hash, { rgb }) => hash.update(rgb), createHash('sha256')).digest('hex');
   const distance = (left: RawFrame | undefined, right: RawFrame | undefined): number => {
     if (left === undefined || right === undefined) throw new Error('a frame is missing');
     return left.rgb.reduce((sum, value, i) => sum + Math.abs(value - (right.rgb[i] as number)), 0) / left.rgb.length;
@@ -214,12 +221,10 @@ describe('clip tasks', () => {
     const { asset, job } = await make({ task: 'STYLIZE_VIDEO', video: clip.id, prompt: 'as a pencil sketch' });
     expect([asset.kind, asset.frameCount, await parentsOf(asset), job.warnings]).toEqual(['VIDEO', 17, [clip.id], []]);
     expect(requests.at(-1)).toMatchObject({ task: 'STYLIZE_VIDEO', prompt: `${PROMPT}, as a pencil sketch`, source: { latents: 5 } });
-    const source = await stack.services.assets.byIds(ADA, [clip.id]);
-    const frames = await framesOf(source[0] as AssetRecord);
     // Of our own clip the decoded codes are looked at, not the file, which was encoded with loss.
-    const control = requests.at(-1)?.control ?? new Int32Array();
-    expect(control).toHaveLength(5 * FRAME);
-    expect(control).not.toEqual(await client.encodeControl(frames, new AbortController().signal));
+    const seen = followed.at(-1) ?? [];
+    expect([seen.length, digestOf(seen)]).toEqual([17, clip.framesSha256]);
+    expect(requests.at(-1)?.control).toEqual(await client.encodeControl(seen, new AbortController().signal));
     const made = await tokensOf(asset);
     expect([made.exact, made.codes.length]).toEqual([true, 5 * FRAME]);
     expect(made.codes).not.toEqual((await tokensOf(clip)).codes);
@@ -238,6 +243,7 @@ describe('clip tasks', () => {
     expect(requests.at(-1)).toMatchObject({ prompt: 'in pixel art style', source: { latents: 6 } });
     expect([asset.frameCount, await parentsOf(asset)]).toEqual([21, [source.id]]);
     expect(events.filter(({ type }) => type === 'ShotStarted')).toHaveLength(2);
+    expect(followed.at(-1)?.map(({ width, height }) => [width, height])).toEqual(Array.from({ length: 21 }, () => [32, 32]));
     expect(requests.at(-1)?.control).toHaveLength(6 * FRAME);
   });
 

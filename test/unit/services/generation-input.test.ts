@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { BundleInfo } from '../../../src/inference/core/generation.ts';
 import type { AssetRecord, GenerateInput } from '../../../src/services/contract.ts';
+import type { SourceAsset } from '../../../src/services/source-input.ts';
 import { checkInput, inputDigest } from '../../../src/services/generation-input.ts';
 
 const bundle: BundleInfo = {
@@ -29,6 +30,7 @@ describe('checkInput', () => {
     ['DURATION_NOT_SUPPORTED', { durationMs: Number.NaN }, 'durationMs'],
     ['MODEL_UNKNOWN', { model: 'large' }, 'model'],
     ['TASK_NOT_SUPPORTED', { task: 'TEXT_TO_IMAGE' }, 'task'],
+    ['TASK_NOT_SUPPORTED', { task: 'STYLIZE_VIDEO' }, 'task'],
     ['INVALID_INPUT', { tags: [''] }, 'tags'],
     ['INVALID_INPUT', { deadlineMs: 0 }, 'deadlineMs'],
     ['TASK_NOT_SUPPORTED', { upscale: 'TWO' }, 'upscale'],
@@ -79,7 +81,7 @@ describe('the words of a clip that takes another look', () => {
   const able: BundleInfo = { ...bundle, tasks: ['TEXT_TO_VIDEO', 'STYLIZE_VIDEO'], maxPromptCharacters: 400 };
   const video = randomUUID();
   const record = { id: video, kind: 'VIDEO', durationMs: 2125, hasAudio: false } as AssetRecord;
-  const words = (change: Partial<GenerateInput>, source: { readonly prompt: string | null; readonly camera: string | null } = { prompt: 'a fox bounces, in pencil', camera: 'pan left' }) => {
+  const words = (change: Partial<GenerateInput>, source: Omit<SourceAsset, 'record'> = { prompt: 'a fox bounces, in pencil', camera: 'pan left', style: 'NIGHT' }) => {
     const { prompt, camera, style } = checkInput({ task: 'STYLIZE_VIDEO', video, ...change }, able, new Map([[video, { record, ...source }]]));
     return { prompt, camera, style };
   };
@@ -91,14 +93,23 @@ describe('the words of a clip that takes another look', () => {
   });
 
   it('of a source that was told nothing, the look is all', () => {
-    const nothing = { prompt: null, camera: null };
-    expect(words({ prompt: 'as a sketch' }, nothing)).toEqual({ prompt: '', camera: null, style: 'SKETCH' });
+    const nothing = { prompt: null, camera: null, style: null };
+    expect(words({ prompt: 'as a sketch' }, nothing)).toEqual({ prompt: 'as a pencil sketch', camera: null, style: null });
+    expect(words({ prompt: '', style: 'watercolor' }, nothing)).toEqual({ prompt: 'watercolor', camera: null, style: null });
     expect(words({ prompt: '', style: 'natural' }, nothing)).toEqual({ prompt: 'in natural colors', camera: null, style: null });
   });
 
   it('what says more is taken as it is', () => {
     expect(words({ prompt: 'a fox in a meadow, in pencil' })).toEqual({ prompt: 'a fox in a meadow, in pencil', camera: null, style: null });
     expect(words({ prompt: 'in pencil', style: 'NIGHT' })).toEqual({ prompt: 'in pencil', camera: null, style: 'NIGHT' });
+  });
+
+  it('stay with the clip that goes on, unless others are given', () => {
+    const far: BundleInfo = { ...able, tasks: ['TEXT_TO_VIDEO', 'EXTEND_VIDEO'] };
+    const extend = (change: Partial<GenerateInput>) => checkInput({ task: 'EXTEND_VIDEO', video, extraMs: 1000, ...change }, far, new Map([[video, { record, prompt: 'a fox', camera: 'pan left', style: 'SKETCH' }]]));
+    expect(extend({})).toMatchObject({ prompt: 'a fox', camera: null, style: 'SKETCH' });
+    expect(extend({ style: 'NATURAL' })).toMatchObject({ prompt: 'a fox', style: 'NATURAL' });
+    expect(extend({ prompt: 'it jumps' })).toMatchObject({ prompt: 'it jumps', style: null });
   });
 
   it('are needed', () => {
