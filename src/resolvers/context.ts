@@ -17,7 +17,7 @@ export interface Context {
 }
 
 export function createContext(services: Services, urls: UrlSigner, viewer: Caller, standing: Standing): Context {
-  let loaders = createLoaders(services, viewer);
+  let loaders: Loaders | undefined;
   return {
     viewer,
     services,
@@ -25,10 +25,10 @@ export function createContext(services: Services, urls: UrlSigner, viewer: Calle
     standing,
     retryAfterMs: undefined,
     get loaders() {
-      return loaders;
+      return (loaders ??= createLoaders(services, viewer));
     },
     renewLoaders() {
-      loaders = createLoaders(services, viewer);
+      loaders = undefined;
     },
   };
 }

@@ -468,6 +468,8 @@ export interface ApiKeyService {
 
 /** Signed, expiring URLs for bytes. Absolute when a public base URL is configured, else from the request. */
 export interface UrlSigner {
+  /** What every URL begins with. */
+  readonly baseUrl: string;
   asset(asset: Pick<AssetRecord, 'id' | 'sha256' | 'contentType'>): string;
   thumbnail(asset: Pick<AssetRecord, 'id' | 'thumbnailSha256'>): string;
   variant(asset: Pick<AssetRecord, 'id'>, format: VariantFormat): string;

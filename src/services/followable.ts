@@ -1,7 +1,13 @@
-/** An async generator that can be left while it waits. `start` gets a signal that is aborted when the caller's is, and at return(). */
+/**
+ * An async generator that can be left while it waits. `start` gets a signal that is aborted when the caller's is, and at return(). The
+ * caller's lives no longer than the generator: AbortSignal.any would let go of a longer one, but costs something at each look.
+ */
 export function followable<T>(signal: AbortSignal, start: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>): AsyncIterableIterator<T> {
   const controller = new AbortController();
-  const events = start(AbortSignal.any([signal, controller.signal]));
+  const abort = (): void => controller.abort(signal.reason);
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  const events = start(controller.signal);
   return {
     next: () => events.next(),
     // A generator that waits would only hear of return() after its next event: end the wait first.

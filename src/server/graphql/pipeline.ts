@@ -1,17 +1,20 @@
 import {
+  createSourceEventStream,
   execute,
   getOperationAST,
   GraphQLError,
-  subscribe,
+  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   type GraphQLSchema,
   type ValidationRule,
 } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import type { Context } from '../../resolvers/context.ts';
 import type { Admission } from './admission.ts';
 import { checkDocument } from './limits.ts';
 import { maskError, type ErrorLog } from './mask.ts';
+import { formOf, SharedResults } from './shared-results.ts';
 import type { TrustedDocuments } from './trusted-documents.ts';
 
 export interface OperationRequest {
@@ -20,6 +23,9 @@ export interface OperationRequest {
   readonly operationName?: string | null | undefined;
   readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
 }
+
+/** Parsed and found valid. */
+const DOCUMENTS_KEPT = 500;
 
 type Results = AsyncGenerator<ExecutionResult> | ExecutionResult;
 
@@ -50,14 +56,17 @@ export function createPipeline({ schema, rules, maxTokens, admission, trusted, l
     const cost = admission.report(contextValue as Context);
     return cost === undefined ? result : { ...result, extensions: { ...result.extensions, cost } };
   };
+  const documents = new LRUCache<string, DocumentNode>({ max: DOCUMENTS_KEPT });
+  const shared = new SharedResults();
   return {
     schema,
     async prepare(request, contextValue) {
       try {
         const query = trusted === undefined ? request.query : trusted.resolve(request);
         if (query == null) return [invalid('query must be a string.')];
-        const document = checkDocument(schema, query, rules, maxTokens);
+        const document = documents.get(query) ?? checkDocument(schema, query, rules, maxTokens);
         if ('length' in document) return document.map((error) => asInvalid(maskError(error, log)));
+        documents.set(query, document);
         const operationName = request.operationName ?? undefined;
         if (getOperationAST(document, operationName) == null) return [invalid('operationName does not name exactly one operation of the document.')];
         const variableValues = request.variables ?? {};
@@ -71,49 +80,47 @@ export function createPipeline({ schema, rules, maxTokens, admission, trusted, l
       return priced(masked(await execute(args)), args);
     },
     async subscribe(args) {
-      const results = await subscribe(args);
-      if (!(Symbol.asyncIterator in results)) return priced(masked(results), args);
+      const events = (await createSourceEventStream(args)) as AsyncIterableIterator<object> | ExecutionResult;
+      if (!(Symbol.asyncIterator in events)) return priced(masked(events), args);
+      const form = formOf(args);
       let first = true;
-      const price = (result: ExecutionResult): ExecutionResult => {
-        const answer = first ? priced(masked(result), args) : masked(result);
+      const resultOf = async (event: object): Promise<ExecutionResult> => {
+        const result = await shared.of(event, form, async () => masked(await execute({ ...args, rootValue: event })));
+        const answer = first ? priced(result, args) : result;
         first = false;
         return answer;
       };
-      return maskedResults(results, price, log);
+      return mappedResults(events, resultOf, log);
     },
   };
 }
 
 /** An error thrown between two events becomes the last result; thrown through, it would close the whole socket. */
-function maskedResults(
-  results: AsyncGenerator<ExecutionResult, void, void>,
-  masked: (result: ExecutionResult) => ExecutionResult,
-  log: ErrorLog,
-): AsyncGenerator<ExecutionResult> {
+function mappedResults(events: AsyncIterableIterator<object>, resultOf: (event: object) => Promise<ExecutionResult>, log: ErrorLog): AsyncGenerator<ExecutionResult> {
   let failed = false;
+  const leave = async (): Promise<void> => void (await events.return?.());
   const iterator: AsyncGenerator<ExecutionResult> = {
     async next() {
       if (failed) return { done: true, value: undefined };
       try {
-        const result = await results.next();
-        return result.done === true ? { done: true, value: undefined } : { done: false, value: masked(result.value) };
+        const event = await events.next();
+        return event.done === true ? { done: true, value: undefined } : { done: false, value: await resultOf(event.value) };
       } catch (error) {
         failed = true;
+        await leave().catch(() => undefined);
         return { done: false, value: { errors: [maskError(error, log)] } };
       }
     },
     async return() {
-      await results.return();
+      await leave();
       return { done: true, value: undefined };
     },
     async throw(error) {
-      await results.return();
+      await leave();
       throw error;
     },
     [Symbol.asyncIterator]: () => iterator,
-    async [Symbol.asyncDispose]() {
-      await results.return();
-    },
+    [Symbol.asyncDispose]: leave,
   };
   return iterator;
 }

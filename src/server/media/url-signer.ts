@@ -17,6 +17,7 @@ export interface SigningOptions {
 export function createUrlSigner(baseUrl: string, options: SigningOptions): UrlSigner {
   const signed = (path: string, expires = expiry(options)) => `${baseUrl}${path}?expires=${expires}&signature=${signature(options.key, path, expires)}`;
   return {
+    baseUrl,
     asset: ({ id, sha256, contentType }) => signed(`/media/assets/${id}/${sha256}.${extensionOf(contentType)}`),
     thumbnail({ id, thumbnailSha256 }) {
       if (thumbnailSha256 === null) throw new Error(`asset ${id} has no thumbnail`);

@@ -97,6 +97,43 @@ describe.each(Object.entries(TRANSPORTS))('jobEvents over %s', (_name, open) => 
   });
 });
 
+describe('followers of one job', () => {
+  const followed = async (query: string, address = server.url) => {
+    const client = createWsClient({ url: `${address.replace('http', 'ws')}/graphql`, retryAttempts: 0, webSocketImpl: WebSocket });
+    const events = client.iterate<{ jobEvents: Event & { readonly frames?: readonly { readonly url: string }[] } }>({ query, variables: { jobId: toGlobalId('Job', jobId) } });
+    await events.next();
+    const rest = async () => {
+      const seen = [];
+      for await (const { data } of events) seen.push(data?.jobEvents);
+      await client.dispose();
+      return seen;
+    };
+    return rest();
+  };
+
+  it('who ask for the same are answered by one execution', async () => {
+    const rest = [followed(QUERY), followed(QUERY), followed(QUERY)];
+    await vi.waitFor(() => expect(server.services.followers).toBe(3));
+    const before = server.services.calls['jobs.byIds'] ?? 0;
+    finish();
+    const [first, ...others] = await Promise.all(rest);
+    expect(first?.map((event) => [event?.seq, event?.__typename])).toEqual([[2, 'FramesDecoded'], [3, 'JobFinished']]);
+    expect(others).toEqual([first, first]);
+    expect((server.services.calls['jobs.byIds'] ?? 0) - before).toBe(1);
+  });
+
+  it('each get what they asked for, with the address they came by', async () => {
+    const short = 'subscription($jobId: ID!) { jobEvents(jobId: $jobId) { seq } }';
+    const rest = [followed(QUERY), followed(short), followed(QUERY, server.url.replace('127.0.0.1', 'localhost'))];
+    await vi.waitFor(() => expect(server.services.followers).toBe(3));
+    finish();
+    const [full, seqs, elsewhere] = await Promise.all(rest);
+    expect(seqs).toEqual([{ seq: 2 }, { seq: 3 }]);
+    expect(full?.[0]?.frames?.[0]?.url).toMatch(/^http:\/\/127\.0\.0\.1:/);
+    expect(elsewhere?.[0]?.frames?.[0]?.url).toMatch(/^http:\/\/localhost:/);
+  });
+});
+
 /** The HTTP status with which a handshake is answered. */
 function status(path: string, headers: Record<string, string> = {}): Promise<number | undefined> {
   return new Promise((resolve) => {
