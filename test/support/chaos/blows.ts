@@ -39,7 +39,10 @@ export type Blow = keyof typeof BLOWS;
 /** Two blows may overlap, but never two that freeze or cut off workers: one of them has to work. */
 const SLOW: ReadonlySet<string> = new Set(['worker frozen for 14 s', 'worker without a network for 20 s']);
 
-/** Deals blows until it is stopped, at random times by the seed. Resolves with how many there were of each, when the last has ended. */
+/** How long a fleet with nobody at work is left alone, ms. A busy machine takes its time to start a process; one that is always killed before it stands proves nothing. */
+const REST_MS = 60_000;
+
+/** Deals blows until it is stopped, at random times by the seed, the next one when an api and a worker are at work again. Resolves with how many there were of each, when the last has ended. */
 export async function dealBlows(fleet: Fleet, random: () => number, stop: AbortSignal, pauseMs: readonly [number, number]): Promise<ReadonlyMap<string, number>> {
   const dealt = new Map<string, number>();
   const going = new Set<Promise<void>>();
@@ -56,9 +59,16 @@ export async function dealBlows(fleet: Fleet, random: () => number, stop: AbortS
     });
     going.add(blow);
     await sleep(between(random, ...pauseMs), undefined, { signal: stop }).catch(() => undefined);
+    await atWork(fleet, AbortSignal.any([stop, AbortSignal.timeout(REST_MS)]));
   }
   await Promise.all(going);
   return dealt;
+}
+
+async function atWork(fleet: Fleet, stop: AbortSignal): Promise<void> {
+  const isReady = ({ url }: Member): Promise<boolean> => fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) }).then(({ ok }) => ok, () => false);
+  const some = async (members: readonly Member[]): Promise<boolean> => (await Promise.all(members.map(isReady))).includes(true);
+  while (!stop.aborted && !((await some(fleet.apis)) && (await some(fleet.workers)))) await sleep(250);
 }
 
 function one(members: readonly Member[], random: () => number): Member {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCinegraphClient, type CinegraphClient, type JobEvent } from '../../../src/client/index.ts';
 import { between, seeded } from '../seeded.ts';
+import { runProgram } from '../server.ts';
 import { dealBlows } from './blows.ts';
 import { startFleet, type Fleet } from './fleet.ts';
 import { faultsOf } from './verdict.ts';
@@ -15,6 +16,8 @@ export interface ChaosOptions {
   readonly beatMs: number;
   /** Between two blows, ms. */
   readonly pauseMs: readonly [number, number];
+  /** The jobs are begun evenly over this time, so that there is work as long as there are blows, ms. Left out: as soon as there is room. */
+  readonly spreadMs?: number;
   /** By when every job must have ended, ms from the start. */
   readonly deadlineMs: number;
   readonly onProgress?: (text: string) => void;
@@ -34,7 +37,7 @@ export interface ChaosReport {
 const AT_ONCE = 24;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, jobs, apis, workers, beatMs, pauseMs, deadlineMs, onProgress } = options;
+  const { seed, jobs, apis, workers, beatMs, pauseMs, spreadMs = 0, deadlineMs, onProgress } = options;
   const random = seeded(seed);
   const fleet = await startFleet({ apis, workers, env: { DRAIN_JOBS_SECONDS: '2' } });
   await using _fleet = fleet;
@@ -50,6 +53,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const follow = async (): Promise<void> => {
     while (next < jobs && !deadline.aborted) {
       const number = next++;
+      await sleep(Math.max(0, started + (number * spreadMs) / jobs - performance.now()));
       const seen = await oneJob(fleet, random, `${seed}-${number}`, deadline).catch((error: unknown) => [String(error)] as const);
       const last = seen.at(-1);
       if (typeof last !== 'object' || last.__typename !== 'JobFinished') {
@@ -68,6 +72,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   done.abort();
   const dealt = await blows;
   faults.push(...(await faultsOf(fleet.databaseUrl)));
+  const check = await runProgram('src/cli/check.ts', [], { DATABASE_URL: fleet.databaseUrl });
+  if (check.code !== 0) faults.push(`the integrity check: ${check.stdout}${check.stderr}`);
   const total = [...ends.values()].reduce((sum, count) => sum + count, 0);
   if (total !== jobs) faults.push(`${total} of ${jobs} jobs ended`);
   // Whatever failed did so by the blows, and said so.
