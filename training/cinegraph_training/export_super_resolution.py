@@ -34,15 +34,29 @@ def export_super_resolution(graph: Graph, model: SuperResolution, height: int, w
     grown = _conv(graph, model.up, "up", graph.node("Relu", [inner]))
     x = graph.node("Add", [x, graph.node("DepthToSpace", [grown], blocksize=2, mode="CRD")])
     x = _block(graph, model.last, "last", x, None)
-    detail = _conv(graph, model.out, "out", graph.node("Relu", [x]))
-    detail = graph.node("DepthToSpace", [detail], blocksize=SCALE * patch, mode="CRD")
-    whole = graph.node("Add", [_bicubic(graph, model, latents), detail])
+    seen = graph.node("Relu", [x])
+    detail = graph.node("DepthToSpace", [_conv(graph, model.out, "out", seen)], blocksize=SCALE * patch, mode="CRD")
+    fine = _fine(graph, model, seen, frames, height, width)
+    whole = graph.node("Add", [graph.node("Add", [_bicubic(graph, model, latents), detail]), fine])
     large = graph.node("Reshape", [whole, graph.constant([-1, 3, SCALE * height, SCALE * width])])
     graph.node("Clip", [large, graph.constant(0, np.float32), graph.constant(1, np.float32)], ["enlarged"])
     graph.output("enlarged", "float", ["F", 3, SCALE * height, SCALE * width])
     for index in range(len(shapes)):
         graph.output(f"state_out_{index}", "float", shape)
     return shapes
+
+
+def _fine(graph: Graph, model: SuperResolution, seen: str, frames: str, height: int, width: int) -> str:
+    """The convolutions on every frame, `[T, 12, 2 h, 2 w]`; `seen`: what the U-Net tells them from."""
+    told = graph.node(
+        "DepthToSpace", [_conv(graph, model.tell, "tell", seen)], blocksize=model.config.patch, mode="CRD"
+    )
+    told = graph.node("Reshape", [told, graph.constant([-1, model.config.fine_width, height, width])])
+    x = _conv(graph, model.fine_in, "fine_in", graph.node("Sub", [frames, graph.constant(0.5, np.float32)]))
+    x = _conv(graph, model.fine_middle, "fine_middle", graph.node("Relu", [graph.node("Add", [x, told])]))
+    x = _conv(graph, model.fine_out, "fine_out", graph.node("Relu", [x]))
+    x = graph.node("DepthToSpace", [x], blocksize=SCALE, mode="CRD")
+    return graph.node("Reshape", [x, graph.constant([-1, FRAMES * 3, SCALE * height, SCALE * width])])
 
 
 def _unshuffled(graph: Graph, latents: str, patch: int, height: int, width: int) -> str:

@@ -5,6 +5,7 @@ Shapes: a latent frame is 4 frames of `h x w` px; a clip is `[B, T, 12, h, w]` i
 * It works on positions of 4 x 4 px of all four frames at once (pixel unshuffle, arXiv 1609.05158), where a picture of
   128 px has 32 x 32 positions, and says the 8 x 8 px of four frames of each by one matrix (depth to space). In between
   most of its weights look at positions of 8 x 8 px, which cost a quarter (a U-Net of two levels, arXiv 1505.04597).
+* Edges are drawn where the pixels are, by three small convolutions on every frame, which the U-Net tells what they see.
 * (2+1)D as the video decoder: 3 x 3 convolutions within a latent frame; the inner blocks also read what came in one
   latent frame before (zeros at the start of a clip), so that streams and whole clips agree.
 * Each position knows its place within the 16 x 16 px of a code, whose edges the video decoder draws less well.
@@ -29,6 +30,7 @@ class SuperResolutionConfig:
     width: int = 96
     inner_width: int = 144
     inner_blocks: int = 2
+    fine_width: int = 16
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -76,6 +78,12 @@ class SuperResolution(nn.Module):
         self.inner = nn.ModuleList(Block(inner, remembers=True) for _ in range(self.config.inner_blocks))
         self.up = nn.Conv2d(inner, width * 4, 1)
         self.last = Block(width, remembers=False)
+        fine = self.config.fine_width
+        self.tell = nn.Conv2d(width, FRAMES * fine * patch**2, 1)
+        self.fine_in = nn.Conv2d(3, fine, 5, padding=2)
+        self.fine_middle = nn.Conv2d(fine, fine, 3, padding=1)
+        self.fine_out = nn.Conv2d(fine, 3 * SCALE**2, 3, padding=1)
+        nn.init.zeros_(self.fine_out.weight)
         self.out = nn.Conv2d(width, FRAMES * 3 * (SCALE * patch) ** 2, 1)
         nn.init.zeros_(self.out.weight)
         if self.out.bias is not None:
@@ -94,28 +102,32 @@ class SuperResolution(nn.Module):
         padded = F.pad(frames, (2, 2, 2, 2), mode="replicate")
         return F.pixel_shuffle(F.conv2d(padded, self.kernel.repeat(channels, 1, 1, 1), groups=channels), SCALE)
 
-    def detail(self, pixels: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Unshuffled pixels `[B, T, 12 * patch^2, h, w]` -> what is missing in the enlarged clip, unshuffled,
-        `[B T, 12 * (2 * patch)^2, h, w]`, and the new states."""
-        x = self.enter(pixels.flatten(0, 1) - 0.5)
-        times = (pixels.shape[-2] // self.place.shape[-2], pixels.shape[-1] // self.place.shape[-1])
-        x, _ = self.first((x + self.place.repeat(1, *times)).unflatten(0, pixels.shape[:2]), None)
+    def detail(self, frames: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """`[B, T, 12, h, w]` -> what is missing in the enlarged clip, `[B T, 12, 2 h, 2 w]`, and the new states."""
+        patch, batch = self.config.patch, frames.shape[:2]
+        centered = frames.flatten(0, 1) - 0.5
+        x = self.enter(F.pixel_unshuffle(centered, patch))
+        times = (x.shape[-2] // self.place.shape[-2], x.shape[-1] // self.place.shape[-1])
+        x, _ = self.first((x + self.place.repeat(1, *times)).unflatten(0, batch), None)
         x = x.flatten(0, 1)
-        inner = self.down(F.relu(x)).unflatten(0, pixels.shape[:2])
+        inner = self.down(F.relu(x)).unflatten(0, batch)
         new_states = []
         for block, state in zip(self.inner, states, strict=True):
             inner, state = block(inner, state)
             new_states.append(state)
         x = x + F.pixel_shuffle(self.up(F.relu(inner.flatten(0, 1))), 2)
-        x, _ = self.last(x.unflatten(0, pixels.shape[:2]), None)
-        return self.out(F.relu(x.flatten(0, 1))), new_states
+        x, _ = self.last(x.unflatten(0, batch), None)
+        seen = F.relu(x.flatten(0, 1))
+        told = F.pixel_shuffle(self.tell(seen), patch).unflatten(1, (FRAMES, -1)).flatten(0, 1)  # [B T 4, fine, h, w]
+        fine = F.relu(self.fine_in(centered.unflatten(1, (FRAMES, 3)).flatten(0, 1)) + told)
+        fine = F.pixel_shuffle(self.fine_out(F.relu(self.fine_middle(fine))), SCALE)
+        fine = fine.unflatten(0, (-1, FRAMES)).flatten(1, 2)
+        return F.pixel_shuffle(self.out(seen), SCALE * patch) + fine, new_states
 
     def forward(self, frames: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """`[B, T, 12, h, w]` and states -> `[B, T, 12, 2 h, 2 w]` (not clipped), the new states."""
-        patch = self.config.patch
-        detail, states = self.detail(F.pixel_unshuffle(frames, patch), states)
-        enlarged = self.bicubic(frames.flatten(0, 1)) + F.pixel_shuffle(detail, SCALE * patch)
-        return enlarged.unflatten(0, frames.shape[:2]), states
+        detail, states = self.detail(frames, states)
+        return (self.bicubic(frames.flatten(0, 1)) + detail).unflatten(0, frames.shape[:2]), states
 
     def enlarge(self, frames: Tensor) -> Tensor:
         """A whole clip, `[B, T, 12, h, w]` -> `[B, T, 12, 2 h, 2 w]` in [0, 1]."""

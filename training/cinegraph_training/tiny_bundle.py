@@ -120,7 +120,7 @@ def tiny_depth() -> DepthNet:
 def tiny_enlarger() -> SuperResolution:
     """Super-resolution of the tiny bundle: its noise on top of bicubic interpolation."""
     generator = torch.Generator().manual_seed(SEED)
-    enlarger = SuperResolution(SuperResolutionConfig(patch=2, width=8, inner_width=8, inner_blocks=2))
+    enlarger = SuperResolution(SuperResolutionConfig(patch=2, width=8, inner_width=8, fine_width=4))
     for parameter in enlarger.parameters():
         parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * 0.1)
     round_as_stored(enlarger)

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -33,12 +32,13 @@ from .video_tokenizer import VideoTokenizer
 
 RUN = RUNS / "super-resolution"
 SHIPPED = CHECKPOINTS / "super-resolution.pt"
-BATCH = 16  # crops
+BATCH = 8  # crops
 CROP = 64  # px, of the small clip
 GRID = 16  # px: crops keep their place among the codes
-POOL = 1600  # crops
+POOL = 800  # crops
 LATENTS = 2  # latent frames of a crop, which begins like a clip: with nothing to remember
 CROPS_PER_CLIP = 5
+LAST_STEP = 0.1  # learning rate of the last matrix, as a part of that of the others
 CLEAN_SHARE = 0.3  # of clips that did not go through the tokenizer
 MIXED_SHARE = 0.25  # of clips between those and what a better tokenizer might make of them
 CHECKPOINT_SECONDS = 150
@@ -47,7 +47,7 @@ VALIDATION_CLIPS = 16
 
 
 def decibels_of(error: Tensor, crops: int) -> Tensor:
-    """Mean over crops of the mean square error in dB, of what is unshuffled, `[crops * T, C, h, w]`."""
+    """Mean over crops of the mean square error in dB, `[crops * T, C, h, w]`."""
     square = error.square().mean((1, 2, 3)).unflatten(0, (crops, -1)).mean(1)
     return 10 * torch.log10(square + 1e-5).mean()
 
@@ -109,14 +109,19 @@ class CropPool:
 
 
 def optimizers_for(model: SuperResolution, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for the inner convolutions, AdamW for both ends and biases; `base_lr` is the full rate."""
+    """Muon for the inner convolutions, AdamW for both ends and biases; `base_lr` is the full rate. What is missing is
+    of a few hundredths, and so are the steps of the last matrix."""
     named = dict(model.named_parameters())
-    inner = {name for name, p in named.items() if p.ndim == 4 and not name.startswith(("enter.", "out."))}
+    last = {name for name in named if name.startswith("out.")}
+    ends = ("enter.", "out.", "fine_")
+    inner = {name for name, p in named.items() if p.ndim == 4 and not name.startswith(ends)}
+    groups = [
+        {"params": [p for name, p in named.items() if name not in inner | last]},
+        {"params": [named[name] for name in sorted(last)], "lr": LAST_STEP * adam_lr},
+    ]
     chosen = [
         ConvolutionMuon([named[name] for name in sorted(inner)], lr=muon_lr),
-        torch.optim.AdamW(
-            [p for name, p in named.items() if name not in inner], lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0
-        ),
+        torch.optim.AdamW(groups, lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0),
     ]
     for optimizer in chosen:
         for group in optimizer.param_groups:
@@ -165,18 +170,16 @@ class Trainer:
 
     def train_step(self, pool: CropPool) -> float:
         small, missing = pool.batch(self.rng, BATCH, self.options.renewed)
-        patch = self.model.config.patch
-        pixels = F.pixel_unshuffle(small.float(), patch)
-        target = F.pixel_unshuffle(missing.flatten(0, 1), SCALE * patch)
+        target = missing.flatten(0, 1).float()
         rate = min(1.0, (self.step + 1) / 40) * (0.02 + 0.98 * (1 + math.cos(math.pi * self.progress)) / 2)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * rate
             optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16):
-            detail, _ = self.model.detail(pixels, self.model.initial_states(len(small), CROP, CROP))
+            detail, _ = self.model.detail(small.float(), self.model.initial_states(len(small), CROP, CROP))
         loss = decibels_of(detail.float() - target, BATCH)
-        self.gain += 0.03 * (float(decibels_of(target.float(), BATCH) - loss.detach()) - self.gain)
+        self.gain += 0.03 * (float(decibels_of(target, BATCH) - loss.detach()) - self.gain)
         (loss / 20).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
