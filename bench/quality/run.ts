@@ -72,7 +72,7 @@ function countOf(text: string, before: Record<string, number> = {}): Record<stri
 }
 
 const manifestShape = z.object({
-  name: z.string(), createdAt: z.string(), trainingCommit: z.string(), tasks: z.array(z.string()), superResolution: z.unknown(), files: z.array(z.object({ path: z.string(), sha256: z.string() })),
+  name: z.string(), createdAt: z.string(), trainingCommit: z.string(), tasks: z.array(z.string()), superResolution: z.unknown().optional(), files: z.array(z.object({ path: z.string(), sha256: z.string() })),
 });
 
 async function readBundle(folder: string): Promise<{ readonly tasks: readonly string[]; readonly enlarges: boolean; readonly facts: Readonly<Record<string, string>> }> {

@@ -1,8 +1,12 @@
 /** The real program and a browser beside it, for the tests of one file. */
+import { join } from 'node:path';
 import type { Browser, BrowserContextOptions } from '@playwright/test';
 import { afterAll, beforeAll } from 'vitest';
 import { launchBrowser, visit, type Visit } from './browser.ts';
-import { startProgram, temporaryFolder, type Environment, type Program } from './server.ts';
+import { ROOT, startProgram, temporaryFolder, type Environment, type Program } from './server.ts';
+
+/** The model that the repository ships, instead of the tiny one: what users see. */
+export const SHIPPED = { MODEL_DIR: join(ROOT, 'models/cinegraph-small') } as const;
 
 /** There from the first test on, until the last one has ended. */
 export interface Studio {

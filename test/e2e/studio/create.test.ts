@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { createCinegraphClient, type CinegraphClient } from '../../../src/client/index.ts';
 import { axeViolations, hasChromium, until } from '../../support/browser.ts';
 import { holdInference } from '../../support/inference-hold.ts';
-import { studioOf } from '../../support/studio.ts';
+import { SHIPPED, studioOf } from '../../support/studio.ts';
 
 /** The frames on the page's film strip: whole ones, and sketches of what is unfinished. */
 function stripOn(page: Page): Promise<string[]> {
@@ -27,7 +27,7 @@ const PROMPT = 'a fox bounces on a red background';
 const MAX_JAVASCRIPT = 200_000;
 
 describe.skipIf(!hasChromium)('the Studio makes a clip', () => {
-  const studio = studioOf({ JOB_CONCURRENCY: '1' });
+  const studio = studioOf({ ...SHIPPED, JOB_CONCURRENCY: '1' });
 
   const send = async (page: Page, prompt = PROMPT) => {
     await page.getByLabel('Prompt').fill(prompt);
@@ -210,7 +210,7 @@ describe.skipIf(!hasChromium)('the Studio makes a clip', () => {
 
   it.each(['light', 'dark'] as const)('has nothing for axe to find, in %s', async (colorScheme) => {
     const { page, faults } = await studio.visit('/', { colorScheme });
-    await page.getByRole('button', { name: PROMPT }).waitFor();
+    await page.getByRole('group', { name: 'Examples' }).getByRole('button').first().waitFor();
     await page.getByText('Advanced').click();
     expect(await axeViolations(page)).toEqual([]);
     const held = await holdInference(studio.program);

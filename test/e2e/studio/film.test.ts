@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { axeViolations, hasChromium, until } from '../../support/browser.ts';
-import { studioOf } from '../../support/studio.ts';
+import { SHIPPED, studioOf } from '../../support/studio.ts';
 
 describe.skipIf(!hasChromium)('the Studio makes a film', () => {
-  const studio = studioOf();
+  const studio = studioOf(SHIPPED);
 
   it.each(['light', 'dark'] as const)('of a story: shots are moved, rendered, played and made again, in %s', async (colorScheme) => {
     const { page, faults } = await studio.visit('/film', { colorScheme });
@@ -15,11 +15,15 @@ describe.skipIf(!hasChromium)('the Studio makes a film', () => {
     await page.reload();
     expect(await page.getByLabel('What it shows').nth(1).inputValue(), 'the plan outlives a reload').toBe('A ghost goes right');
     expect(await axeViolations(page)).toEqual([]);
+    await page.getByRole('checkbox', { name: 'With sound' }).check();
     await page.getByRole('button', { name: 'Render 3 shots' }).click();
     await page.getByRole('status').getByText('Done in').waitFor();
     expect(await page.locator('.shot-result').getByText('Ready').count()).toBe(3);
     await page.locator('.screen video').waitFor();
+    await page.getByRole('button', { name: 'Sound on' }).click();
     await until(page, 'document.querySelector(".screen video").currentTime > 0');
+    const player = 'document.querySelector(".screen video")';
+    await until(page, `!${player}.muted && ${player}.webkitAudioDecodedByteCount > 0 && ${player}.duration > 6`);
     expect(await axeViolations(page)).toEqual([]);
     const before = page.url();
     await page.getByRole('link', { name: 'Remix' }).click();

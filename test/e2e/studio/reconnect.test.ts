@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { hasChromium } from '../../support/browser.ts';
 import { holdInference } from '../../support/inference-hold.ts';
-import { studioOf } from '../../support/studio.ts';
+import { SHIPPED, studioOf } from '../../support/studio.ts';
 
 describe.skipIf(!hasChromium)('the Studio and a server that is restarted', () => {
-  const studio = studioOf();
+  const studio = studioOf(SHIPPED);
 
   it('says that the connection is lost, then goes on with the job', async () => {
     const { page, faults } = await studio.visit('/', {}, /ERR_CONNECTION|WebSocket|503/);

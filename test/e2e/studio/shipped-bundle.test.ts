@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { join } from 'node:path';
 import { hasChromium, until } from '../../support/browser.ts';
-import { ROOT } from '../../support/server.ts';
-import { studioOf } from '../../support/studio.ts';
+import { SHIPPED, studioOf } from '../../support/studio.ts';
 
 /** Runs in the page: two moments of the clip on the stage, each as the brightness of 16 x 16 points. */
 const MOMENTS = `(async () => {
@@ -21,7 +19,7 @@ const MOMENTS = `(async () => {
 })()`;
 
 describe.skipIf(!hasChromium)('the Studio with the model that the repository ships', () => {
-  const studio = studioOf({ MODEL_DIR: join(ROOT, 'models/cinegraph-small') });
+  const studio = studioOf(SHIPPED);
 
   it('makes a clip of a prompt: a picture that is more than one colour, and moves', async () => {
     const { page, faults } = await studio.visit('/', { reducedMotion: 'reduce' });

@@ -4,10 +4,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createCinegraphClient, type Job } from '../../../src/client/index.ts';
 import { axeViolations, hasChromium, until } from '../../support/browser.ts';
 import { wav } from '../../support/media-files.ts';
-import { studioOf } from '../../support/studio.ts';
+import { SHIPPED, studioOf } from '../../support/studio.ts';
 
 describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
-  const studio = studioOf();
+  const studio = studioOf(SHIPPED);
   let clip: string;
   beforeAll(async () => {
     const client = createCinegraphClient({ url: studio.url });
