@@ -25,7 +25,7 @@ from .world import FRAMES, World
 
 BATCH = 32
 FRAMES_TAKEN = 4  # of a clip: its others look much the same
-DECODED_SHARE = 0.4  # of the clips, seen as the video tokenizer gives them back
+DECODED_SHARE = 0.5  # of the clips, seen as the video tokenizer gives them back
 HIGHEST_RATE = 3e-3
 
 
