@@ -2,7 +2,7 @@
  * `node scripts/samples.ts [folder] [--cases cases.json]`: makes the README's strips of what the model draws: the first ten text-to-video cases of
  * bench/quality (of its work folder), a film of six shots after a story, and one clip in every style. MODEL_DIR takes another bundle.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';

@@ -1,4 +1,5 @@
 import type { ModelResolvers } from '../generated/graphql.ts';
+import { samplingOf } from '../services/task-sampling.ts';
 import { toGlobalId } from './global-id.ts';
 
 const MAX_CANDIDATES = 4;
@@ -26,6 +27,7 @@ export const Model: ModelResolvers = {
   loaded: ({ bundle }) => bundle !== null,
   languages: ({ bundle }) => [...(bundle?.languages ?? [])],
   sampling: ({ bundle }) => bundle?.sampling ?? null,
+  samplings: ({ bundle }) => (bundle === null ? [] : bundle.tasks.map((task) => ({ task, sampling: samplingOf(task, bundle) }))),
   examples: ({ bundle }) => [...(bundle?.examples ?? [])],
   trainingCommit: ({ bundle }) => bundle?.trainingCommit ?? null,
 };

@@ -6,6 +6,7 @@ import type { GenerateInput, SamplingRecord } from './contract.ts';
 import { refuse } from './refuse.ts';
 import { checkShots } from './shot-input.ts';
 import { checkSource, checkUpscale, checkWithAudio, inherited, stylization, type CheckedSource, type SourceAssets, type Span } from './source-input.ts';
+import { samplingOf } from './task-sampling.ts';
 
 export const MOST_TAGS = 20;
 const LONGEST_TAG = 50;
@@ -90,12 +91,6 @@ function checkTask(input: GenerateInput, bundle: BundleInfo, assets: SourceAsset
   const durationMs = checkDuration(input, bundle);
   const { fields, spans } = checkSource(input, durationMs, bundle, assets);
   return { durationMs, source: { ...fields, ...checkUpscale(input, bundle) }, spans };
-}
-
-/** The model's defaults for what the task makes. */
-function samplingOf(task: GenerationTask, { sampling, audio, caption }: BundleInfo): SamplingRecord {
-  if (task === 'TEXT_TO_AUDIO' || task === 'VIDEO_TO_AUDIO') return audio?.sampling ?? sampling;
-  return (task === 'VIDEO_TO_TEXT' || task === 'AUDIO_TO_TEXT' ? caption?.sampling : undefined) ?? sampling;
 }
 
 function checkCandidates(candidates: number): number {

@@ -41,6 +41,7 @@ class BundleFacts:
     sampling: dict = field(default_factory=lambda: {"temperature": 1.0, "topK": 0, "topP": 0.95, "guidance": 3.0})
     audio_sampling: dict = field(default_factory=lambda: {"temperature": 1.0, "topK": 0, "topP": 0.95, "guidance": 2.0})
     text_sampling: dict = field(default_factory=lambda: {"temperature": 0.2, "topK": 0, "topP": 0.95, "guidance": 1.0})
+    task_sampling: dict = field(default_factory=dict)  # of tasks that are drawn in another way
 
 
 def write_bundle(
@@ -163,6 +164,7 @@ def _manifest(facts: BundleFacts, model: LanguageModel, states: list[list[int]])
         "sampling": facts.sampling,
         "audioSampling": facts.audio_sampling,
         "textSampling": facts.text_sampling,
+        "taskSampling": facts.task_sampling,
         "knownWords": facts.known_words,
         "examples": facts.examples,
         "evaluation": facts.evaluation,

@@ -68,6 +68,7 @@ export function describeBundle({ manifest, digest }: Bundle, deterministic: bool
     codec: codecDigest(manifest, (path) => path === video.codebook || path.startsWith('video-')),
     maxPromptCharacters: text.maxCharacters,
     sampling: { ...manifest.sampling, deterministic },
+    taskSampling: Object.fromEntries(Object.entries(manifest.taskSampling).map(([task, own]) => [task, { ...own, deterministic }])),
     audio: describeAudio(manifest, deterministic),
     caption: manifest.languageModel.textHead === undefined || manifest.textSampling === undefined ? null : { maxTokens: text.maxTokens, sampling: { ...manifest.textSampling, deterministic } },
     examples: manifest.examples,

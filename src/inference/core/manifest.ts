@@ -118,6 +118,8 @@ const manifestSchema = z.object({
   sampling,
   audioSampling: sampling.optional(),
   textSampling: sampling.optional(),
+  /** Of tasks that are drawn in another way than what they make is. */
+  taskSampling: z.partialRecord(z.enum(TASKS), sampling).default({}),
   knownWords: z.array(z.string()),
   examples: z.array(z.string()),
   evaluation: z.record(z.string(), z.unknown()),

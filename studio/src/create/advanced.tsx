@@ -1,5 +1,6 @@
 import type { Model } from '../../../src/client/index.ts';
 import type { Draft, SamplingNumber } from './draft.ts';
+import { TASKS } from './tasks.ts';
 
 const FIELDS: readonly { readonly name: SamplingNumber; readonly label: string; readonly help: string; readonly min: number; readonly max: number; readonly step: number }[] = [
   { name: 'temperature', label: 'Temperature', help: '0 to 2. Higher is more varied.', min: 0, max: 2, step: 0.05 },
@@ -17,6 +18,7 @@ interface AdvancedProps {
 /** How tokens are drawn, and labels for the outputs. */
 export function Advanced({ draft, change, model }: AdvancedProps) {
   const { sampling } = draft;
+  const usual = model?.samplings.find(({ task }) => task === TASKS[draft.task].task)?.sampling;
   return (
     <details className="advanced">
       <summary>Advanced</summary>
@@ -32,7 +34,7 @@ export function Advanced({ draft, change, model }: AdvancedProps) {
               max={max}
               step={step}
               value={sampling[name]}
-              placeholder={model?.sampling?.[name]?.toString() ?? 'default'}
+              placeholder={usual?.[name].toString() ?? 'default'}
               aria-describedby={`${name}-help`}
               onChange={(event) => change({ sampling: { ...sampling, [name]: event.target.value } })}
             />
