@@ -19,7 +19,10 @@ const DELIVERIES = 10_000;
 /** The longest run of a job. */
 const EXPIRE_SECONDS = 3600;
 const STOP_TIMEOUT_MS = 5_000;
-const SETTINGS = { retryLimit: DELIVERIES, retryDelay: 0, retryBackoff: false, expireInSeconds: EXPIRE_SECONDS, heartbeatSeconds: HEARTBEAT_SECONDS, deleteAfterSeconds: 3600, notify: false };
+/** What is done stays in the queue for so long, in case somebody asks why, and is looked for this often (pg-boss alone would look once a day). */
+const KEPT_SECONDS = 3600;
+const MAINTENANCE_SECONDS = 300;
+const SETTINGS = { retryLimit: DELIVERIES, retryDelay: 0, retryBackoff: false, expireInSeconds: EXPIRE_SECONDS, heartbeatSeconds: HEARTBEAT_SECONDS, deleteAfterSeconds: KEPT_SECONDS, notify: false };
 
 /** A job as it waits: the model that it wants, and how many rows of the cache it will take. */
 export interface QueuedJob {
@@ -61,13 +64,14 @@ export async function openJobQueue({ database, log }: { readonly database: Datab
     useListenNotify: true,
     superviseIntervalSeconds: 1,
     monitorIntervalSeconds: 1,
+    maintenanceIntervalSeconds: MAINTENANCE_SECONDS,
     schedule: false,
     registerInstance: false,
   });
   boss.on('error', error => log.warn(faultOf(error), 'queue'));
   boss.on('warning', warning => log.debug({ warning }, 'queue'));
   await boss.start();
-  await boss.createQueue(DELIVERY_QUEUE, { retryLimit: DELIVERIES, retryDelay: 1, expireInSeconds: 60, deleteAfterSeconds: 3600, notify: true });
+  await boss.createQueue(DELIVERY_QUEUE, { retryLimit: DELIVERIES, retryDelay: 1, expireInSeconds: 60, deleteAfterSeconds: KEPT_SECONDS, notify: true });
   return new PgBossQueue(boss, database, log);
 }
 
