@@ -149,7 +149,7 @@ class Runner implements JobRunner {
     await Promise.all([...this.#runs.values()].map(({ done }) => done));
   }
 
-  async #deliver({ jobId, rows, lease }: Delivery): Promise<void> {
+  async #deliver({ jobId, rows, lease, isCurrent }: Delivery): Promise<void> {
     if (this.#stopping) throw new DeliverAgain('stopping');
     const seat = this.#admission.sit(rows);
     // The queue delivered again what still runs here (Postgres was away longer than a heartbeat): the old run ends first.
@@ -162,7 +162,7 @@ class Runner implements JobRunner {
     lease.addEventListener('abort', lost, { once: true });
     try {
       await previous?.done;
-      await withLogFields({ job: jobId }, () => this.#attempt(jobId, controller, seat));
+      await withLogFields({ job: jobId }, () => this.#attempt(jobId, isCurrent, controller, seat));
     } finally {
       lease.removeEventListener('abort', lost);
       if (this.#runs.get(jobId)?.controller === controller) this.#runs.delete(jobId);
@@ -171,9 +171,9 @@ class Runner implements JobRunner {
     }
   }
 
-  async #attempt(jobId: string, controller: AbortController, seat: Seat): Promise<void> {
+  async #attempt(jobId: string, isCurrent: Delivery['isCurrent'], controller: AbortController, seat: Seat): Promise<void> {
     const { signal } = controller;
-    const run = await untilDatabase(() => this.#store.claim(jobId, this.#pulse.name), { deadlineMs: SETTLE_DEADLINE_MS, signal });
+    const run = await untilDatabase(() => this.#store.claim(jobId, this.#pulse.name, isCurrent), { deadlineMs: SETTLE_DEADLINE_MS, signal });
     if (run === undefined) return;
     const { log, logPrompts = false } = this.#options;
     const { attempt, task, candidates } = run;
@@ -202,7 +202,11 @@ class Runner implements JobRunner {
     const write = (work: () => Promise<void>): Promise<void> => untilDatabase(work, { deadlineMs: SETTLE_DEADLINE_MS });
     try {
       if (error instanceof Fenced) {
-        if (!(await untilDatabase(() => this.#store.isOwn(run), { deadlineMs: SETTLE_DEADLINE_MS }))) return log.info(job, 'the job was canceled or taken over');
+        if (!(await untilDatabase(() => this.#store.isOwn(run), { deadlineMs: SETTLE_DEADLINE_MS }))) {
+          log.info(job, 'the job was canceled or taken over');
+          // Only who ends a job may call it done. The queue does not listen to a delivery that it has replaced.
+          throw new DeliverAgain('taken over');
+        }
         log.warn(job, 'the database has lost the newest events; the job runs again');
         await write(() => this.#store.handBack(run, null));
         throw new DeliverAgain('events lost');
@@ -210,7 +214,10 @@ class Runner implements JobRunner {
       // Before its first frame, or what there was could not be kept.
       if (isCancel(error)) return await write(() => this.#store.cancel(run, []));
       if (error instanceof Stop) {
-        if (error.why === 'lost') return log.info({ ...job, why: error.why }, 'run stopped');
+        if (error.why === 'lost') {
+          log.info({ ...job, why: error.why }, 'run stopped');
+          throw new DeliverAgain('lost');
+        }
         if (error.why === 'deadline') return await write(() => this.#store.fail(run, 'DEADLINE_EXCEEDED', ERRORS.DEADLINE_EXCEEDED.message));
         await write(() => this.#store.handBack(run, null));
         throw new DeliverAgain('handed back');
@@ -224,7 +231,7 @@ class Runner implements JobRunner {
       log.error({ ...job, err: error }, 'the job failed');
       await write(() => this.#store.fail(run, code, message));
     } catch (settled) {
-      if (settled instanceof Fenced) return;
+      if (settled instanceof Fenced) throw new DeliverAgain('taken over');
       throw settled;
     }
   }

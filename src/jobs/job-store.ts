@@ -74,12 +74,16 @@ export class JobStore {
     this.#database = database;
   }
 
-  /** Starts an attempt on the worker of this name. Undefined when the job has ended, or ends here: past its deadline, or lost too often. */
-  async claim(jobId: string, worker: string | null = null): Promise<Attempt | undefined> {
+  /**
+   * Starts an attempt on the worker of this name. Undefined when the job has ended, or ends here: past its deadline, or lost too often; and
+   * when the delivery is no longer current: who has the job by a later one must not lose it to an earlier one that comes late.
+   */
+  async claim(jobId: string, worker: string | null = null, isCurrent: (client: Queryable) => Promise<boolean> = () => Promise.resolve(true)): Promise<Attempt | undefined> {
     const outcome = await transaction(this.#database.pool, async client => {
       const { rows } = await client.query<ClaimRow>(`SELECT ${CLAIM_COLUMNS} FROM job WHERE id = $1 FOR UPDATE`, [jobId]);
       const row = rows[0];
       if (row === undefined || (row.status !== 'QUEUED' && row.status !== 'RUNNING')) return undefined;
+      if (!(await isCurrent(client))) return undefined;
       const { ownerId } = row;
       if (row.cancelRequested) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'CANCELED') };
       if (row.overdue) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'FAILED', 'DEADLINE_EXCEEDED') };

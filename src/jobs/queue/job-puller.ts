@@ -1,8 +1,10 @@
 import type { PgBoss } from 'pg-boss';
+import type { Queryable } from '../../db/blobs/blob-store.ts';
 import type { Log } from '../../db/log.ts';
 import { faultOf, isDatabaseAway } from '../../db/pg-error.ts';
 import { untilDatabase } from '../../db/until-database.ts';
 
+export const QUEUE_SCHEMA = 'pgboss';
 /** How often to look for a job without being woken: a notice may get lost, and a job that comes back gives none. */
 const POLL_MS = 500;
 /** How often the queue is told that the jobs here are alive. */
@@ -17,8 +19,10 @@ export interface Delivery {
   readonly jobId: string;
   /** Rows of the key-value cache that it takes. */
   readonly rows: number;
-  /** Aborted when the queue has given the job to somebody else. */
+  /** Aborted when the queue has given the job to somebody else, as soon as that is known here. */
   readonly lease: AbortSignal;
+  /** Whether the queue has given it to nobody else. A process that was frozen is told too late by its lease: ask in the transaction that depends on it. */
+  isCurrent(transaction: Queryable): Promise<boolean>;
 }
 
 /** Called while there is room; takes its place in it before it first waits. */
@@ -110,7 +114,7 @@ export class JobPuller {
     const { boss, queue, log } = this.#options;
     this.#held.add(held);
     try {
-      const outcome = await this.#handler({ jobId: held.id, rows, lease: held.lease.signal }).then(() => undefined, (error: unknown) => error);
+      const outcome = await this.#handler({ jobId: held.id, rows, lease: held.lease.signal, isCurrent: transaction => isCurrent(transaction, queue, held) }).then(() => undefined, (error: unknown) => error);
       if (outcome !== undefined && !(outcome instanceof DeliverAgain)) log.warn({ job: held.id, ...faultOf(outcome) }, 'the job is delivered again');
       await untilDatabase(() => (outcome === undefined ? boss.complete(queue, held) : boss.fail(queue, held)), { deadlineMs: SETTLE_DEADLINE_MS });
     } catch (error) {
@@ -137,4 +141,9 @@ export class JobPuller {
       this.#touching = false;
     }
   }
+}
+
+async function isCurrent(transaction: Queryable, queue: string, { id, retryCount }: Held): Promise<boolean> {
+  const { rows } = await transaction.query(`SELECT id FROM ${QUEUE_SCHEMA}.job WHERE name = $1 AND id = $2 AND state = 'active' AND retry_count = $3`, [queue, id, retryCount]);
+  return rows.length === 1;
 }

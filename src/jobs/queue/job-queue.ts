@@ -4,14 +4,13 @@ import type { Database } from '../../db/database.ts';
 import type { Log } from '../../db/log.ts';
 import { faultOf } from '../../db/pg-error.ts';
 import { adoptJobs } from './adopt-jobs.ts';
-import { type Handler, JobPuller, type PullOptions } from './job-puller.ts';
+import { type Handler, JobPuller, type PullOptions, QUEUE_SCHEMA } from './job-puller.ts';
 
 /** Jobs of a model wait in `generation.DIGEST`; in `generation` alone, those of a version that knew one model only. */
 export const QUEUES = 'generation';
 const DELIVERY_QUEUE = 'webhook';
 /** Webhooks sent at once by a process. */
 const DELIVERIES_AT_ONCE = 8;
-export const QUEUE_SCHEMA = 'pgboss';
 /** A worker that shows no sign of life for so long has lost its job to another. The least that pg-boss takes. */
 const HEARTBEAT_SECONDS = 10;
 /** Our own rules decide how often a job is tried (see JobStore.claim); the queue only has to go on delivering it. */
