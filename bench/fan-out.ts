@@ -78,7 +78,9 @@ async function busyMs({ process: { pid } }: Member): Promise<number> {
 }
 
 const load = loadavg()[0] ?? 0;
-const nats = bus === 'nats' ? await startNats() : undefined;
+// Closed last: the fleet drains through it.
+await using servers = new AsyncDisposableStack();
+const nats = bus === 'nats' ? servers.adopt(await startNats(), (server) => server.close()) : undefined;
 await using fleet = await startFleet({ apis: 2, workers: 0, env: { MAX_CONNECTIONS_PER_VIEWER: '100000', ...(nats === undefined ? {} : { NATS_URL: nats.url, NATS_SUBJECT: SUBJECT }) } });
 const database = await openDatabase({ dataDir: '/nowhere', databaseUrl: fleet.databaseUrl, nats: nats && { url: nats.url, subject: SUBJECT }, log: pino({ level: 'silent' }) });
 const store = new JobStore(database);

@@ -59,16 +59,17 @@ export async function dealBlows(fleet: Fleet, random: () => number, stop: AbortS
     });
     going.add(blow);
     await sleep(between(random, ...pauseMs), undefined, { signal: stop }).catch(() => undefined);
-    await atWork(fleet, AbortSignal.any([stop, AbortSignal.timeout(REST_MS)]));
+    await atWork(fleet, stop);
   }
   await Promise.all(going);
   return dealt;
 }
 
 async function atWork(fleet: Fleet, stop: AbortSignal): Promise<void> {
+  const end = performance.now() + REST_MS;
   const isReady = ({ url }: Member): Promise<boolean> => fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) }).then(({ ok }) => ok, () => false);
   const some = async (members: readonly Member[]): Promise<boolean> => (await Promise.all(members.map(isReady))).includes(true);
-  while (!stop.aborted && !((await some(fleet.apis)) && (await some(fleet.workers)))) await sleep(250);
+  while (!stop.aborted && performance.now() < end && !((await some(fleet.apis)) && (await some(fleet.workers)))) await sleep(250);
 }
 
 function one(members: readonly Member[], random: () => number): Member {

@@ -47,8 +47,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   let events = 0;
 
   const done = new AbortController();
-  const beating = AbortSignal.any([done.signal, AbortSignal.timeout(beatMs)]);
-  const blows = dealBlows(fleet, seeded(seed + 1), beating, pauseMs);
+  const beaten = setTimeout(() => done.abort(), beatMs);
+  const blows = dealBlows(fleet, seeded(seed + 1), done.signal, pauseMs);
   let next = 0;
   const follow = async (): Promise<void> => {
     while (next < jobs && !deadline.aborted) {
@@ -69,6 +69,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, jobs) }, follow));
+  clearTimeout(beaten);
   done.abort();
   const dealt = await blows;
   faults.push(...(await faultsOf(fleet.databaseUrl)));
