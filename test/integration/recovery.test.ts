@@ -45,7 +45,7 @@ it('finishes, after a restart, the job of a program that was killed, with one as
   await queue.close();
   await database.close();
   await rm(dataDir, { recursive: true, force: true });
-});
+}, 180_000);
 
 it('finishes, with a shared database, the job of another program that was killed', async () => {
   const inference = createInferenceClient({ bundleDir: TINY_BUNDLE, provider: 'cpu', threads: 1 });
@@ -63,4 +63,4 @@ it('finishes, with a shared database, the job of another program that was killed
   expect((await stack.services.assets.byJobIds(ADA, [jobId]))[0]).toHaveLength(1);
   await stack[Symbol.asyncDispose]();
   await inference.close();
-});
+}, 180_000);
