@@ -17,7 +17,7 @@ export interface SourceAsset {
 export type SourceAssets = ReadonlyMap<string, SourceAsset>;
 
 /** Something that has to be made: a clip of `total` latent frames, of which the first `known` are there; the sound of so many; a text. */
-export type Span = { readonly kind: 'clip'; readonly total: number; readonly known: number } | { readonly kind: 'sound'; readonly latents: number } | { readonly kind: 'text' };
+export type Span = { readonly kind: 'clip'; readonly total: number; readonly known: number; readonly turns?: boolean } | { readonly kind: 'sound'; readonly latents: number } | { readonly kind: 'text' };
 
 export interface CheckedSource {
   /** The fields of {@link GenerateInput} that the task reads. */
@@ -77,7 +77,7 @@ export function checkSource(input: GenerateInput, durationMs: number | null, bun
   }
 }
 
-function clip(total: number, known: number): Span {
+function clip(total: number, known: number): Extract<Span, { readonly kind: 'clip' }> {
   return { kind: 'clip', total, known };
 }
 
@@ -152,7 +152,7 @@ function checkExtension(video: AssetRecord, extraMs: number, bundle: BundleInfo)
 function checkEdit(video: AssetRecord, fromFrame: number, bundle: BundleInfo): CheckedSource {
   const frames = framesIn(video.durationMs, bundle);
   if (!Number.isInteger(fromFrame) || fromFrame < 1 || fromFrame >= frames) refuse('INVALID_INPUT', 'fromFrame', `fromFrame must be an integer from 1 to ${frames - 1}: the clip has ${frames} frames.`);
-  return { fields: { video: video.id, fromFrame }, spans: [clip(latentsOf(video, bundle), Math.min(latentsWithin(fromFrame, bundle), latentsOf(video, bundle) - 1))] };
+  return { fields: { video: video.id, fromFrame }, spans: [{ ...clip(latentsOf(video, bundle), Math.min(latentsWithin(fromFrame, bundle), latentsOf(video, bundle) - 1)), turns: true }] };
 }
 
 function checkMask({ mask }: GenerateInput, assets: SourceAssets): NonNullable<GenerateInput['mask']> {

@@ -2,7 +2,7 @@ import type { BundleInfo, GenerationTask, SamplingParams } from '../inference/co
 
 /** How a task's tokens are drawn when the caller does not say: the task's own way, or that of what it makes. */
 export function samplingOf(task: GenerationTask, { sampling, taskSampling, audio, caption }: BundleInfo): SamplingParams {
-  return taskSampling?.[task] ?? SAMPLING_OF[task]?.({ audio, caption }) ?? sampling;
+  return taskSampling[task] ?? SAMPLING_OF[task]?.({ audio, caption }) ?? sampling;
 }
 
 type Makers = Pick<BundleInfo, 'audio' | 'caption'>;

@@ -26,6 +26,7 @@ export const FAKE_INFERENCE: InferenceInfo = {
     codec: 'c'.repeat(64),
     maxPromptCharacters: 100,
     sampling: { temperature: 1, topK: 0, topP: 1, guidance: 3, deterministic: true },
+    taskSampling: {},
     audio: null,
     caption: null,
     examples: ['a red ball'],

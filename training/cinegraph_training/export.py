@@ -44,10 +44,10 @@ EXAMPLES = (
 MAXIMUM_BYTES = 40_000_000
 WORST_ROUNDING = 0.25  # of the largest hidden value, where products are of integers
 
-# A caption says nearly all of a clip, so that it needs no guidance. A clip that is edited seems to say how it goes on,
-# so the prompt must be made louder; a sound leaves most of the picture open, and the likeliest picture shows nothing.
+# A caption says nearly all of a clip, so that it needs no guidance. What is there of a clip that is edited says something
+# else; a sound leaves most of the picture open, and the likeliest picture shows nothing.
 TASK_SAMPLING = {
-    "EDIT_VIDEO": {"temperature": 0.3, "topK": 0, "topP": 0.95, "guidance": 3.0},
+    "EDIT_VIDEO": {"temperature": 0.3, "topK": 0, "topP": 0.95, "guidance": 1.5},
     "AUDIO_TO_VIDEO": {"temperature": 1.0, "topK": 0, "topP": 0.95, "guidance": 2.0},
 }
 

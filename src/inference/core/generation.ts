@@ -168,7 +168,7 @@ export interface BundleInfo {
   readonly maxPromptCharacters: number;
   readonly sampling: SamplingParams;
   /** Of tasks that are drawn in another way than what they make is. */
-  readonly taskSampling?: Readonly<Partial<Record<GenerationTask, SamplingParams>>>;
+  readonly taskSampling: Readonly<Partial<Record<GenerationTask, SamplingParams>>>;
   /** Null: the model knows no sound. */
   readonly audio: AudioInfo | null;
   /** Null: it writes no text. */

@@ -17,13 +17,15 @@ export interface WindowPlan {
   readonly longest: number;
   /** A later window: its latent frames, and how many of them it repeats from before it, as forced tokens. */
   readonly later: { readonly latents: number; readonly overlap: number };
+  /** What comes next shall be something else: the first window sees the last known latent frame alone, so that the prompt is heard over what was. Default: no. */
+  readonly turns?: boolean;
 }
 
 /** Windows that together make what is not known, in order. */
-export function planWindows({ total, known, longest, later }: WindowPlan): Window[] {
+export function planWindows({ total, known, longest, later, turns = false }: WindowPlan): Window[] {
   const windows: Window[] = [];
   for (let next = known; next < total; ) {
-    const start = next < longest ? 0 : next - later.overlap;
+    const start = turns && next === known ? Math.max(0, next - 1) : next < longest ? 0 : next - later.overlap;
     const latents = Math.min(start === 0 ? longest : later.latents, total - start);
     windows.push({ start, latents });
     next = start + latents;
@@ -32,6 +34,6 @@ export function planWindows({ total, known, longest, later }: WindowPlan): Windo
 }
 
 /** Tokens that a clip of `total` latent frames takes, of which the first `known` are there: those of all its windows. */
-export function tokensOf({ grid: [longest, height, width], windows }: Pick<BundleInfo, 'grid' | 'windows'>, { total, known }: Pick<WindowPlan, 'total' | 'known'>): number {
-  return planWindows({ total, known, longest, later: windows }).reduce((sum, { latents }) => sum + latents, 0) * height * width;
+export function tokensOf({ grid: [longest, height, width], windows }: Pick<BundleInfo, 'grid' | 'windows'>, { total, known, turns = false }: Pick<WindowPlan, 'total' | 'known' | 'turns'>): number {
+  return planWindows({ total, known, longest, later: windows, turns }).reduce((sum, { latents }) => sum + latents, 0) * height * width;
 }

@@ -100,6 +100,7 @@ const infoSchema = z
         codec: z.string(),
         maxPromptCharacters: count,
         sampling,
+        taskSampling: z.partialRecord(z.enum(TASKS), sampling).readonly(),
         audio: z.object({ sampleRate: count, samplesPerFrame: count, levels: count, framesPerClip: count, codec: z.string(), sampling }).readonly().nullable(),
         caption: z.object({ maxTokens: count, sampling }).readonly().nullable(),
         examples: z.array(z.string()).readonly(),

@@ -88,7 +88,7 @@ export class Generator {
     const known = this.#knownCodes(request);
     const control = this.#controlCodes(request, known.length);
     const { warnings } = this.#layOut(request, request.task);
-    const windows = this.#windows(known);
+    const windows = this.#windows(known, request.task);
     const made = this.#madeBefore(request, known, windows);
     const takes = Array.from({ length: request.candidates }, (_, candidate): Take => {
       const clip = new Clip(candidate, known, this.#grid, made.codes[candidate], control);
@@ -183,10 +183,10 @@ export class Generator {
     return { windows: whole.length, codes: last === undefined ? [] : resume.map((codes) => codes.subarray(0, (last.start + last.latents) * frameSize)) };
   }
 
-  #windows(known: Int32Array): Window[] {
+  #windows(known: Int32Array, task: GenerationRequest['task']): Window[] {
     const { video, languageModel } = this.#parts.bundle.manifest;
     const { frameSize } = this.#grid;
-    return planWindows({ total: known.length / frameSize, known: knownLatents(known, frameSize), longest: video.grid[0], later: languageModel.windows });
+    return planWindows({ total: known.length / frameSize, known: knownLatents(known, frameSize), longest: video.grid[0], later: languageModel.windows, turns: task === 'EDIT_VIDEO' });
   }
 
   #layOut(request: GenerationRequest, task: ModelTask): LaidOut {

@@ -7,13 +7,21 @@ import { checkInput, inputDigest } from '../../../src/services/generation-input.
 
 const bundle: BundleInfo = {
   name: 'small', digest: 'd', description: '', tasks: ['TEXT_TO_VIDEO'], styles: ['NATURAL'], languages: ['en'], width: 64, height: 64, upscaled: null, fps: 8, frameCount: 17, grid: [5, 8, 8], framesPerLatent: 4, windows: { latents: 4, overlap: 2 }, codec: 'c',
-  maxPromptCharacters: 40, sampling: { temperature: 1, topK: 0, topP: 0.95, guidance: 3, deterministic: false }, audio: null, caption: null, examples: [], trainingCommit: 'none',
+  maxPromptCharacters: 40, sampling: { temperature: 1, topK: 0, topP: 0.95, guidance: 3, deterministic: false }, taskSampling: {}, audio: null, caption: null, examples: [], trainingCommit: 'none',
 };
 const good: GenerateInput = { task: 'TEXT_TO_VIDEO', prompt: ' a red ball ' };
 
 describe('checkInput', () => {
   it('fills in the defaults of the model', () => {
     expect(checkInput(good, bundle)).toMatchObject({ prompt: 'a red ball', seed: null, candidates: 1, durationMs: 2125, tags: [], sampling: bundle.sampling });
+  });
+
+  it('draws a task in its own way, where the model has one', () => {
+    const own = { ...bundle.sampling, guidance: 5 };
+    const able: BundleInfo = { ...bundle, tasks: ['TEXT_TO_VIDEO', 'TEXT_TO_IMAGE'], taskSampling: { TEXT_TO_IMAGE: own } };
+    expect(checkInput({ ...good, task: 'TEXT_TO_IMAGE' }, able).sampling).toEqual(own);
+    expect(checkInput(good, able).sampling).toEqual(bundle.sampling);
+    expect(checkInput({ ...good, task: 'TEXT_TO_IMAGE', sampling: { guidance: 2 } }, able).sampling).toEqual({ ...own, guidance: 2 });
   });
 
   it.each<[string, Partial<GenerateInput>, string]>([

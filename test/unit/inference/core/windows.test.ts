@@ -16,6 +16,14 @@ describe('windows', () => {
     expect(plan(8, 5)).toEqual([{ start: 3, latents: 4 }, { start: 5, latents: 3 }]);
   });
 
+  it('one that turns sees the last known latent frame alone, then goes on as others do', () => {
+    const turned = (total: number, known: number) => planWindows({ total, known, longest: 5, later: { latents: 4, overlap: 2 }, turns: true });
+    expect(turned(5, 3)).toEqual([{ start: 2, latents: 3 }]);
+    expect(turned(5, 1)).toEqual([{ start: 0, latents: 5 }]);
+    expect(turned(10, 4)).toEqual([{ start: 3, latents: 4 }, { start: 5, latents: 4 }, { start: 7, latents: 3 }]);
+    expect(tokensOf({ grid: [5, 2, 2], windows: { latents: 4, overlap: 2 } }, { total: 5, known: 3, turns: true })).toBe(3 * 4);
+  });
+
   it('make everything that is unknown once, without a gap, in windows that fit', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 121 }), fc.nat(121), (total, limit) => {
