@@ -44,7 +44,7 @@ EXAMPLES = (
 MAXIMUM_BYTES = 40_000_000
 WORST_ROUNDING = 0.25  # of the largest hidden value, where products are of integers
 
-# A caption says nearly all of a clip, so that it needs no guidance. What is there of a clip that is edited says something
+# A caption says nearly all of a clip, so it needs no guidance. What is there of a clip that is edited says something
 # else; a sound leaves most of the picture open, and the likeliest picture shows nothing.
 TASK_SAMPLING = {
     "EDIT_VIDEO": {"temperature": 0.3, "topK": 0, "topP": 0.95, "guidance": 1.5},
