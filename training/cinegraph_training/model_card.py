@@ -19,6 +19,7 @@ LICENCES = (
 LIMITS = """\
 - It knows one moving object per clip, from the list above, and no others. "Two dogs" or "a dog chasing a cat" does not work.
 - Pictures are 128 x 128 px, made of blocks of 16 px: the tokenizer keeps shapes and colours, not fine detail.
+  Twice as wide and high (super-resolution, 1.4 M parameters) edges are sharper; what the tokenizer lost stays lost.
 - English only, and only the words of its captions (`knownWords` in the manifest). Other words are ignored or mislead it.
 - Clips are 17 frames at 8 fps, about two seconds; longer ones are made of overlapping windows.
 - It has had a few hours on one CPU core. Backgrounds and camera come out as asked, the object and its motion most of the time; the figures below say how
