@@ -24,8 +24,8 @@ export interface OperationRequest {
   readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
-/** Parsed and found valid. */
-const DOCUMENTS_KEPT = 500;
+/** Documents that are kept parsed and found valid, by their length in all: a parsed one holds many times its text. */
+const MOST_CHARACTERS = 1_000_000;
 
 type Results = AsyncGenerator<ExecutionResult> | ExecutionResult;
 
@@ -56,7 +56,7 @@ export function createPipeline({ schema, rules, maxTokens, admission, trusted, l
     const cost = admission.report(contextValue as Context);
     return cost === undefined ? result : { ...result, extensions: { ...result.extensions, cost } };
   };
-  const documents = new LRUCache<string, DocumentNode>({ max: DOCUMENTS_KEPT });
+  const documents = new LRUCache<string, DocumentNode>({ maxSize: MOST_CHARACTERS, sizeCalculation: (_document, text) => text.length });
   const shared = new SharedResults();
   return {
     schema,
