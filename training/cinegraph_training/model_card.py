@@ -22,10 +22,11 @@ LIMITS = """\
   Twice as wide and high (super-resolution, 1.4 M parameters) edges are sharper; what the tokenizer lost stays lost.
 - English only, and only the words of its captions (`knownWords` in the manifest). Other words are ignored or mislead it.
 - Clips are 17 frames at 8 fps, about two seconds; longer ones are made of overlapping windows.
-- It has had a few hours on one CPU core. Backgrounds and camera come out as asked, the object and its motion most of the time; the figures below say how
-  often. Where it errs, an object is drawn twice side by side, frays at its edges, or stops half way.
-- In- and outpainting and the windows of long clips were a tenth of its training. A picture of your own loses its fine
-  detail (about 20 dB PSNR on photos), and what it shows may turn into something that the model knows.
+- It draws what its prompt says nearly as well as its codes can show it; the figures below say how often. What the codes say of moving edges limits it: a thing that moves is softer than one at
+  rest, outlines and pixels are half lost, and things of alike shape are taken for one another.
+- A picture of your own loses its fine detail (about 21 dB PSNR on photos), and what it shows may turn into something that the model knows. Stylization keeps place and
+  motion; told a style alone, it guesses what the thing and the background are.
+- Voices are learnt from few recordings: another dog's bark is often not known for one.
 - Sound is 16 kHz mono at 1 kbit/s: ten kinds of natural sounds, and sounds of motion that are synthesised (thuds, sweeps, whirrs). No speech, no music.
 - Captions name the object, its motion, the background, the camera and the style in one sentence of a fixed form; of a sound, what makes it.
 - Every tenth combination of object, motion and background was kept out of training; the figures are for those.
@@ -57,7 +58,7 @@ def model_card(name: str, model: LanguageModel, counters: dict, evaluation: dict
 A small VideoPoet-like model (arXiv 2312.14125): text, video and sound in, image, video, audio or text tokens out, one autoregressive transformer.
 
 - Language model: {config.layers} layers, width {config.width}, {config.heads} heads ({config.kv_heads} key-value heads), {millions:.1f} M parameters; trained for
-  {counters["step"]} steps on {counters["clips"]} clips and pictures (repeats counted), {counters["seconds"] / 3600:.1f} core hours.
+  {counters["step"]} steps on {counters["clips"]:,} clips and pictures (repeats counted), in {counters["seconds"] / 60:.0f} minutes; `training/LOG.md` says on what.
 - Video tokenizer: 4 x 16 x 16 compression, a two-level codebook of 512 x 125 entries and a causal convolutional decoder; 128 x 128 px,
   17 frames at 8 fps.
 - Audio tokenizer: 25 frames a second of 4 codes of 1,024 (a residual vector quantizer over principal components of log-mel spectra), and a causal decoder of tones and noise.
