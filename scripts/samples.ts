@@ -34,7 +34,6 @@ try {
     const rows = [];
     for (const { input } of cases) rows.push(stills((await clips(await client.textToVideo(input as { prompt: string }))).flat(), 5));
     await sheet('samples', rows);
-    await writeFile(path.join(folder, 'samples.txt'), `${cases.map(({ input }) => String(input['prompt'])).join('\n')}\n`);
   }
   const film = await client.createFilm({ title: 'One day', story: STORY, seed: 1, withAudio: true });
   const shots = await clips(film);

@@ -61,8 +61,8 @@ const command = new Command('quality')
   .option('--count <task=number...>', `cases of a task; the others keep theirs (${Object.entries(TASKS).map(([task, [, count]]) => `${task}=${count}`).join(' ')}); all=number sets every one`, countOf)
   .option('--share <fraction>', 'of the usual numbers of cases, at least 1 of each', Number, 1)
   .option('--python <file>', 'the training environment', path.join(ROOT, 'training/.venv/bin/python'))
-  .option('--work <folder>', 'where cases and outputs are kept (default: a temporary folder)')
-  .option('--out <folder>', 'where the results go', import.meta.dirname)
+  .option('--work <folder>', 'where cases and outputs are kept (default: a temporary folder)', (folder: string) => path.resolve(folder))
+  .option('--out <folder>', 'where the results go', (folder: string) => path.resolve(folder), import.meta.dirname)
   .option('--in-flight <number>', 'cases at once', Number, 8);
 
 function countOf(text: string, before: Record<string, number> = {}): Record<string, number> {
