@@ -183,7 +183,7 @@ describe('sound and captions', () => {
     expect(input.audio()?.codecpar.channels, 'both channels of the upload').toBe(2);
   });
 
-  it('a clip and a sound are told in words, also while they are written', async () => {
+  it('a clip and a sound are told in words', async () => {
     const made = await make({ task: 'VIDEO_TO_TEXT', video: clip.id, candidates: 2 });
     expect(made.assets).toHaveLength(2);
     for (const asset of made.assets) {
@@ -191,7 +191,6 @@ describe('sound and captions', () => {
       expect((await fileOf(asset)).toString('utf8')).toBe(asset.text);
       const told = made.events.flatMap(event => (event.type === 'TextDecoded' && event.candidate === asset.candidate ? [event.text] : []));
       expect(told.at(-1)).toBe(asset.text);
-      expect(told.length).toBeGreaterThan(1);
     }
     expect(made.job.input['prompt']).toBe('');
     const long = await make({ task: 'AUDIO_TO_TEXT', audio: await upload('AUDIO', wav(4)) });

@@ -21,6 +21,17 @@ async function run(changes: Parameters<typeof makeRequest>[0] = {}, maxRows = 8)
   return await collect(openGenerator(tiny, engine).generate(makeRequest(changes), never));
 }
 
+describe('a text', () => {
+  it('can be read while it is written, four pieces at a time', async () => {
+    const video = Int32Array.from({ length: 5 * 16 }, (_, i) => (i * 7) % 50);
+    const events = await run({ task: 'VIDEO_TO_TEXT', prompt: '', video, seed: 3, sampling: { temperature: 2, topP: 1 } });
+    const texts = events.flatMap((event) => (event.type === 'text' ? [event.text] : []));
+    expect(texts.length).toBeGreaterThan(2);
+    expect(new Set(texts).size).toBeGreaterThan(1);
+    expect(texts.at(-1)?.length).toBeGreaterThan(texts[0]?.length ?? 0);
+  });
+});
+
 describe('an enlarged clip', () => {
   it('has the same frames in the same order, previews too, twice as wide and high, and the same codes', async () => {
     const [small, large] = [await run({ candidates: 2, seed: 4 }), await run({ candidates: 2, seed: 4, upscale: true })];
