@@ -36,7 +36,7 @@ export interface FleetOptions {
 
 export async function startFleet({ apis, workers, env = {} }: FleetOptions): Promise<Fleet> {
   const folder = await temporaryFolder();
-  const postgres = await EmbeddedPostgres.start({ dataDir: folder.path, log: pino({ level: 'silent' }), settings: { fsync: 'off', max_connections: '300' } });
+  const postgres = await EmbeddedPostgres.start({ dataDir: folder.path, log: pino({ level: 'silent' }), settings: { fsync: 'off', max_connections: '300', track_commit_timestamp: 'on' } });
   await postgres.ensureDatabase('fleet');
   const databaseUrl = postgres.url('fleet');
   const socket = join(new URL(databaseUrl).searchParams.get('host') ?? '', '.s.PGSQL.5432');
