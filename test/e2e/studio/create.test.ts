@@ -229,7 +229,7 @@ describe.skipIf(!hasChromium)('the Studio makes a clip', () => {
     expect(await axeViolations(page)).toEqual([]);
     await page.getByRole('link', { name: 'System' }).click();
     await page.getByText('jobs running').waitFor();
-    await page.getByText('tiny-random', { exact: true }).waitFor();
+    await page.getByText('cinegraph-small', { exact: true }).waitFor();
     expect(await axeViolations(page)).toEqual([]);
     expect(faults).toEqual([]);
     await page.close();
