@@ -87,8 +87,9 @@ export class ObjectStore {
     return this.#call(async signal => {
       const { Body, ContentRange } = await this.#client.send(new GetObjectCommand({ ...this.#at(key), Range: `bytes=${start}-${end}` }), { abortSignal: signal });
       const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
-      // A server may answer with the whole object (RFC 9110, section 14.2).
-      return ContentRange === undefined ? bytes.subarray(start, end + 1) : bytes;
+      // A server may answer with the whole object (RFC 9110, section 14.2), or with more than was asked for.
+      const from = ContentRange === undefined ? 0 : Number(/^bytes (\d+)-/.exec(ContentRange)?.[1] ?? start);
+      return bytes.subarray(start - from, end + 1 - from);
     });
   }
 
