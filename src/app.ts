@@ -156,7 +156,7 @@ function startInference(config: Config, log: Logger): ForkedInferenceClient {
 async function startKeeping(config: Config, database: Database, queue: JobQueue, secrets: SecretBox, log: Logger): Promise<Closable[]> {
   await startDeliverer({ database, queue, secrets, allowPrivate: config.webhookAllowPrivate, log });
   const dispatcher = startDispatcher({ database, queue, log });
-  const retention = startRetention({ database, previewRetentionMs: config.previewRetentionMs, eventRetentionMs: config.eventRetentionMs, log });
+  const retention = startRetention({ database, previewRetentionMs: config.previewRetentionMs, eventRetentionMs: config.eventRetentionMs, jobRetentionMs: config.jobRetentionMs, log });
   const sweeper = new AssetSweeper({ database, graceSeconds: config.deleteGraceSeconds, log });
   const watch = config.integrityCheckMs === 0 ? undefined : startIntegrityWatch({ database, everyMs: config.integrityCheckMs, log });
   return [

@@ -105,6 +105,7 @@ export const VARIABLES = {
   KEEP_ALIVE_SECONDS: variable(integer(1, 300), '12', '1 to 300', 'How often a WebSocket is pinged and a server-sent stream gets a comment. A socket that has not answered by the next ping is dropped.'),
   PREVIEW_RETENTION_HOURS: variable(integer(1, 87_600), '24', '1 to 87600', 'How long the preview pictures of a job are kept after its end.'),
   EVENT_RETENTION_HOURS: variable(integer(1, 87_600), '168', '1 to 87600', 'How long the events of tokens and frames of a job are kept after its end, and the log of webhook deliveries. State events stay as long as the job.'),
+  JOB_RETENTION_HOURS: variable(integer(1, 87_600), '2160', '1 to 87600', 'How long an ended job is kept that has left no asset, or none any more, with its state events.'),
   DELETE_GRACE_SECONDS: variable(integer(0, 31_536_000), '604800', '0 to 31536000', 'How long a deleted asset can be restored; its bytes are removed then.'),
   INTEGRITY_CHECK_HOURS: variable(integer(0, 8_760), '24', '0 to 8760; 0 is never', 'How often one of the processes reads every byte and looks at every reference, as `npm run check` does. `/metrics` tells what it found.'),
   DRAIN_SECONDS: variable(integer(1, 300), '10', '1 to 300', 'How long a stop may take before what is left is ended by force.'),
@@ -203,6 +204,7 @@ export interface Config {
   readonly keepAliveMs: number;
   readonly previewRetentionMs: number;
   readonly eventRetentionMs: number;
+  readonly jobRetentionMs: number;
   readonly deleteGraceSeconds: number;
   /** 0: never. */
   readonly integrityCheckMs: number;
@@ -263,6 +265,7 @@ export function loadConfig(given: Env = process.env, flags: Env = {}): Config {
     keepAliveMs: required('KEEP_ALIVE_SECONDS', env) * 1000,
     previewRetentionMs: required('PREVIEW_RETENTION_HOURS', env) * 3_600_000,
     eventRetentionMs: required('EVENT_RETENTION_HOURS', env) * 3_600_000,
+    jobRetentionMs: required('JOB_RETENTION_HOURS', env) * 3_600_000,
     deleteGraceSeconds: required('DELETE_GRACE_SECONDS', env),
     integrityCheckMs: required('INTEGRITY_CHECK_HOURS', env) * 3_600_000,
     drainMs: required('DRAIN_SECONDS', env) * 1000,

@@ -15,6 +15,8 @@ export interface RetentionOptions {
   /** Ages after the end of a job. */
   readonly previewRetentionMs: number;
   readonly eventRetentionMs: number;
+  /** Of jobs that have no asset, or none any more. */
+  readonly jobRetentionMs: number;
 }
 
 /** Owner: the composition root, which stops it before it closes the database. */
@@ -42,7 +44,7 @@ export function startRetention(options: RetentionOptions & { readonly log: Log }
 }
 
 /** Deletes what is older than its retention, in short transactions, until nothing is left. Returns how many jobs were swept. */
-export async function sweep({ database, previewRetentionMs, eventRetentionMs }: RetentionOptions, isStopped: () => boolean = () => false): Promise<number> {
+export async function sweep({ database, previewRetentionMs, eventRetentionMs, jobRetentionMs }: RetentionOptions, isStopped: () => boolean = () => false): Promise<number> {
   let jobs = 0;
   const untilDone = async (batch: (client: pg.PoolClient) => Promise<number>): Promise<void> => {
     for (let swept = BATCH; swept === BATCH && !isStopped(); jobs += swept) swept = await transaction(database.pool, client => batchAlone(client, batch));
@@ -52,6 +54,7 @@ export async function sweep({ database, previewRetentionMs, eventRetentionMs }: 
   await untilDone(client => sweepJobs(client, 2, eventRetentionMs,
     `DELETE FROM job_event WHERE job_id = ANY($1::uuid[]) AND type IN ('TokensGenerated', 'FramesDecoded', 'AudioDecoded', 'TextDecoded')`));
   await untilDone(client => sweepDeliveries(client, eventRetentionMs));
+  await untilDone(client => removeJobs(client, jobRetentionMs));
   return jobs;
 }
 
@@ -72,6 +75,15 @@ async function sweepJobs(client: pg.PoolClient, level: 1 | 2, ageMs: number, rem
   await client.query(remove, [ids]);
   await client.query('UPDATE job SET swept = $2 WHERE id = ANY($1::uuid[])', [ids, level]);
   return ids.length;
+}
+
+/** Their events go with them. An asset keeps its job, which says what it was made from. */
+async function removeJobs(client: pg.PoolClient, ageMs: number): Promise<number> {
+  const { rowCount } = await client.query(
+    `DELETE FROM job WHERE id IN (SELECT id FROM job WHERE finished_at < now() - $1 * interval '1 millisecond' AND NOT EXISTS (SELECT FROM asset WHERE asset.job_id = job.id) ORDER BY finished_at LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
+    [ageMs],
+  );
+  return rowCount ?? 0;
 }
 
 async function sweepDeliveries(client: pg.PoolClient, ageMs: number): Promise<number> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InferenceClient } from '../../src/inference/core/generation.ts';
 import { createInferenceClient } from '../../src/inference/index.ts';
@@ -7,7 +8,7 @@ import { ADA, type DataStack, collectEvents, openDataStack } from '../support/da
 import { TINY_BUNDLE } from '../support/inference.ts';
 
 const HOUR = 3_600_000;
-const RETENTION = { previewRetentionMs: 24 * HOUR, eventRetentionMs: 100 * HOUR };
+const RETENTION = { previewRetentionMs: 24 * HOUR, eventRetentionMs: 100 * HOUR, jobRetentionMs: 1000 * HOUR };
 const WEBP = Buffer.from('a picture');
 
 describe('retention', () => {
@@ -51,6 +52,19 @@ describe('retention', () => {
     expect(await sweep({ database: stack.database, ...RETENTION }), 'nothing is swept twice').toBe(0);
     const events = await collectEvents(stack.services, oldest);
     expect(events.map(({ seq, type }) => [seq, type]), 'a replay says so by a jump of seq, and ends').toEqual([[1, 'JobQueued'], [2, 'JobStarted'], [5, 'JobFinished']]);
+  });
+
+  it('removes an old job that left nothing, and keeps one that an asset was made by', async () => {
+    const [gone, kept, young] = [await makeJob(2000), await makeJob(2000), await makeJob(999)];
+    const { sha256, byteSize } = await stack.database.blobs.put(WEBP);
+    await stack.database.pool.query(
+      `INSERT INTO asset (id, owner_id, kind, origin, content_type, byte_size, sha256, job_id, candidate) VALUES ($1, 'ada', 'IMAGE', 'GENERATED', 'image/webp', $2, $3, $4, 0)`,
+      [randomUUID(), byteSize, sha256, kept],
+    );
+    await sweep({ database: stack.database, ...RETENTION });
+    const { rows } = await stack.database.pool.query<{ id: string }>('SELECT id FROM job WHERE id = ANY($1::uuid[]) ORDER BY id', [[gone, kept, young]]);
+    expect(rows.map(({ id }) => id)).toEqual([kept, young].sort());
+    expect((await stack.database.pool.query('SELECT FROM job_event WHERE job_id = $1', [gone])).rowCount).toBe(0);
   });
 
   it('goes on until nothing is left', async () => {
