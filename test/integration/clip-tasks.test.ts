@@ -289,7 +289,7 @@ describe('clip tasks', () => {
   });
 
   it('the inference process dies in the middle of a long extension: it goes on at the last whole window, to the same bytes', async () => {
-    const whole = await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 8_000 });
+    const whole = await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 30_000 });
     /** By attempt. Windows that were on their way when the process died still arrive. */
     const windows = new Map<string, number[]>();
     before = (event, { id }) => {
@@ -298,7 +298,7 @@ describe('clip tasks', () => {
       windows.set(id, seen);
       if (windows.size === 1 && seen.length === 4) process.kill(client.pid ?? 0, 'SIGKILL');
     };
-    const again = await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 8_000 });
+    const again = await make({ task: 'EXTEND_VIDEO', video: clip.id, extraMs: 30_000 });
     // The window that had begun begins again, those before it do not.
     const [first = [], second = [], ...more] = windows.values();
     const last = first.length - 1;
