@@ -7,7 +7,7 @@ import type { MediaBytes } from '../media/reader.ts';
 import type { WarningRecord } from '../services/contract.ts';
 import { type AssetTokens, readTokens } from './asset-tokens.ts';
 import { audioOf } from './audio-of.ts';
-import type { Size } from './mask.ts';
+import { sameSize, type Size } from './mask.ts';
 
 /** A clip or picture in the model's own terms. */
 export interface KnownClip {
@@ -165,12 +165,12 @@ export class AssetReader {
   }
 
   /** The asset's frames at the model's size, or enlarged: from its codes where those give them, else from its file. */
-  async frames(assetId: string, clip: KnownClip, { width, height }: Size = this.#options.bundle): Promise<readonly RawFrame[]> {
+  async frames(assetId: string, clip: KnownClip, size: Size = this.#options.bundle): Promise<readonly RawFrame[]> {
     const { bundle } = this.#options;
-    const large = width !== bundle.width || height !== bundle.height;
+    const large = !sameSize(size, bundle);
     if (!large && clip.frames !== undefined) return clip.frames;
     if (clip.exact) return (await this.decode(clip.codes, large)).slice(clip.skip);
-    return this.scaled(await this.row(assetId), { width, height, maxFrames: framesOf(clip.latents, bundle) - clip.skip });
+    return this.scaled(await this.row(assetId), { width: size.width, height: size.height, maxFrames: framesOf(clip.latents, bundle) - clip.skip });
   }
 
   /** The asset's frames at another size, shape included. */

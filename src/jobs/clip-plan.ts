@@ -4,7 +4,7 @@ import { MAX_LATENTS, UNKNOWN, type BundleInfo, type ClipSource, type ModelTask,
 import type { MediaBytes } from '../media/reader.ts';
 import type { Padding, Rectangle } from '../services/contract.ts';
 import type { AssetReader, KnownClip } from './asset-reader.ts';
-import { composite, hide, inverse, maskOfBox, maskOfPicture, placed, type Box, type Mask, type Size } from './mask.ts';
+import { composite, hide, inverse, maskOfBox, maskOfPicture, placed, sameSize, type Box, type Mask, type Size } from './mask.ts';
 
 /** What is known of a clip before it is made, and what becomes of its frames. */
 export interface ClipPlan {
@@ -113,11 +113,12 @@ async function keepFrames(video: string, clip: KnownClip, { latents, size }: { r
 
 async function planInpainting(video: string, { asset, rectangle }: NonNullable<ClipInput['mask']>, size: Size, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
   const clip = await reader.clip(video);
-  const maskAt = (at: Size): Promise<Mask> | Mask => (rectangle == null ? maskOfAsset(given(asset), reader, at) : maskOfBox(boxOf(rectangle, at), at));
-  const codes = hide(clip.codes, await maskAt(bundle), bundle);
+  const maskAt = async (at: Size): Promise<Mask> => (rectangle == null ? maskOfAsset(given(asset), reader, at) : maskOfBox(boxOf(rectangle, at), at));
+  const mask = await maskAt(bundle);
+  const codes = hide(clip.codes, mask, bundle);
   if (!codes.includes(UNKNOWN)) throw new CinegraphError('INVALID_INPUT', 'The mask is black everywhere: nothing would be made new.', { field: ['input', 'mask'] });
   const frames = await reader.frames(video, clip, size);
-  return { source: { latents: clip.latents, codes }, skip: clip.skip, compose: over(frames, await maskAt(size)), parents: asset == null ? [video] : [video, asset] };
+  return { source: { latents: clip.latents, codes }, skip: clip.skip, compose: over(frames, sameSize(size, bundle) ? mask : await maskAt(size)), parents: asset == null ? [video] : [video, asset] };
 }
 
 async function maskOfAsset(asset: string, reader: AssetReader, { width, height }: Size): Promise<Mask> {
@@ -127,19 +128,20 @@ async function maskOfAsset(asset: string, reader: AssetReader, { width, height }
 
 async function planOutpainting(video: string, padding: Padding, size: Size, reader: AssetReader, bundle: BundleInfo): Promise<ClipPlan> {
   const row = await reader.row(video);
-  const box = boxWithin(row, padding, bundle);
   if (Math.abs((row.width * (1 + padding.left + padding.right) * bundle.height) / (row.height * (1 + padding.top + padding.bottom) * bundle.width) - 1) > 0.02) {
     reader.warn('CANVAS_WIDENED', `The model makes pictures of ${bundle.width} x ${bundle.height} px: the padding was widened to that shape.`);
   }
-  const framesAt = async (at: Size): Promise<readonly RawFrame[]> => {
-    const place = boxWithin(row, padding, at);
-    const inner = await reader.scaled(row, { width: place.right - place.left, height: place.bottom - place.top, maxFrames: framesOf(MAX_LATENTS, bundle) });
-    return inner.map(frame => placed(frame, place, at));
+  const canvasAt = async (at: Size): Promise<{ readonly frames: readonly RawFrame[]; readonly mask: Mask }> => {
+    const box = boxWithin(row, padding, at);
+    const inner = await reader.scaled(row, { width: box.right - box.left, height: box.bottom - box.top, maxFrames: framesOf(MAX_LATENTS, bundle) });
+    return { frames: inner.map(frame => placed(frame, box, at)), mask: inverse(maskOfBox(box, at)) };
   };
-  const encoded = await reader.encode(await framesAt(bundle));
-  const codes = hide(encoded.codes, inverse(maskOfBox(box, bundle)), bundle);
+  const seen = await canvasAt(bundle);
+  const encoded = await reader.encode(seen.frames);
+  const codes = hide(encoded.codes, seen.mask, bundle);
   if (codes.every(code => code === UNKNOWN)) throw new CinegraphError('INVALID_INPUT', 'With so much padding nothing of the clip is left to go by.', { field: ['input', 'padding'] });
-  return { source: { latents: encoded.latents, codes }, skip: 0, compose: over(await framesAt(size), inverse(maskOfBox(boxWithin(row, padding, size), size))), parents: [video] };
+  const kept = sameSize(size, bundle) ? seen : await canvasAt(size);
+  return { source: { latents: encoded.latents, codes }, skip: 0, compose: over(kept.frames, kept.mask), parents: [video] };
 }
 
 /** Nothing of the source's look is kept: the model sees its depth and motion alone. */

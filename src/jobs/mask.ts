@@ -10,6 +10,10 @@ export interface Box {
 
 export type Size = Pick<BundleInfo, 'width' | 'height'>;
 
+export function sameSize(a: Size, b: Size): boolean {
+  return a.width === b.width && a.height === b.height;
+}
+
 /** A byte per pixel of a frame: 1 where it is to be made new. */
 export type Mask = Uint8Array;
 

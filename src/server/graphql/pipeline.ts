@@ -64,9 +64,10 @@ export function createPipeline({ schema, rules, maxTokens, admission, trusted, l
       try {
         const query = trusted === undefined ? request.query : trusted.resolve(request);
         if (query == null) return [invalid('query must be a string.')];
-        const document = documents.get(query) ?? checkDocument(schema, query, rules, maxTokens);
+        const known = documents.get(query);
+        const document = known ?? checkDocument(schema, query, rules, maxTokens);
         if ('length' in document) return document.map((error) => asInvalid(maskError(error, log)));
-        documents.set(query, document);
+        if (known === undefined) documents.set(query, document);
         const operationName = request.operationName ?? undefined;
         if (getOperationAST(document, operationName) == null) return [invalid('operationName does not name exactly one operation of the document.')];
         const variableValues = request.variables ?? {};
