@@ -25,6 +25,7 @@ from .language_model import (
     audio_inputs,
     output_inputs,
     plain_inputs,
+    sound_source,
     text_inputs,
 )
 from .render_farm import PIECES, TEXTS
@@ -129,11 +130,7 @@ def make_prefix(
         parts += [plain_inputs(config, special("bov_i")), shown, plain_inputs(config, special("eov_i"))]
         valid.append(kept[:, None].expand(-1, video.shape[1] + 2))
     if sound is not None:
-        frames = torch.arange(sound.shape[1], device=device)
-        heard = plain_inputs(config, (config.audio_starts[0] + frames).expand(batch, -1))
-        for slot, (back, level) in enumerate(config.audio_contexts):
-            if back == 0:
-                heard.sounds[:, :, slot] = level * config.audio_size + sound[:, :, level]
+        heard = sound_source(config, sound)
         parts += [plain_inputs(config, special("boa_i")), heard, plain_inputs(config, special("eoa_i"))]
         valid.append(kept[:, None].expand(-1, sound.shape[1] + 2))
     parts.append(plain_inputs(config, special(OPENERS.get(tasks[0], "bov"))))
@@ -178,9 +175,8 @@ def hide(codes: Tensor, null: int) -> tuple[Tensor, Tensor]:
 
 def hidden_steps(shape: tuple[int, int], device: torch.device, whole: float) -> Tensor:
     """`token_data.hidden_steps` on the device, bool `[B, N]`."""
-    zero, one = torch.zeros(shape[0], device=device), torch.ones(shape[0], device=device)
-    kind = torch.rand(shape[0], device=device)
-    rate = _rates(kind, ((whole, one), (whole + 0.35, torch.rand(shape[0], device=device))), 0.0) + zero
+    kind, one = torch.rand(shape[0], device=device), torch.ones(shape[0], device=device)
+    rate = _rates(kind, ((whole, one), (whole + 0.35, torch.rand(shape[0], device=device))), 0.0)
     return torch.rand(*shape, device=device) < rate[:, None]
 
 

@@ -28,12 +28,12 @@ class DeviceClips:
     def __len__(self) -> int:
         return min(self.filled, self.places)
 
-    def fill(self, farm: CodeFarm, slots: int, wait: bool) -> int:
-        """Takes at most `slots` slots of the farm (all of them, with `wait`); returns how many."""
-        for taken in range(slots):
+    def fill(self, farm: CodeFarm, slots: int, wait: bool) -> None:
+        """Takes at most `slots` slots of the farm (all of them, with `wait`)."""
+        for _ in range(slots):
             index = farm.take(wait)
             if index is None:
-                return taken
+                return
             slot = farm.slots[index]
             first = self.filled % self.places
             here = slice(first, first + CLIPS)
@@ -48,7 +48,6 @@ class DeviceClips:
             farm.give_back(index)
             self.filled += CLIPS
             self.count.fill_(len(self))
-        return slots
 
     def draw(self, count: int) -> Tensor:
         """Places of `count` random clips."""

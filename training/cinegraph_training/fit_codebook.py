@@ -29,12 +29,15 @@ DRAWN = 256  # principal components that the decoder draws with
 FREQUENCY_POWER = 0.7
 
 
-def clip_blocks(clip: Tensor) -> Tensor:
-    """uint8 or float clip `[1 + 4 (T - 1), H, W, 3]` -> blocks `[T, H/16, W/16, 3072]`; the first frame is repeated."""
-    padded = torch.cat([clip[:1].expand(3, -1, -1, -1), clip])
-    frames, height, width, _ = padded.shape
-    split = padded.view(frames // 4, 4, height // 16, 16, width // 16, 16, 3)
-    return split.permute(0, 2, 4, 1, 3, 5, 6).flatten(3)
+def clip_blocks(clips: Tensor) -> Tensor:
+    """uint8 or float clips `[..., 1 + 4 (T - 1), H, W, 3]` -> blocks `[..., T, H/16, W/16, 3072]`; the first frame is
+    repeated."""
+    time, side, _, _ = BLOCK
+    first = clips[..., :1, :, :, :].expand(*clips.shape[:-4], time - 1, -1, -1, -1)
+    padded = torch.cat([first, clips], -4)
+    frames, height, width = padded.shape[-4:-1]
+    split = padded.view(*padded.shape[:-4], frames // time, time, height // side, side, width // side, side, 3)
+    return split.movedim((-5, -3), (-6, -5)).flatten(-4)
 
 
 class BlockCounter:

@@ -289,11 +289,12 @@ def prefix_inputs(
 
 
 def sound_source(config: LanguageModelConfig, sound: Tensor) -> Inputs:
-    """A sound as part of the prefix, int64 `[F, levels]` -> one token per frame `[F, ...]`."""
-    inputs = plain_inputs(config, config.audio_starts[0] + torch.arange(len(sound)))
+    """A sound as part of the prefix, int64 `[..., F, levels]` -> one token per frame `[..., F, ...]`."""
+    frames = torch.arange(sound.shape[-2], device=sound.device)
+    inputs = plain_inputs(config, (config.audio_starts[0] + frames).expand(sound.shape[:-1]))
     for slot, (frames, level) in enumerate(config.audio_contexts):
         if frames == 0:
-            inputs.sounds[:, slot] = level * config.audio_size + sound[:, level]
+            inputs.sounds[..., slot] = level * config.audio_size + sound[..., level]
     return inputs
 
 

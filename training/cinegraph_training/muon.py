@@ -58,3 +58,17 @@ class Muon(torch.optim.Optimizer):
         buffers = [self.state[parameter]["buffer"] for parameter in parameters]
         torch._foreach_lerp_(buffers, gradients, 1 - momentum)
         return list(torch._foreach_lerp(gradients, buffers, momentum))
+
+
+def remember_rates(optimizers: list[torch.optim.Optimizer]) -> None:
+    """Each group's full learning rate becomes its `base_lr`."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["base_lr"] = group["lr"]
+
+
+def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
+    """Every group learns at that share of its full rate."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["base_lr"] * share

@@ -14,7 +14,7 @@ import torch
 
 from . import attributes, captions
 from .attributes import COLUMNS, STYLES, sample_scene, scene_to_ints
-from .fit_codebook import BLOCK, FINE
+from .fit_codebook import BLOCK, FINE, clip_blocks
 from .text_tokenizer import TextTokenizer
 from .token_data import STYLE_ALONE_SHARE, picture_scene
 from .tokenizer_data import KINDS, Sources
@@ -35,15 +35,6 @@ def shared(shape: tuple[int, ...], dtype) -> np.ndarray:
     """An array that processes forked later share."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     return np.frombuffer(mmap.mmap(-1, size), dtype).reshape(shape)
-
-
-def blocks_of(frames: torch.Tensor) -> torch.Tensor:
-    """uint8 `[B, F, H, W, 3]` -> blocks in [0, 1], `[B, T, H/16, W/16, 3072]`: `fit_codebook.clip_blocks` of many."""
-    time, side = BLOCK[0], BLOCK[1]
-    padded = torch.cat([frames[:, :1].expand(-1, time - 1, -1, -1, -1), frames], 1)
-    batch, length, height, width, _ = padded.shape
-    split = padded.view(batch, length // time, time, height // side, side, width // side, side, 3)
-    return split.permute(0, 1, 3, 5, 2, 4, 6, 7).flatten(4).float() / 255
 
 
 class Farm(Generic[Slot]):
@@ -154,7 +145,7 @@ class CodeFarm(Farm[CodeSlot]):
     def encode(self, frames: np.ndarray) -> np.ndarray:
         """uint8 `[B, 17, 128, 128, 3]` -> int `[B, 320]`."""
         codebook, dimensions = self.codebook, self.codebook.coarse.shape[1]
-        blocks = blocks_of(torch.from_numpy(frames)).flatten(0, 3)
+        blocks = clip_blocks(torch.from_numpy(frames)).flatten(0, 3).float() / 255
         pairs = codebook.codes((blocks - codebook.mean) @ codebook.basis[:, :dimensions])
         return (pairs[:, 0] * FINE + pairs[:, 1]).view(len(frames), -1).numpy()
 

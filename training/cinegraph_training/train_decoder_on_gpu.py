@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .checkpoint_parts import write_parts
-from .fit_codebook import CODEBOOK, FINE
-from .render_farm import CLIPS, FrameFarm, blocks_of
+from .fit_codebook import CODEBOOK, FINE, clip_blocks
+from .muon import set_rates
+from .render_farm import CLIPS, FrameFarm
 from .tokenizer_data import KINDS, fixed_clips, load_sources
 from .train_video_tokenizer import load_shipped, loss_of, optimizers_for, psnr
-from .video_tokenizer import Codebook, TokenizerConfig, VideoTokenizer
+from .video_tokenizer import TokenizerConfig, VideoTokenizer
 
 SHARES = {"world": 0.84, "photo": 0.10, "clip": 0.06}
 PLACES = 12_288  # clips whose true coefficients are kept
@@ -31,7 +31,6 @@ WARM_UP_STEPS = 100
 LOGARITHM_WEIGHT = 0.027  # makes both parts of the loss pull alike at 25 dB
 EMA_DECAY = 0.998
 FILL_EVERY = 3  # steps
-ENTRIES_CHUNK = 8192  # blocks whose cell's entries are read at once
 
 
 def rate_at(progress: float, step: int, decay_from: float) -> float:
@@ -51,17 +50,6 @@ def new_tokenizer() -> VideoTokenizer:
         model.codebook.load_state_dict(shipped.codebook.state_dict())
     model.decoder.set_scales(model.codebook.scale())
     return model
-
-
-def codes_of(codebook: Codebook, points: Tensor) -> Tensor:
-    """Coefficients `[n, E]` -> int64 codes `[n, 2]`, as `Codebook.codes`, without a loop over cells."""
-    found = []
-    for part in points[:, : codebook.coarse.shape[1]].split(ENTRIES_CHUNK):
-        a = (codebook.coarse.square().sum(1) - 2 * part @ codebook.coarse.T).argmin(1)
-        entries = codebook.fine[a]
-        b = (entries.square().sum(2) - 2 * torch.bmm(entries, part[:, :, None])[:, :, 0]).argmin(1)
-        found.append(torch.stack([a, b], 1))
-    return torch.cat(found)
 
 
 class CoefficientRing:
@@ -84,11 +72,12 @@ class CoefficientRing:
             index = farm.take(wait)
             if index is None:
                 return
-            blocks = blocks_of(torch.from_numpy(farm.slots[index]).to(self.device)).flatten(0, 3)
+            frames = torch.from_numpy(farm.slots[index]).to(self.device)
+            blocks = clip_blocks(frames).flatten(0, 3).float() / 255
             farm.give_back(index)
             points = self.codebook.coefficients(blocks)
             here = slice(self.filled % self.places, self.filled % self.places + CLIPS)
-            self.codes[here] = codes_of(self.codebook, points).view(CLIPS, *GRID, 2)
+            self.codes[here] = self.codebook.codes(points).view(CLIPS, *GRID, 2)
             self.targets[here] = points.view(CLIPS, *GRID, -1).permute(0, 1, 4, 2, 3)
             left = (blocks - self.codebook.mean).square().sum(1) - points.square().sum(1)
             self.floor[here] = left.view(CLIPS, -1).mean(1).clamp_min(0) / blocks.shape[-1]
@@ -101,8 +90,7 @@ def held_out(model: VideoTokenizer, clips: np.ndarray, device: torch.device) -> 
     found = []
     for clip in clips:
         frames = torch.from_numpy(clip[None]).to(device)
-        codes = codes_of(model.codebook, model.codebook.coefficients(blocks_of(frames).flatten(0, 3)))
-        found.append(psnr(model.decode(codes.view(1, *GRID, 2)), frames.float() / 255))
+        found.append(psnr(model.decode(model.encode(frames)), frames.float() / 255))
     return float(np.mean(found))
 
 
@@ -135,9 +123,8 @@ def train(options: argparse.Namespace) -> None:
         loss = loss_of(output, target) + LOGARITHM_WEIGHT * (error + 1e-6).log().mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        set_rates(optimizers, rate)
         for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["base_lr"] * rate
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         step += 1

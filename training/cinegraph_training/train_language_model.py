@@ -26,7 +26,7 @@ from . import attributes, paths
 from .audio_tokenizer import AUDIO_TOKENIZER, load_audio_tokenizer
 from .language_model import PRESETS, LanguageModel, LanguageModelConfig
 from .log import log_line, save_atomically
-from .muon import Muon
+from .muon import Muon, remember_rates, set_rates
 from .text_tokenizer import TextTokenizer
 from .token_data import Batch, SoundShards, SyntheticClips, TokenShards, make_batch, make_source_batch
 from .train_video_tokenizer import load_shipped
@@ -193,9 +193,7 @@ def new_trainer(config: LanguageModelConfig, seed: int, options: argparse.Namesp
     ]
     if options.optimizer == "muon":
         optimizers.append(Muon(matrices, lr=options.muon_lr, dtype=torch.bfloat16 if options.bf16 else torch.float32))
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["base_lr"] = group["lr"]
+    remember_rates(optimizers)
     average = {name: value.detach().clone() for name, value in model.named_parameters()}
     return Trainer(model, reader, average, optimizers, np.random.default_rng(seed))
 
@@ -258,9 +256,8 @@ def train_step(trainer: Trainer, batch: Batch, rate: float, bf16: bool) -> tuple
     shown = SOURCE_ATTRIBUTE_WEIGHT if batch.task.startswith(("VIDEO", "AUDIO")) else ATTRIBUTE_WEIGHT
     (weight * (a + ENTRY_WEIGHT * b) + shown * told).backward()
     torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), 1.0)
+    set_rates(trainer.optimizers, rate)
     for optimizer in trainer.optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = group["base_lr"] * rate
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     trainer.step += 1

@@ -25,6 +25,7 @@ from .checkpoint_parts import write_parts
 from .device_batches import DeviceBatch, DeviceSounds, drawing_batch, picture_batch, source_batch
 from .device_clips import DeviceClips
 from .language_model import PRESETS
+from .muon import set_rates
 from .render_farm import CLIPS, CodeFarm
 from .text_tokenizer import TextTokenizer
 from .token_data import SoundShards
@@ -242,9 +243,8 @@ def train(options: argparse.Namespace) -> None:
         step()
         curve.add(step)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        set_rates(trainer.optimizers, rate)
         for optimizer in trainer.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["base_lr"] * rate
             optimizer.step()
         trainer.step += 1
         trainer.clips += step.rows

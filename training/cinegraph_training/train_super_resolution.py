@@ -24,6 +24,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .log import log_line, save_atomically
+from .muon import remember_rates, set_rates
 from .paths import CHECKPOINTS, RUNS
 from .super_resolution import FRAMES, SCALE, SuperResolution, SuperResolutionConfig
 from .super_resolution_data import Pairs, decoded, fixed_pairs, frames_of, latent_frames
@@ -123,9 +124,7 @@ def optimizers_for(model: SuperResolution, muon_lr: float, adam_lr: float) -> li
         ConvolutionMuon([named[name] for name in sorted(inner)], lr=muon_lr),
         torch.optim.AdamW(groups, lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0),
     ]
-    for optimizer in chosen:
-        for group in optimizer.param_groups:
-            group["base_lr"] = group["lr"]
+    remember_rates(chosen)
     return chosen
 
 
@@ -172,9 +171,8 @@ class Trainer:
         small, missing = pool.batch(self.rng, BATCH, self.options.renewed)
         target = missing.flatten(0, 1).float()
         rate = min(1.0, (self.step + 1) / 40) * (0.02 + 0.98 * (1 + math.cos(math.pi * self.progress)) / 2)
+        set_rates(self.optimizers, rate)
         for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["base_lr"] * rate
             optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16):
             detail, _ = self.model.detail(small.float(), self.model.initial_states(len(small), CROP, CROP))

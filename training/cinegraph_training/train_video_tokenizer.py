@@ -27,7 +27,7 @@ from tqdm import tqdm
 from .checkpoint_parts import join_parts
 from .fit_codebook import BLOCK, CODEBOOK
 from .log import log_line, save_atomically
-from .muon import orthogonalise
+from .muon import orthogonalise, remember_rates, set_rates
 from .paths import CHECKPOINTS, RUNS
 from .tokenizer_data import KINDS, SHARES, Sources, fixed_clips, load_sources
 from .video_tokenizer import TokenizerConfig, VideoTokenizer
@@ -87,9 +87,7 @@ def optimizers_for(model: VideoTokenizer, muon_lr: float, adam_lr: float) -> lis
         ConvolutionMuon(inner, lr=muon_lr),
         torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0),
     ]
-    for optimizer in chosen:
-        for group in optimizer.param_groups:
-            group["base_lr"] = group["lr"]
+    remember_rates(chosen)
     return chosen
 
 
@@ -159,9 +157,8 @@ class Trainer:
     def train_step(self, pool: "ClipPool") -> float:
         codes, target = pool.batch(self.rng, BATCH)
         rate = min(1.0, (self.step + 1) / 40) * (0.02 + 0.98 * (1 + math.cos(math.pi * self.progress)) / 2)
+        set_rates(self.optimizers, rate)
         for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["base_lr"] * rate
             optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16):
             loss = loss_of(self.model.correct(codes), target)

@@ -23,6 +23,7 @@ from .fit_codebook import BLOCK, COARSE, DRAWN, FINE, clip_blocks
 
 SUB_CODEBOOKS = (COARSE, FINE)
 FRAMES_PER_LATENT = 4
+ENTRIES_CHUNK = 8192  # points whose cell's entries are read at once, on a GPU
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,21 @@ class Codebook(nn.Module):
     def codes(self, points: Tensor) -> Tensor:
         """Coefficients `[n, E]` -> int64 codes `[n, 2]`: the nearest cell, then its nearest entry."""
         points = points[:, : self.coarse.shape[1]]
+        if points.is_cuda:
+            return torch.cat([self._codes_at_once(part) for part in points.split(ENTRIES_CHUNK)])
         a = (self.coarse.square().sum(1) - 2 * points @ self.coarse.T).argmin(1)
         order = a.argsort()  # one cell at a time: its entries are read once
         b = torch.empty_like(a)
         for cell, members in zip(*_runs(a[order], order), strict=True):
             entries = self.fine[cell]
             b[members] = (entries.square().sum(1) - 2 * points[members] @ entries.T).argmin(1)
+        return torch.stack([a, b], 1)
+
+    def _codes_at_once(self, points: Tensor) -> Tensor:
+        """The same without a loop over cells, for which a GPU would wait: every point's entries are read."""
+        a = (self.coarse.square().sum(1) - 2 * points @ self.coarse.T).argmin(1)
+        entries = self.fine[a]
+        b = (entries.square().sum(2) - 2 * torch.bmm(entries, points[:, :, None])[:, :, 0]).argmin(1)
         return torch.stack([a, b], 1)
 
     def values(self, codes: Tensor) -> Tensor:
@@ -196,7 +206,7 @@ class VideoTokenizer(nn.Module):
 
     def coefficients(self, clips: Tensor) -> Tensor:
         """uint8 `[B, F, H, W, 3]` -> coefficients of every block, `[B, T, H/16, W/16, E]`."""
-        blocks = torch.stack([clip_blocks(one) for one in clips]).float() / 255
+        blocks = clip_blocks(clips).float() / 255
         return self.codebook.coefficients(blocks.flatten(0, 3)).unflatten(0, blocks.shape[:4])
 
     def encode(self, clips: Tensor) -> Tensor:
