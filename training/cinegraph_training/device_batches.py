@@ -30,7 +30,16 @@ from .language_model import (
 )
 from .render_farm import PIECES, TEXTS
 from .text_tokenizer import TextTokenizer
-from .token_data import AUDIO_NOISE, MOVING, NOISE_SHARE, UNCONDITIONAL_SHARE, SoundShards, heard_columns, sound_words
+from .token_data import (
+    AUDIO_NOISE,
+    MOVING,
+    NOISE_SHARE,
+    TAKE_SHARE,
+    UNCONDITIONAL_SHARE,
+    SoundShards,
+    heard_columns,
+    sound_words,
+)
 
 IGNORED = -100
 LENGTH_MULTIPLE = 8  # of a whole sequence, for the attention kernels
@@ -60,7 +69,8 @@ class DeviceBatch:
 
 
 class DeviceSounds:
-    """All sounds of a split, int64 `[M, F, levels]`, sorted by (object, motion), and what is said of them."""
+    """All sounds of a split in all takes, int64 `[M, takes, F, levels]`, sorted by (object, motion), and what is said
+    of them."""
 
     def __init__(self, shards: SoundShards, tokenizer: TextTokenizer, device: torch.device):
         objects, motions = (len(attributes.vocabulary()[name]) for name in ("object", "motion"))
@@ -89,7 +99,16 @@ class DeviceSounds:
         return scenes[:, 0] * self.motions + scenes[:, 2]
 
     def draw(self, scenes: Tensor) -> Tensor:
-        """A sound of each scene `[B, columns]` -> `[B, F, levels]`."""
+        """A sound of each scene `[B, columns]` -> `[B, F, levels]`: to be said."""
+        return self._any(scenes)[:, 0]
+
+    def hear(self, scenes: Tensor) -> Tensor:
+        """A sound of each scene, mostly in another take: to be heard."""
+        sounds = self._any(scenes)
+        varied = torch.rand(len(sounds), device=sounds.device) < TAKE_SHARE
+        return torch.where(varied[:, None, None], sounds[:, -1], sounds[:, 0])
+
+    def _any(self, scenes: Tensor) -> Tensor:
         key = self.key(scenes)
         count = self.counts[key]
         chosen = (torch.rand(len(key), device=key.device) * count).long().clamp_max(count - 1)
@@ -287,7 +306,7 @@ def source_batch(
     places = clips.draw(count)
     scenes, codes = clips.scenes[places], clips.codes[places]
     key = sounds.key(scenes)
-    heard = sounds.draw(scenes) if "AUDIO" in (source, output) else None
+    heard = sounds.hear(scenes) if source == "AUDIO" else sounds.draw(scenes) if output == "AUDIO" else None
     kept = _kept(count, device)
     texts = _text(clips, places, "caption")
     share = {"TEXT_TO_AUDIO": 0.7, "AUDIO_TO_VIDEO": 0.3, "VIDEO_TO_AUDIO": 0.5}.get(task, 0.0)

@@ -8,7 +8,7 @@ Frame `t` shows at `t / 8` s. Something that bounces touches the ground at frame
 screen where `|sin(pi t / 8)|` is 0), a turn takes 8 frames, and what sways passes its middle every 4.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from .attributes import VOICES, Scene, concepts
 from .paths import CACHE
+from .sound_variation import vary
 
 RATE = 16_000  # Hz
 FPS = 8
@@ -67,17 +68,33 @@ class Sounds:
     def of(self, scene: Scene, rng: np.random.Generator, split: str = "train") -> SceneSound:
         """The scene's sound; draws one number from `rng`. The split says which recordings may be heard."""
         choice = int(rng.integers(1 << 16))
-        bounces = scene.motion == "bounces"
-        onsets = THUDS if bounces else ()
         voice = VOICES.get(scene.object)
+        if voice is None:
+            return self._made(scene, None, choice % NOISES)
+        windows = self.windows[voice, split]
+        return self._made(scene, windows[choice % len(windows)].astype(np.float32) / 32768)
+
+    def another_take(self, scene: Scene, rng: np.random.Generator) -> SceneSound:
+        """A sound of the scene as no recording has it (sound_variation.py): for hearing, not for saying. Of the train
+        split; without a voice: as `of` has it, louder or softer."""
+        voice = VOICES.get(scene.object)
+        if voice is None:
+            sound = self._made(scene, None, int(rng.integers(NOISES)))
+            return replace(sound, samples=sound.samples * np.float32(rng.uniform(0.4, 1.0)))
+        clips = self.recordings[voice, "train"]
+        clip = clips[int(rng.integers(len(clips)))].astype(np.float32) / 32768
+        return self._made(scene, vary(clip, SAMPLES, RATE, rng))
+
+    @staticmethod
+    def _made(scene: Scene, voice: np.ndarray | None, noise: int = 0) -> SceneSound:
+        """Of what the object says `[34000]`, if anything, and what its motion does."""
+        bounces = scene.motion == "bounces"
         pitch = 2 ** ((concepts().index(scene.object) % 5 - 2) / 4)
         if voice is None:
-            samples = synthesise(scene.motion, pitch, choice % NOISES)
+            samples = synthesise(scene.motion, pitch, noise)
         else:
-            windows = self.windows[voice, split]
-            samples = windows[choice % len(windows)].astype(np.float32) / 32768
-            samples = samples * VOICE_UNDER_THUDS + synthesise("bounces", pitch, 0) if bounces else samples
-        return SceneSound(_faded(samples, not bounces), onsets, kind_of(scene))
+            samples = voice * VOICE_UNDER_THUDS + synthesise("bounces", pitch, 0) if bounces else voice
+        return SceneSound(_faded(samples, not bounces), THUDS if bounces else (), kind_of(scene))
 
     def recording(self, rng: np.random.Generator, split: str, samples: int) -> tuple[np.ndarray, str]:
         """A random part of a random recording, float32 `[samples]`, and its class."""

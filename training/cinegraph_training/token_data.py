@@ -25,6 +25,7 @@ from .text_tokenizer import TextTokenizer
 UNCONDITIONAL_SHARE = 0.1  # prompts removed, for classifier-free guidance (arXiv 2207.12598)
 STYLE_ALONE_SHARE = 0.5  # of the texts of STYLIZE_VIDEO
 AUDIO_NOISE = 0.05
+TAKE_SHARE = 0.85  # of the sounds that are heard
 MOVING = ("motion", "camera")  # what a picture does not show
 NOISE_SHARE = 0.03  # of the codes read, in half of the clips: another clip's, as if the model had chosen wrong
 # Motions whose first frame looks the same as that of a scene without motion (world.place).
@@ -133,17 +134,18 @@ class SyntheticClips:
 
 
 class SoundShards:
-    """All shards `audio-<split>-*.npz` of tokenize_sounds.py: `sounds` uint16 `[N, F, levels]` and `scenes` uint8
-    `[N, 7]`. How a scene sounds depends on its object and motion alone, so a clip may have any sound that shares
-    both."""
+    """All shards `audio-<split>-*.npz` of tokenize_sounds.py: `sounds` uint16 `[N, F, levels]`, other `takes` of them
+    where there are, and `scenes` uint8 `[N, 7]`. How a scene sounds depends on its object and motion alone, so a clip
+    may have any sound that shares both."""
 
     def __init__(self, folder: Path, split: str):
-        self.by_content: dict[tuple[int, int], list[np.ndarray]] = {}
+        self.by_content: dict[tuple[int, int], list[np.ndarray]] = {}  # each [takes, F, levels], the sound itself first
         encoders: set[str] = set()
         for path in sorted(folder.glob(f"audio-{split}-[0-9]*.npz")):
             with np.load(path) as shard:
                 encoders.add(str(shard["encoder"]))
-                for sound, scene in zip(shard["sounds"], shard["scenes"], strict=True):
+                names = ("sounds", "takes") if "takes" in shard else ("sounds",)
+                for sound, scene in zip(np.stack([shard[name] for name in names], 1), shard["scenes"], strict=True):
                     self.by_content.setdefault((int(scene[0]), int(scene[2])), []).append(sound)
 
         if len(encoders) > 1:
@@ -157,7 +159,15 @@ class SoundShards:
         return (int(scene[0]), int(scene[2])) in self.by_content
 
     def draw(self, scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """One of its sounds, `[F, levels]`."""
+        """One of its sounds, `[F, levels]`: to be said."""
+        return self._any(scene, rng)[0]
+
+    def hear(self, scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """One of its sounds `[F, levels]`, mostly in another take: to be heard."""
+        sound = self._any(scene, rng)
+        return sound[-1] if rng.random() < TAKE_SHARE else sound[0]
+
+    def _any(self, scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         sounds = self.by_content[int(scene[0]), int(scene[2])]
         return sounds[int(rng.integers(len(sounds)))]
 
@@ -297,7 +307,8 @@ def make_source_batch(
     videos = joined(config, pairs)
     heard = None
     if "AUDIO" in (source, output):
-        drawn = [sounds.draw(clips.scenes[index], draws) for index in indices]
+        draw = sounds.hear if source == "AUDIO" else sounds.draw
+        drawn = [draw(clips.scenes[index], draws) for index in indices]
         heard = torch.from_numpy(np.stack(drawn).astype(np.int64))
     prefixes, told = [], []
     for row, scene in enumerate(scenes):

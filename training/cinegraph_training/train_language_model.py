@@ -208,8 +208,9 @@ def draw_batch(
 ) -> Batch:
     """The next task, its clips and their length."""
     rng = trainer.rng
-    if rng.random() < options.source_share:
-        names = [name for name in SOURCE_SHARES if sounds or "AUDIO" not in name]
+    focus = options.focus is not None and rng.random() < options.focus_share
+    if focus or rng.random() < options.source_share:
+        names = [options.focus] if focus else [name for name in SOURCE_SHARES if sounds or "AUDIO" not in name]
         shares = np.array([SOURCE_SHARES[name] for name in names])
         task = str(rng.choice(names, p=shares / shares.sum()))
         indices = clips.draw(rng, SOURCE_BATCH_SIZES[task])
@@ -394,6 +395,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--image-share", type=float, default=0.1, help="share of images after that")
     parser.add_argument("--whole-share", type=float, default=0.5, help="share of clips trained in full length")
     parser.add_argument("--source-share", type=float, default=0.28, help="share of steps that hear or tell")
+    parser.add_argument("--focus", choices=SOURCE_SHARES, help="a task that hears or tells, trained more than others")
+    parser.add_argument("--focus-share", type=float, default=0.3, help="share of steps that are of it")
     parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32, for processors without bfloat16")
     parser.add_argument(
         "--compile", action="store_true", help="a fifth faster after half a minute; needs a C++ compiler"

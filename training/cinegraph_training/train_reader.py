@@ -21,7 +21,8 @@ from .video_tokenizer import VideoTokenizer
 from .world import World
 
 BATCH = 32
-CODED = 8  # clips of a batch that are shown as their codes draw them
+CODED = 8  # clips of a batch that are shown as their codes alone draw them
+DECODED = 8  # and as the decoder does
 
 
 def draw(world: World, rng: np.random.Generator, count: int, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -67,29 +68,31 @@ def check(reader: AttributeReader, world: World, count: int) -> dict[str, dict[s
 
 
 @torch.no_grad()
-def coded(tokenizer: VideoTokenizer | None, clips: np.ndarray) -> Tensor:
-    """`reader_input` of clips, the first `CODED` of them as their codes draw them, if there is a tokenizer."""
+def through_codec(tokenizer: VideoTokenizer | None, clips: np.ndarray) -> Tensor:
+    """`reader_input` of clips; if there is a tokenizer, the first `CODED` as their codes draw them, the next `DECODED`
+    as its decoder does."""
     x = reader_input(clips)
     if tokenizer is not None:
-        drawn = tokenizer.draw(tokenizer.encode(torch.from_numpy(clips[:CODED])))
-        x[:CODED] = reader_input(drawn.clamp(0, 1))
+        codes = tokenizer.encode(torch.from_numpy(clips[: CODED + DECODED]))
+        x[:CODED] = reader_input(tokenizer.draw(codes[:CODED]).clamp(0, 1))
+        x[CODED : CODED + DECODED] = reader_input(tokenizer.decode(codes[CODED:]).clamp(0, 1))
     return x
 
 
-def train(steps: int, world: World, reader: AttributeReader, seed: int, bf16: bool) -> AttributeReader:
+def train(steps: int, world: World, reader: AttributeReader, seed: int, rate: float, bf16: bool) -> AttributeReader:
     """One pass over freshly rendered clips. Trains `reader` in place and returns it."""
     tokenizer = load_shipped() if SHIPPED.exists() else None
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     reader.train().requires_grad_(True)
-    optimizer = torch.optim.AdamW(reader.parameters(), lr=2e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
+    optimizer = torch.optim.AdamW(reader.parameters(), lr=rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
     bar = tqdm(range(steps), desc="attribute reader")
     for step in bar:
         clips, classes = draw(world, rng, BATCH, "train")
         targets = torch.from_numpy(classes)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits = reader(roughen(coded(tokenizer, clips), rng))
+            logits = reader(roughen(through_codec(tokenizer, clips), rng))
         losses = [F.cross_entropy(logits[name].float(), targets[:, i]) for i, name in enumerate(COLUMNS)]
         loss = torch.stack(losses).sum()
         optimizer.zero_grad(set_to_none=True)
@@ -118,6 +121,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--go-on", action="store_true", help="begin with the reader that there is")
     parser.add_argument("--seed", type=int, default=77)
+    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--no-bf16", dest="bf16", action="store_false", help="float32, for processors without bfloat16")
     parser.add_argument("--check-only", action="store_true")
     parser.add_argument("--count", type=int, default=400, help="held-out scenes to check on")
@@ -126,7 +130,7 @@ def main() -> None:
     world = World()
     if not options.check_only:
         reader = load_reader() if options.go_on else AttributeReader()
-        save(train(options.steps, world, reader, options.seed, options.bf16))
+        save(train(options.steps, world, reader, options.seed, options.rate, options.bf16))
     report = check(load_reader(), world, options.count)
     RUNS.mkdir(exist_ok=True)
     (RUNS / "reader.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
