@@ -11,6 +11,7 @@ import { AssetSweeper } from './jobs/asset-sweeper.ts';
 import { startIntegrityWatch } from './jobs/integrity-watch.ts';
 import { type JobQueue, openJobQueue } from './jobs/queue/job-queue.ts';
 import { type JobRunnerOptions, startJobRunner } from './jobs/job-runner.ts';
+import { LostJobSweeper } from './jobs/lost-job-sweeper.ts';
 import { httpModerator } from './jobs/moderation/http-moderator.ts';
 import { startDeliverer } from './jobs/webhooks/deliverer.ts';
 import { sealOldSecrets } from './jobs/webhooks/seal-old-secrets.ts';
@@ -121,7 +122,7 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
       await sealOldSecrets(database, secrets);
       const services = createServices({ database, queue, inference: model, media, secrets, uploadLimits: config.uploads, deleteGraceSeconds: config.deleteGraceSeconds, version: VERSION, webhookAllowPrivate: config.webhookAllowPrivate, maxQueuedJobs: config.maxQueuedJobs, quota: config.limits });
       const signingKey = await database.signingKey();
-      for (const each of await startKeeping(config, database, queue, secrets, log)) opened.unshift(each);
+      for (const each of await startKeeping(config, database, queue, secrets, meters, log)) opened.unshift(each);
       backend = { services, signingKey };
     }
     ping = () => database.ping();
@@ -152,18 +153,20 @@ function startInference(config: Config, log: Logger): ForkedInferenceClient {
   });
 }
 
-/** What one process of those on a database does for all: webhooks, retention, deleted assets, the integrity check. */
-async function startKeeping(config: Config, database: Database, queue: JobQueue, secrets: SecretBox, log: Logger): Promise<Closable[]> {
+/** What one process of those on a database does for all: webhooks, retention, deleted assets, lost jobs, the integrity check. */
+async function startKeeping(config: Config, database: Database, queue: JobQueue, secrets: SecretBox, meters: Metrics, log: Logger): Promise<Closable[]> {
   await startDeliverer({ database, queue, secrets, allowPrivate: config.webhookAllowPrivate, log });
   const dispatcher = startDispatcher({ database, queue, log });
   const retention = startRetention({ database, previewRetentionMs: config.previewRetentionMs, eventRetentionMs: config.eventRetentionMs, jobRetentionMs: config.jobRetentionMs, log });
   const sweeper = new AssetSweeper({ database, graceSeconds: config.deleteGraceSeconds, log });
+  const lostJobs = new LostJobSweeper({ database, queue, onPutBack: became => meters.lostJob(became), log });
   const watch = config.integrityCheckMs === 0 ? undefined : startIntegrityWatch({ database, everyMs: config.integrityCheckMs, log });
   return [
     { name: 'integrity', close: async () => watch?.stop() },
     { name: 'webhooks', close: () => dispatcher.stop() },
     { name: 'retention', close: () => retention.stop() },
     { name: 'sweeper', close: () => sweeper.stop() },
+    { name: 'lost jobs', close: () => lostJobs.stop() },
   ];
 }
 

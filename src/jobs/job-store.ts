@@ -8,6 +8,8 @@ import type { EncodedMedia } from '../media/media.ts';
 import { type AssetTokens, insertTokens } from './asset-tokens.ts';
 import { type Checkpoint, readCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { Preview } from '../media/still.ts';
+import type { QueuedJob } from './queue/job-queue.ts';
+import { CACHE_ROWS } from './queue/cache-rows.ts';
 import type { JobEventPayload, JobStatus, SamplingRecord, WarningRecord } from '../services/contract.ts';
 
 /** A job is given up after this many attempts that were lost: a crash, or a process that vanished. */
@@ -85,11 +87,9 @@ export class JobStore {
       if (row === undefined || (row.status !== 'QUEUED' && row.status !== 'RUNNING')) return undefined;
       if (!(await isCurrent(client))) return undefined;
       const { ownerId } = row;
-      if (row.cancelRequested) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'CANCELED') };
-      if (row.overdue) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'FAILED', 'DEADLINE_EXCEEDED') };
-      // Nobody handed it back: whoever had it is gone, or has lost its lease.
-      const fault = row.status === 'RUNNING' ? `The worker ${row.worker ?? 'that had it'} vanished.` : row.fault;
-      if (row.tries >= MOST_TRIES) return { ownerId, ended: await end(client, jobId, row.lastSeq, 'FAILED', 'INFERENCE_CRASHED', `The job was lost ${MOST_TRIES} times. The last time: ${fault ?? 'unknown'}`) };
+      const fault = faultOf(row);
+      const ended = await endUnlessAnotherTry(client, jobId, row, fault);
+      if (ended !== undefined) return { ownerId, ended };
       await client.query(
         `UPDATE job SET status = 'RUNNING', attempt = attempt + 1, tries = tries + 1, started_at = coalesce(started_at, now()),
            tokens_done = 0, tokens_per_second = 0, eta_ms = NULL, worker = $2, fault = $3 WHERE id = $1`,
@@ -197,6 +197,32 @@ export class JobStore {
     await this.#ended(run, seq, 'QUEUED');
   }
 
+  /**
+   * Puts a job that nobody has into the queue again, or ends it where a claim would. isLost is asked, and enqueue called, under the job's lock.
+   * Undefined when there is nothing to do: the job has moved since it was seen so, or is not lost.
+   */
+  async putBack({ jobId, attempt, lastSeq }: Seen, isLost: (client: Queryable) => Promise<boolean>, enqueue: (client: Queryable, job: QueuedJob) => Promise<void>): Promise<'queued' | 'ended' | undefined> {
+    const outcome = await transaction(this.#database.pool, async client => {
+      const { rows } = await client.query<LostRow>(
+        `SELECT ${CLAIM_COLUMNS}, turn, model_digest AS "modelDigest", ${CACHE_ROWS} AS rows FROM job WHERE id = $1 AND attempt = $2 AND last_seq = $3 AND status IN ('QUEUED', 'RUNNING') FOR UPDATE`,
+        [jobId, attempt, lastSeq],
+      );
+      const row = rows[0];
+      if (row === undefined || !(await isLost(client))) return undefined;
+      const { ownerId, turn, modelDigest } = row;
+      const fault = faultOf(row);
+      const ended = await endUnlessAnotherTry(client, jobId, row, fault);
+      if (ended !== undefined) return { ownerId, seq: ended, became: 'ended' as const };
+      await enqueue(client, { jobId, turn, modelDigest, rows: row.rows });
+      const earlier = await client.query<{ count: number }>(`SELECT count(*)::int AS count FROM job WHERE status = 'QUEUED' AND turn <= $1 AND id <> $2`, [turn, jobId]);
+      const seq = await insertEvent(client, jobId, lastSeq, { type: 'JobQueued', position: (earlier.rows[0]?.count ?? 0) + 1 });
+      await client.query(`UPDATE job SET status = 'QUEUED', last_seq = $2, eta_ms = NULL, fault = $3 WHERE id = $1`, [jobId, seq, fault]);
+      return { ownerId, seq, became: 'queued' as const };
+    });
+    if (outcome !== undefined) this.#publish(jobId, outcome.seq, outcome.ownerId);
+    return outcome?.became;
+  }
+
   /** Whether nobody else has the job: a write was refused all the same, because Postgres crashed and lost the newest events. */
   async isOwn(run: Attempt): Promise<boolean> {
     const { rowCount } = await this.#database.pool.query(`SELECT FROM job WHERE id = $1 AND attempt = $2 AND status = 'RUNNING'`, [run.jobId, run.attempt]);
@@ -253,6 +279,28 @@ interface ClaimRow extends Omit<Attempt, 'seq' | 'jobId'> {
   readonly cancelRequested: boolean;
   readonly worker: string | null;
   readonly fault: string | null;
+}
+
+interface LostRow extends ClaimRow, Pick<QueuedJob, 'turn' | 'modelDigest' | 'rows'> {}
+
+/** A job as it once was: whoever has it moves one of these. */
+export interface Seen {
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly lastSeq: number;
+}
+
+/** Why the latest attempt was lost. Who RUNS without having handed it back is gone, or has lost its lease. */
+function faultOf({ status, worker, fault }: ClaimRow): string | null {
+  return status === 'RUNNING' ? `The worker ${worker ?? 'that had it'} vanished.` : fault;
+}
+
+/** Ends a job that is not to be tried (again). The caller holds its row. Returns the seq of JobFinished. */
+async function endUnlessAnotherTry(client: Queryable, jobId: string, { cancelRequested, overdue, tries, lastSeq }: ClaimRow, fault: string | null): Promise<number | undefined> {
+  if (cancelRequested) return end(client, jobId, lastSeq, 'CANCELED');
+  if (overdue) return end(client, jobId, lastSeq, 'FAILED', 'DEADLINE_EXCEEDED');
+  if (tries >= MOST_TRIES) return end(client, jobId, lastSeq, 'FAILED', 'INFERENCE_CRASHED', `The job was lost ${MOST_TRIES} times. The last time: ${fault ?? 'unknown'}`);
+  return undefined;
 }
 
 const CLAIM_COLUMNS = `worker, fault, owner_id AS "ownerId", status, attempt, tries, task, input, seed, candidates, sampling, title, tags, last_seq AS "lastSeq",

@@ -25,6 +25,7 @@ export class Metrics {
   readonly #tokens: Counter<'task'>;
   readonly #firstFrame: Histogram<'task'>;
   readonly #generation: Histogram<'task' | 'outcome'>;
+  readonly #lostJobs: Counter<'became'>;
 
   constructor(sources: MetricSources) {
     const registers = [this.#registry];
@@ -33,6 +34,8 @@ export class Metrics {
     this.#tokens = new Counter({ name: 'cinegraph_tokens_generated_total', help: 'Tokens generated, over all candidates.', labelNames: ['task'], registers });
     this.#firstFrame = new Histogram({ name: 'cinegraph_first_frame_seconds', help: 'From the start of a run to its first decoded frame.', labelNames: ['task'], buckets: SECONDS, registers });
     this.#generation = new Histogram({ name: 'cinegraph_generation_seconds', help: 'From the start of a run to its last token and frame.', labelNames: ['task', 'outcome'], buckets: SECONDS, registers });
+    this.#lostJobs = new Counter({ name: 'cinegraph_lost_jobs_total', help: 'Jobs that the queue had lost and this process found: queued again, or ended because no attempt was left.', labelNames: ['became'], registers });
+    for (const became of ['queued', 'ended']) this.#lostJobs.inc({ became }, 0);
     addJobs(this.#registry, sources.database);
     addIntegrity(this.#registry, sources.database);
     addCache(this.#registry, sources.cache);
@@ -51,6 +54,11 @@ export class Metrics {
       },
       ended: (outcome) => void end({ outcome }),
     };
+  }
+
+  /** One job that the queue had lost. */
+  lostJob(became: 'queued' | 'ended'): void {
+    this.#lostJobs.inc({ became });
   }
 
   async text(): Promise<{ readonly contentType: string; readonly text: string }> {

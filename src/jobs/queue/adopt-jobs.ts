@@ -1,6 +1,7 @@
 import type { Queryable } from '../../db/blobs/blob-store.ts';
 import type { Database } from '../../db/database.ts';
 import { transaction } from '../../db/transaction.ts';
+import { CACHE_ROWS } from './cache-rows.ts';
 
 /** Jobs moved in one round. */
 const BATCH = 100;
@@ -44,7 +45,7 @@ const ORPHANS = `
 
 // The job's row first, as everybody does; then what is still waiting under the lock.
 const ORPHAN = `
-  WITH locked AS (SELECT id, turn, candidates, sampling FROM job WHERE id = $1 AND status IN ('QUEUED', 'RUNNING') FOR UPDATE)
-  SELECT waiting.id AS "jobId", waiting.name AS queue, locked.turn, locked.candidates * CASE WHEN (locked.sampling->>'guidance')::float8 = 1 THEN 1 ELSE 2 END AS rows
+  WITH locked AS (SELECT id, turn, ${CACHE_ROWS} AS rows FROM job WHERE id = $1 AND status IN ('QUEUED', 'RUNNING') FOR UPDATE)
+  SELECT waiting.id AS "jobId", waiting.name AS queue, locked.turn, locked.rows
   FROM locked JOIN pgboss.job AS waiting ON waiting.id = locked.id AND waiting.name LIKE 'generation%' AND waiting.state < 'active'
   FOR UPDATE OF waiting`;

@@ -41,6 +41,8 @@ export interface WorkOptions extends Pick<PullOptions, 'hasRoom'> {
 export interface JobQueue {
   /** Inside the transaction that stores the job: both appear at its commit. The lowest turn runs first. */
   enqueue(transaction: Queryable, job: QueuedJob): Promise<void>;
+  /** Puts a job in whose message is done or gone, inside the transaction that holds the job's row. */
+  enqueueAgain(transaction: Queryable, job: QueuedJob): Promise<void>;
   /** Takes back a job that is not to be delivered (again). */
   drop(transaction: Queryable, jobId: string): Promise<void>;
   /** Takes jobs while there is room for them. wake: look again now, there may be a job, or room. */
@@ -79,6 +81,11 @@ export function queueOf(modelDigest: string): string {
   return `${QUEUES}.${modelDigest.slice(0, 32)}`;
 }
 
+/** SQL: a message of the job with this id (an expression) waits, or somebody works on it. */
+export function hasMessage(jobId: string): string {
+  return `EXISTS (SELECT FROM ${QUEUE_SCHEMA}.job AS message WHERE message.id = ${jobId} AND message.name LIKE '${QUEUES}%' AND message.state < 'completed')`;
+}
+
 class PgBossQueue implements JobQueue {
   readonly #boss: PgBoss;
   readonly #database: Database;
@@ -99,6 +106,12 @@ class PgBossQueue implements JobQueue {
     await this.#ensure(queue);
     // The message has the id of the job: a job can be in the queue once.
     await this.#boss.send(queue, { rows }, { id: jobId, priority: -turn, db: executor(transaction) });
+  }
+
+  async enqueueAgain(transaction: Queryable, job: QueuedJob): Promise<void> {
+    const queue = queueOf(job.modelDigest);
+    await this.#ensure(queue);
+    await this.#move(transaction, { ...job, queue }, job.modelDigest);
   }
 
   async drop(transaction: Queryable, jobId: string): Promise<void> {
