@@ -77,8 +77,8 @@ function answerRequests(generator: Generator, send: (report: Report) => Promise<
       await answer(ticket, request.id, async (signal) => {
         for await (const event of generator.generate(request, signal)) await send({ type: 'event', ticket, event });
       }),
-    encode: async (ticket, frames) => await answer(ticket, 'encode', async () => await send({ type: 'encoded', ticket, codes: await generator.encode(frames) })),
-    encodeControl: async (ticket, frames) => await answer(ticket, 'encode a control video', async () => await send({ type: 'encoded', ticket, codes: await generator.encodeControl(frames) })),
+    encode: async (ticket, frames) => await answer(ticket, 'encode', async (signal) => await send({ type: 'encoded', ticket, codes: await generator.encode(frames, signal) })),
+    encodeControl: async (ticket, frames) => await answer(ticket, 'encode a control video', async (signal) => await send({ type: 'encoded', ticket, codes: await generator.encodeControl(frames, signal) })),
     encodeSound: async (ticket, samples) => await answer(ticket, 'encode a sound', async () => await send({ type: 'encoded', ticket, codes: await generator.encodeSound(samples) })),
     decodeSound: async (ticket, codes) => await answer(ticket, 'decode a sound', async () => await send({ type: 'decoded', ticket, samples: await generator.decodeSound(codes) })),
     cancel(ticket) {

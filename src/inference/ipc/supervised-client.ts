@@ -126,12 +126,16 @@ export class SupervisedClient implements InferenceClient {
   async #convert(question: (ticket: number) => Command, signal: AbortSignal): Promise<Int32Array | Float32Array> {
     if (signal.aborted) throw new CinegraphError('CANCELED');
     if (this.#state.type !== 'ready') throw new CinegraphError('INFERENCE_UNAVAILABLE');
+    const { link } = this.#state;
     const conversion = Promise.withResolvers<Int32Array | Float32Array>();
     const ticket = this.#tickets++;
-    const abort = (): void => conversion.reject(new CinegraphError('CANCELED'));
+    const abort = (): void => {
+      conversion.reject(new CinegraphError('CANCELED'));
+      link.send({ type: 'cancel', ticket });
+    };
     signal.addEventListener('abort', abort);
     this.#conversions.set(ticket, conversion);
-    this.#state.link.send(question(ticket));
+    link.send(question(ticket));
     try {
       return await conversion.promise;
     } finally {

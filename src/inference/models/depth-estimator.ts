@@ -1,12 +1,10 @@
 /** Adapter of the depth graph: frames in, how near each pixel is out. */
 import { bundleFile, type Bundle } from '../core/bundle.ts';
+import { throwIfCanceled } from '../core/canceled.ts';
 import type { RawFrame } from '../core/generation.ts';
 import { GraphSession, type SessionOptions } from '../runtime/graph-session.ts';
 import { floats, floatTensor } from '../runtime/tensors.ts';
 import { toPlanes } from './video-encoder.ts';
-
-/** A run blocks the thread: between two of them the engine's steps get their turn. */
-const FRAMES_PER_RUN = 16;
 
 export class DepthEstimator {
   readonly #session: GraphSession;
@@ -21,10 +19,16 @@ export class DepthEstimator {
     return control === undefined ? undefined : new DepthEstimator(await GraphSession.open(bundleFile(bundle, control.depth.file), options));
   }
 
-  /** Per frame a byte per pixel: 255 is nearest, 0 the background. Frames of one size, a multiple of 8 px each way. */
-  async estimate(frames: readonly RawFrame[]): Promise<Uint8Array[]> {
+  /**
+   * Per frame a byte per pixel: 255 is nearest, 0 the background. Frames of a size that is a multiple of 8 px each way. A run blocks the
+   * thread: between two frames the engine's steps get their turn, and a cancel is noticed. Throws CANCELED.
+   */
+  async estimate(frames: readonly RawFrame[], signal?: AbortSignal): Promise<Uint8Array[]> {
     const maps: Uint8Array[] = [];
-    for (let at = 0; at < frames.length; at += FRAMES_PER_RUN) maps.push(...(await this.#run(frames.slice(at, at + FRAMES_PER_RUN))));
+    for (const frame of frames) {
+      throwIfCanceled(signal);
+      maps.push(await this.#run(frame));
+    }
     return maps;
   }
 
@@ -32,11 +36,9 @@ export class DepthEstimator {
     await this.#session.close();
   }
 
-  async #run(frames: readonly RawFrame[]): Promise<Uint8Array[]> {
-    const { width = 0, height = 0 } = frames[0] ?? {};
-    const area = width * height;
-    const outputs = await this.#session.run({ frames: floatTensor(toPlanes(frames, area), [frames.length, 3, height, width]) });
-    const depth = floats(outputs['depth'], 'depth');
-    return frames.map((_, index) => Uint8Array.from(depth.subarray(index * area, (index + 1) * area), (value) => Math.round(value * 255)));
+  async #run(frame: RawFrame): Promise<Uint8Array> {
+    const { width, height } = frame;
+    const outputs = await this.#session.run({ frames: floatTensor(toPlanes([frame], width * height), [1, 3, height, width]) });
+    return Uint8Array.from(floats(outputs['depth'], 'depth'), (value) => Math.round(value * 255));
   }
 }

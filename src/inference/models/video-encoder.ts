@@ -1,5 +1,6 @@
 /** Adapter of the video encoder: frames of a clip in, codes out. The inverse of the decoder's graph, as far as there is one. */
 import { bundleFile, type Bundle } from '../core/bundle.ts';
+import { throwIfCanceled } from '../core/canceled.ts';
 import type { RawFrame } from '../core/generation.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { GraphSession, type SessionOptions } from '../runtime/graph-session.ts';
@@ -26,9 +27,9 @@ export class VideoEncoder {
 
   /**
    * Codes `[T, H, W]` of `1 + framesPerLatent * (T - 1)` frames of the model's size. A latent frame depends on its own frames only, so a
-   * clip can be encoded in parts. Throws an Error for another number or size of frames.
+   * clip can be encoded in parts. Throws CANCELED, and an Error for another number or size of frames.
    */
-  async encode(frames: readonly RawFrame[]): Promise<Int32Array> {
+  async encode(frames: readonly RawFrame[], signal?: AbortSignal): Promise<Int32Array> {
     const { width, height, framesPerLatent } = this.#config;
     const [first] = frames;
     if (first === undefined || (frames.length - 1) % framesPerLatent !== 0) throw new Error(`${frames.length} frames are not 1 + n * ${framesPerLatent}`);
@@ -37,6 +38,7 @@ export class VideoEncoder {
     const padded = [...Array.from({ length: framesPerLatent - 1 }, () => first), ...frames];
     const codes: number[] = [];
     for (let at = 0; at < padded.length; at += LATENTS_PER_RUN * framesPerLatent) {
+      throwIfCanceled(signal);
       codes.push(...(await this.#run(padded.slice(at, at + LATENTS_PER_RUN * framesPerLatent))));
     }
     return Int32Array.from(codes);

@@ -125,19 +125,19 @@ export class Generator {
     yield { type: 'finished' };
   }
 
-  /** Codes `[T, H, W]` of frames. Throws INVALID_INPUT when their number or size does not fit the model. */
-  async encode(frames: readonly RawFrame[]): Promise<Int32Array> {
+  /** Codes `[T, H, W]` of frames. Throws CANCELED, and INVALID_INPUT when their number or size does not fit the model. */
+  async encode(frames: readonly RawFrame[], signal: AbortSignal): Promise<Int32Array> {
     const { width, height, framesPerLatent } = this.#parts.bundle.manifest.video;
     if (frames.length % framesPerLatent !== 1 % framesPerLatent || frames.some((frame) => frame.width !== width || frame.height !== height)) {
       throw new CinegraphError('INVALID_INPUT', `The model encodes 1 + ${framesPerLatent} * n frames of ${width}x${height} px, not ${frames.length}.`, { field: ['frames'] });
     }
-    return await this.#parts.encoder.encode(frames);
+    return await this.#parts.encoder.encode(frames, signal);
   }
 
-  /** Codes `[T, H, W]` of the frames' control video. Throws TASK_NOT_SUPPORTED, and INVALID_INPUT as {@link encode} does. */
-  async encodeControl(frames: readonly RawFrame[]): Promise<Int32Array> {
+  /** Codes `[T, H, W]` of the frames' control video. Throws TASK_NOT_SUPPORTED, and what {@link encode} does. */
+  async encodeControl(frames: readonly RawFrame[], signal: AbortSignal): Promise<Int32Array> {
     if (this.#control === undefined) throw new CinegraphError('TASK_NOT_SUPPORTED', 'The model cannot tell how near things are.');
-    return await this.encode(await this.#control.of(frames));
+    return await this.encode(await this.#control.of(frames, signal), signal);
   }
 
   /** Codes `[F, levels]` of samples. Throws TASK_NOT_SUPPORTED. */

@@ -251,10 +251,10 @@ describe('a clip that follows a control video', () => {
     engine = openEngine(tiny);
     const frames = Array.from({ length: 5 }, (_, at) => ({ width: 32, height: 32, rgb: Uint8Array.from({ length: 3072 }, (_, i) => (i * 5 + at * 40) % 256) }));
     const generator = openGenerator(tiny, engine);
-    const control = await generator.encodeControl(frames);
+    const control = await generator.encodeControl(frames, never);
     expect(control).toHaveLength(2 * FRAME);
-    expect(control).not.toEqual(await generator.encode(frames));
-    await expect(generator.encodeControl(frames.slice(0, 3))).rejects.toMatchObject({ code: 'INVALID_INPUT', field: ['frames'] });
+    expect(control).not.toEqual(await generator.encode(frames, never));
+    await expect(generator.encodeControl(frames.slice(0, 3), never)).rejects.toMatchObject({ code: 'INVALID_INPUT', field: ['frames'] });
   });
 });
 
