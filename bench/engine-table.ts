@@ -37,8 +37,8 @@ const ENTRIES = 512;
 const WARM_STEPS = 2;
 const ROOT = path.resolve(import.meta.dirname, '..');
 const CONTENDERS: readonly Contender[] = [
-  ...['fp32', 'int8', 'dynamic', 'int4'].map((form) => ({ name: `ours ${form}`, script: 'ours.ts', form })),
-  ...['f32', 'q8_0', 'q8_0+Q8_0', 'q4_0', 'q4_0+Q8_0'].map((form) => ({ name: `llama.cpp ${form.replace('+Q8_0', ', cache q8_0')}`, script: 'llama.mjs', form })),
+  ...['fp32', 'int8', 'dynamic', 'int4', 'int8-q8', 'dynamic-q8', 'int4-q8'].map((form) => ({ name: `ours ${form.replace('-q8', ', cache int8')}`, script: 'ours.ts', form })),
+  ...['f32', 'q8_0', 'q8_0+F32', 'q8_0+Q8_0', 'q4_0', 'q4_0+F32', 'q4_0+Q8_0'].map((form) => ({ name: `llama.cpp ${form.replace('+', ', cache ').toLowerCase()}`, script: 'llama.mjs', form })),
   ...['fp32', 'int8'].map((form) => ({ name: `PyTorch ${form}`, script: 'pytorch.py', form })),
   ...['fp32', 'q8'].map((form) => ({ name: `transformers.js ${form}`, script: 'transformers.mjs', form })),
 ];
@@ -51,6 +51,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '5' },
     steps: { type: 'string', default: '12' },
     clock: { type: 'string', default: 'wall' },
+    only: { type: 'string', default: '' },
     engines: { type: 'string', default: 'ours,llama.cpp,PyTorch,transformers.js' },
     models: { type: 'string', default: path.join(tmpdir(), 'cinegraph-bench') },
     python: { type: 'string', default: path.join(ROOT, 'training/.venv/bin/python') },
@@ -179,7 +180,9 @@ async function table(name: string, batches: readonly number[]): Promise<string[]
   }
   const shape = JSON.parse(readFileSync(path.join(folder, 'shape.json'), 'utf8')) as Shape;
   const wanted = options.engines.split(',');
-  const results = await measure(folder, CONTENDERS.filter((contender) => wanted.some((engine) => contender.name.startsWith(engine))), batches);
+  const only = options.only === '' ? undefined : options.only.split(';');
+  const taken = CONTENDERS.filter(({ name: contender }) => wanted.some((engine) => contender.startsWith(engine)) && (only === undefined || only.includes(contender)));
+  const results = await measure(folder, taken, batches);
   const least = await floor(folder, shape, batches);
   const columns = batches.map((_, column) => column);
   const ours = columns.map((column) => best(results, 'ours', column));

@@ -4,6 +4,9 @@
  *
  *     node bench/engines/llama.mjs <folder> <form> <threads> <cache entries> <clock>
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
 import { serve } from './worker.mjs';
 
@@ -25,14 +28,18 @@ const context = await model.createContext({
 });
 const addon = context._ctx;
 
-for (let sequence = 0; sequence < MAX_ROWS; sequence += 1) {
-  for (let at = 0; at < entries; at += 256) {
-    const tokens = Uint32Array.from({ length: Math.min(256, entries - at) }, (_, i) => (at + i) % 1000);
-    addon.initBatch(tokens.length);
-    addon.addToBatch(sequence, at, tokens, new Uint32Array(0));
-    await addon.decodeBatch();
-  }
+// One sequence is filled, the others take its state.
+for (let at = 0; at < entries; at += 256) {
+  const tokens = Uint32Array.from({ length: Math.min(256, entries - at) }, (_, i) => (at + i) % 1000);
+  addon.initBatch(tokens.length);
+  addon.addToBatch(0, at, tokens, new Uint32Array(0));
+  await addon.decodeBatch();
 }
+const scratch = mkdtempSync(path.join(tmpdir(), 'cinegraph-llama-'));
+const state = path.join(scratch, 'state');
+await addon.saveSequenceStateToFile(state, 0, new Uint32Array(0));
+for (let sequence = 1; sequence < MAX_ROWS; sequence += 1) await addon.loadSequenceStateFromFile(state, sequence, entries);
+rmSync(scratch, { recursive: true });
 
 serve(clock, (B) => ({
   async step(i) {

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { GraphSession, type Tensors } from '../../src/inference/runtime/graph-session.ts';
-import { floatTensor, int32Tensor, int64Tensor } from '../../src/inference/runtime/tensors.ts';
+import { floatTensor, int32Tensor, int64Tensor, int8Tensor } from '../../src/inference/runtime/tensors.ts';
 import type { Shape } from '../engine-table.ts';
 import { serve, type Prepared } from './worker.mjs';
 
@@ -48,7 +48,7 @@ function cacheTensors(B: number): Record<'feeds' | 'fetches', Record<string, Ten
   const size = dims.reduce((product, extent) => product * extent, 1);
   for (let layer = 0; layer < shape.layers; layer += 1) {
     for (const side of ['key', 'value']) {
-      const tensor = floatTensor(new Float32Array(size).fill(0.01), dims);
+      const tensor = form.endsWith('-q8') ? int8Tensor(new Int8Array(size).fill(1), dims) : floatTensor(new Float32Array(size).fill(0.01), dims);
       feeds[`past_${side}_${layer}`] = tensor;
       fetches[`present_${side}_${layer}`] = tensor;
     }

@@ -20,6 +20,7 @@ from .onnx_graph import Graph, WeightFile
 
 # Text and grid make room for 640 entries of the cache; the vocabulary has 1,024.
 COMMON = LanguageModelConfig(look_layers=(), grid=(9, 8, 8), sub_codebooks=(1023, 1))
+CACHE_SCALES = (4 / 127, 4 / 127)  # keys and values are about normal
 SHAPES = {
     "8M": replace(COMMON, layers=8, width=256, heads=8, kv_heads=8, head_dim=32, mlp_width=1024),
     "25M": replace(COMMON, layers=8, width=512, heads=8, kv_heads=8, head_dim=64, mlp_width=1408),
@@ -57,19 +58,21 @@ def random_parameters(config: LanguageModelConfig) -> dict[str, np.ndarray]:
 
 
 def write_decode_graphs(folder: Path, config: LanguageModelConfig, parameters: dict) -> None:
-    """`decode-<form>.onnx`: like lm-decode, but a position is told one row of the table."""
+    """`decode-<form>.onnx`: like lm-decode, but a position is told one row of the table. `decode-<form>-q8.onnx` has
+    int8 caches."""
     buffers = dict(
         zip(("cos", "sin"), (t.numpy() for t in rotary_tables(config.max_length, config.head_dim)), strict=True)
     )
     for form in FORMS:
         # Weights of their own, so that a form reads no more than its own from the disk.
         weights = WeightFile(folder / f"decode-{form}.bin")
-        graph = Graph(form, weights, form)
-        ids = graph.input("ids", "int64", ["B", 1])
-        rows = graph.node("Gather", [graph.weight("table", parameters["table"], widen=False), ids])
-        residual = graph.node("Cast", [rows], to=TensorProto.FLOAT)
-        decode_blocks(graph, config, parameters, buffers, residual, "")
-        graph.save(folder / f"decode-{form}.onnx")
+        for suffix, scales in (("", None), ("-q8", [CACHE_SCALES] * config.layers)):
+            graph = Graph(form, weights, form)
+            ids = graph.input("ids", "int64", ["B", 1])
+            rows = graph.node("Gather", [graph.weight("table", parameters["table"], widen=False), ids])
+            residual = graph.node("Cast", [rows], to=TensorProto.FLOAT)
+            decode_blocks(graph, config, parameters, buffers, residual, "", cache_scales=scales)
+            graph.save(folder / f"decode-{form}{suffix}.onnx")
         weights.write()
 
 

@@ -15,6 +15,10 @@ from .onnx_graph import Graph, WeightFile
 INT8 = (".qkv", ".out", ".gate_up", ".down", ".gate", ".far")
 
 
+# Of each layer: what one step of an int8 key, and of an int8 value, stands for.
+CacheScales = list[tuple[float, float]]
+INT8_CACHE = {"k_quant_type": "PER_TENSOR", "v_quant_type": "PER_TENSOR", "kv_cache_bit_width": 8}
+
 # The decode graph has a file for each; all read the same weights.
 DECODE_FORMS = ("fp32", "int8", "dynamic")
 
@@ -117,14 +121,16 @@ def decode_blocks(
     residual: str,
     far: str,
     given: bool = False,
+    cache_scales: CacheScales | None = None,
 ) -> None:
     """The blocks on one position `residual` `[B, 1, d]` per row, and the logits of sub-token a. `far`: what the looks
     see, `[B, 1, contexts (D + 1)]`. `given`: on the next positions `[1, N, d]` of one row, up to the last entries of
-    the caches."""
+    the caches. `cache_scales`: the caches are int8."""
     cache_shape = [1 if given else "B", config.kv_heads, "M", config.head_dim]
+    cache_type = "float" if cache_scales is None else "int8"
     for layer in range(config.layers):
-        graph.input(f"past_key_{layer}", "float", cache_shape)
-        graph.input(f"past_value_{layer}", "float", cache_shape)
+        graph.input(f"past_key_{layer}", cache_type, cache_shape)
+        graph.input(f"past_value_{layer}", cache_type, cache_shape)
     graph.input("seqlens_k", "int32", [1 if given else "B"])
     total = graph.input("total_sequence_length", "int32", [])
     # First output: a Sequence. onnxruntime-node throws on it after the run, before it would copy every fetched tensor;
@@ -145,7 +151,10 @@ def decode_blocks(
         qkv = _linear(graph, parameters, f"{block}.qkv", normed)
         attended = graph.node(
             "GroupQueryAttention",
-            [qkv, "", "", f"past_key_{layer}", f"past_value_{layer}", "seqlens_k", total, cos, sin],
+            [
+                *(qkv, "", "", f"past_key_{layer}", f"past_value_{layer}", "seqlens_k", total, cos, sin),
+                *_cache_scales(graph, cache_scales, layer),
+            ],
             [f"attended_{layer}", f"present_key_{layer}", f"present_value_{layer}"],
             domain=MICROSOFT,
             num_heads=config.heads,
@@ -153,6 +162,7 @@ def decode_blocks(
             do_rotary=1,
             rotary_interleaved=0,
             scale=config.head_dim**-0.5,
+            **({} if cache_scales is None else INT8_CACHE),
         )
         if given and layer == config.layers - 1:
             break
@@ -162,8 +172,15 @@ def decode_blocks(
     if not given:
         _predict(graph, config, parameters, residual, update)
     for layer in range(config.layers):
-        graph.output(f"present_key_{layer}", "float", cache_shape)
-        graph.output(f"present_value_{layer}", "float", cache_shape)
+        graph.output(f"present_key_{layer}", cache_type, cache_shape)
+        graph.output(f"present_value_{layer}", cache_type, cache_shape)
+
+
+def _cache_scales(graph: Graph, scales: CacheScales | None, layer: int) -> list[str]:
+    """The last inputs of GroupQueryAttention on int8 caches: three unused ones, then the scales."""
+    if scales is None:
+        return []
+    return ["", "", "", *(graph.constant([value], np.float32) for value in scales[layer])]
 
 
 def _predict(graph: Graph, config: LanguageModelConfig, parameters: dict, residual: str, update: str | None) -> None:
@@ -326,9 +343,9 @@ def _head(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: 
     inner = _linear(graph, parameters, "head_b_in", graph.node("Add", [hidden, embedded]))
     active = graph.node("QuickGelu", [inner], domain=MICROSOFT, alpha=1.0)
     query = _linear(graph, parameters, "head_b_out", active)  # [B, D + 1]
-    values = _cell(graph, config, buffers, content, chosen)  # [B, b, D + 1], the last column 0
+    cells, squares = _cells(graph, config, buffers, content)
+    values, square = (graph.node("Gather", [table, chosen]) for table in (cells, squares))  # [B, b, D + 1], [B, b]
     fits = graph.node("MatMul", [values, graph.node("Unsqueeze", [query, graph.constant([2])])])
-    square = graph.node("ReduceSum", [graph.node("Mul", [values, values]), graph.constant([2])], keepdims=0)
     strength = graph.split(query, [config.content_dimensions, 1], -1)[1]
     strength = graph.node("Mul", [strength, graph.constant(1 / config.content_dimensions, np.float32)])
     fit = graph.node("Squeeze", [fits, graph.constant([2])])
@@ -339,18 +356,18 @@ def _head(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: 
     graph.output("logits_b", "float", ["B", config.sub_codebooks[1]])
 
 
-def _cell(graph: Graph, config: LanguageModelConfig, buffers: dict, content: str, chosen: str) -> str:
-    """The entries of the chosen cells, centred and scaled: float32 `[B, b, D + 1]`."""
-    count = config.sub_codebooks[1]
-    first = graph.node("Unsqueeze", [graph.node("Mul", [chosen, graph.constant(count)]), graph.constant([1])])
-    rows = graph.node("Add", [first, graph.constant(np.arange(count)[None])])
-    found = graph.node("Cast", [graph.node("Gather", [content, rows])], to=TensorProto.FLOAT)
-    padded = np.pad(buffers["contents.center"], ((0, 0), (0, 1)))
-    center = graph.weight("center", padded)
-    spread = graph.weight("inv_spread", buffers["contents.inv_spread"])
-    middle, scale = (graph.node("Gather", [table, chosen]) for table in (center, spread))
-    apart = graph.node("Sub", [found, graph.node("Unsqueeze", [middle, graph.constant([1])])])
-    return graph.node("Mul", [apart, graph.node("Unsqueeze", [scale, graph.constant([1, 2])])])
+def _cells(graph: Graph, config: LanguageModelConfig, buffers: dict, content: str) -> tuple[str, str]:
+    """The entries of every cell, centred and scaled, `[A, b, D + 1]` with a last column of zeros, and the sums of their
+    squares `[A, b]`. The nodes are constant, onnxruntime folds them once at load."""
+    cells, count = config.sub_codebooks
+    bounds = (graph.constant([bound]) for bound in (0, cells * count))
+    known = graph.node("Slice", [graph.node("Cast", [content], to=TensorProto.FLOAT), *bounds])
+    split = graph.node("Reshape", [known, graph.constant([cells, count, config.content_dimensions + 1])])
+    center = graph.weight("center", np.pad(buffers["contents.center"], ((0, 0), (0, 1)))[:, None])
+    spread = graph.weight("inv_spread", buffers["contents.inv_spread"][:, None, None])
+    entries = graph.node("Mul", [graph.node("Sub", [split, center]), spread])
+    squares = graph.node("ReduceSum", [graph.node("Mul", [entries, entries]), graph.constant([2])], keepdims=0)
+    return entries, squares
 
 
 def _audio_head(graph: Graph, config: LanguageModelConfig, parameters: dict) -> None:

@@ -16,6 +16,10 @@ export function int32Tensor(data: Int32Array, dims: readonly number[]): IndexTen
   return new Tensor('int32', data, dims);
 }
 
+export function int8Tensor(data: Int8Array, dims: readonly number[]): Tensor {
+  return new Tensor('int8', data, dims);
+}
+
 /** The int64 contents of an output, which must be small numbers. */
 export function integers(tensor: Tensor | undefined, name: string): Int32Array {
   if (!(tensor?.data instanceof BigInt64Array)) throw new Error(`the graph did not return ${name} as int64`);
