@@ -6,6 +6,8 @@ const START_DEADLINE_MS = 30_000;
 const TASKS_PER_PROCESS = 200;
 /** Writable memory a process may reserve (prlimit --data), bytes. Measured: with 600 MiB Node 24 itself aborts at start; it touches 120 MiB. */
 const MEMORY_BYTES = 2 ** 31;
+/** MB of each half of V8's young generation: what a task is made of is bytes beside the heap. */
+const YOUNG_MB = 4;
 
 /** Why a task got no reply: its process ended by itself, was killed at the deadline, the pool is closed, or no process can be started. */
 export type Loss = { readonly why: 'ended'; readonly how: string } | { readonly why: 'deadline' } | { readonly why: 'closed' } | { readonly why: 'start' };
@@ -85,7 +87,7 @@ export class ProcessPool<Reply extends Message> {
   #spawn(): void {
     const { name, entry, log, parse, lost } = this.#options;
     const command = this.#limit ? 'prlimit' : process.execPath;
-    const args = [...(this.#limit ? [`--data=${MEMORY_BYTES}`, process.execPath] : []), '--no-warnings', entry];
+    const args = [...(this.#limit ? [`--data=${MEMORY_BYTES}`, process.execPath] : []), `--max-semi-space-size=${YOUNG_MB}`, '--no-warnings', entry];
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], serialization: 'advanced' });
     const worker: Worker<Reply> = { child, done: 0, task: undefined, ready: false, overdue: false, idle: undefined };
     this.#workers.add(worker);

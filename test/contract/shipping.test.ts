@@ -30,6 +30,13 @@ describe('the Dockerfile', () => {
     expect(validate(text.replace('EXPOSE 4000', 'EXPOSE http')).length).toBeGreaterThan(0);
   });
 
+  it('gives Node what `npm start` gives it', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: { readonly start: string } };
+    const entry = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(text)?.[1] ?? '[]') as readonly string[];
+    expect(entry).toEqual(['node_modules/.bin/node', ...scripts.start.split(' ').slice(1)]);
+    expect(entry).toContainEqual(expect.stringMatching(/^--max-semi-space-size=\d+$/));
+  });
+
   it('makes an image that runs as nobody in particular, tells its health, and stops on SIGTERM', () => {
     const last = text.slice(text.lastIndexOf('\nFROM '));
     for (const line of [/^USER 10001$/m, /^HEALTHCHECK /m, /^STOPSIGNAL SIGTERM$/m, /^VOLUME \["\/data"\]$/m]) expect(last).toMatch(line);

@@ -1,12 +1,15 @@
 /** The real program in a process of its own, with a database and a port of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
+/** What `npm start` gives Node. */
+const NODE_FLAGS = /^node ((?:--\S+ )*)src\/main\.ts$/.exec((JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } }).scripts.start)?.[1]?.split(' ').filter(Boolean) ?? [];
 export const TINY_BUNDLE = join(ROOT, 'test/support/tiny-bundle');
 const START_MS = 300_000;
 const STOP_MS = 30_000;
@@ -68,7 +71,7 @@ export type Launched = Omit<Program, 'url'> & { readonly child: ChildProcess; re
 
 /** Starts a source file, without waiting for anything. */
 export function launch(file: string, args: readonly string[], env: Environment): Launched {
-  const child = spawn(process.execPath, [resolve(ROOT, file), ...args], { cwd: ROOT, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...(file === 'src/main.ts' ? NODE_FLAGS : []), resolve(ROOT, file), ...args], { cwd: ROOT, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createInferenceClient, type ForkedInferenceClient, type InferenceClientOptions } from '../../../src/inference/index.ts';
 import { clipBytes, collect, makeRequest, TINY_BUNDLE } from '../../support/inference.ts';
@@ -93,6 +94,16 @@ describe('the inference client', () => {
     const client = open();
     expect(client.info).toBeUndefined();
     await expect(collect(client.generate(makeRequest(), never))).rejects.toMatchObject({ code: 'INFERENCE_UNAVAILABLE' });
+  });
+});
+
+describe('the process', () => {
+  it.runIf(process.platform === 'linux')('is Node itself, and keeps V8 and the allocator from taking memory for nothing', async () => {
+    const client = open();
+    await client.ready();
+    const of = async (file: string): Promise<string[]> => (await readFile(`/proc/${client.pid}/${file}`, 'utf8')).split('\0');
+    expect((await of('cmdline')).slice(0, 2)).toEqual([process.execPath, '--max-semi-space-size=8']);
+    expect(await of('environ')).toContain('MALLOC_ARENA_MAX=2');
   });
 });
 
