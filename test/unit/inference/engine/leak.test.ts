@@ -1,4 +1,7 @@
+import { queryObjects } from 'node:v8';
+import { Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Sequence } from '../../../../src/inference/core/sequence.ts';
 import { makeRequest, openEngine, openGenerator, openTinyInference, type TinyInference } from '../../../support/inference.ts';
 
 /** Counts, not memory: `node bench/leak.ts` measures that over thousands of clips. */
@@ -33,5 +36,10 @@ describe('after many clips', () => {
     expect(engine.usage.prefixRows).toBeGreaterThan(0);
     expect(engine.usage.prefixRows * smallest).toBeLessThanOrEqual(PREFIX_BYTES);
     await engine.close();
+  });
+
+  it('every tensor has gone with the engine, and every sequence with its clip', async () => {
+    expect(queryObjects(Sequence)).toBe(0);
+    expect(queryObjects(Tensor)).toBe(0);
   });
 });
