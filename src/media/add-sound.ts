@@ -6,8 +6,9 @@ import { AV_CHANNEL_LAYOUT_MONO, AV_CHANNEL_LAYOUT_STEREO, AV_CODEC_ID_AV1, AV_C
 import { Frame, type Packet, Rational, type Stream } from 'node-av/lib';
 import { framesOf, packetsOf, withInput, type Meter } from './caged-input.ts';
 import type { MediaFormat } from './media-kinds.ts';
-import { videoOf, withEnd } from './read-video.ts';
+import { inspectVideo, videoOf, withEnd } from './read-video.ts';
 import { Refused } from './reader-messages.ts';
+import { uprightOf } from './upright.ts';
 
 export interface TrackFile {
   readonly bytes: Buffer;
@@ -35,24 +36,27 @@ export async function addSound(clip: TrackFile, sound: TrackFile): Promise<Buffe
   const folder = await mkdtemp(join(tmpdir(), 'cinegraph-sound-'));
   try {
     const file = join(folder, 'clip.mp4');
-    await withInput(clip.bytes, clip.format, picture => withInput(sound.bytes, sound.format, track => writeClip(file, picture, track)));
+    await withInput(clip.bytes, clip.format, async picture => {
+      const seconds = picture.duration > 0 ? picture.duration : ((await inspectVideo(clip.bytes, clip.format)).durationMs ?? 0) / 1000;
+      await withInput(sound.bytes, sound.format, track => writeClip(file, picture, track, seconds));
+    });
     return await readFile(file);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function writeClip(file: string, picture: Demuxer, sound: Demuxer): Promise<void> {
+async function writeClip(file: string, picture: Demuxer, sound: Demuxer, seconds: number): Promise<void> {
   const [video, audio] = [videoOf(picture), sound.audio()];
   if (audio === undefined) throw new Refused('MEDIA_TYPE_NOT_SUPPORTED', 'The file has no sound track.');
   const copied = COPIED.has(video.codecpar.codecId);
   const channels = audio.codecpar.channels > 1 ? 2 : 1;
-  const samples = Math.round(picture.duration * RATE_HZ);
+  const samples = Math.round(seconds * RATE_HZ);
   const muxer = await Muxer.open(file, { format: 'mp4', options: { movflags: '+faststart', fflags: '+bitexact' } });
   const h264 = copied ? undefined : await Encoder.create(FF_ENCODER_LIBX264, { threadCount: 1, options: { preset: 'medium', crf: 18 }, context: { framerate: rateOf(video) } });
   const aac = await Encoder.create(FF_ENCODER_AAC, { threadCount: 1, context: { bitRate: 64_000n * BigInt(channels) } });
   const [scale, resample] = [
-    FilterAPI.create('scale=trunc(iw/2)*2:trunc(ih/2)*2:out_color_matrix=bt709:out_range=tv,format=yuv420p', { threads: 1 }),
+    FilterAPI.create(`${uprightOf(video).filter}scale=trunc(iw/2)*2:trunc(ih/2)*2:out_color_matrix=bt709:out_range=tv,format=yuv420p`, { threads: 1 }),
     FilterAPI.create(`aresample=${RATE_HZ},aformat=sample_fmts=flt:channel_layouts=${channels === 2 ? 'stereo' : 'mono'}`, { threads: 1 }),
   ];
   try {

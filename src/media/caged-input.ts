@@ -1,5 +1,5 @@
 import { Decoder, Demuxer } from 'node-av/api';
-import { AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
+import { AV_NOPTS_VALUE, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
 import type { Frame, Packet, Stream } from 'node-av/lib';
 import type { MediaFormat } from './media-kinds.ts';
 import { LIMITS } from './media-limits.ts';
@@ -47,6 +47,9 @@ export interface Meter {
   packets: number;
   /** Packets of the stream: for a clip, its frames. */
   ofStream: number;
+  /** When the first and the last of them are shown, seconds; undefined before one has said so. */
+  from?: number;
+  to?: number;
   /** Set it to true to read on without decoding. */
   enough: boolean;
 }
@@ -57,13 +60,26 @@ export async function* packetsOf(input: Demuxer, stream: Stream, meter: Meter): 
     if (packet === null) break;
     const wanted = packet.streamIndex === stream.index;
     meter.packets++;
-    if (wanted) meter.ofStream++;
+    if (wanted) note(meter, stream, packet);
     const tooMany = meter.packets > LIMITS.packets || (stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO && meter.ofStream > LIMITS.frames);
     if (wanted && !meter.enough && !tooMany) yield packet;
     else packet.free();
     if (tooMany) throw new Refused('MEDIA_TOO_LARGE', `The file has too many frames or packets; up to ${LIMITS.frames} frames and ${LIMITS.packets} packets are allowed.`);
   }
   yield null;
+}
+
+function note(meter: Meter, { timeBase }: Stream, { pts }: Packet): void {
+  meter.ofStream++;
+  if (pts === AV_NOPTS_VALUE) return;
+  const at = (Number(pts) * timeBase.num) / timeBase.den;
+  meter.from = Math.min(at, meter.from ?? at);
+  meter.to = Math.max(at, meter.to ?? at);
+}
+
+/** Seconds from the first frame to the end of the last one, which lasts as long as the others do; 0 when nobody knows. For a file that does not say itself: what a browser records has no end yet when its header is written. */
+export function measuredSeconds({ ofStream, from = 0, to = 0 }: Meter): number {
+  return ofStream < 2 ? 0 : ((to - from) * ofStream) / (ofStream - 1);
 }
 
 /** The frames that the stream's packets hold. A damaged packet is passed over. The consumer frees each frame. */

@@ -1,6 +1,6 @@
 import { FilterAPI, type Demuxer } from 'node-av/api';
 import type { Frame, Stream } from 'node-av/lib';
-import { framesOf, packetsOf, withInput, type Meter, checkDuration } from './caged-input.ts';
+import { checkDuration, framesOf, measuredSeconds, type Meter, packetsOf, withInput } from './caged-input.ts';
 import type { RgbFrame } from './clip.ts';
 import type { MediaFormat } from './media-kinds.ts';
 import { FRAMES_DECODED_AT_UPLOAD, RAW_BYTES } from './media-limits.ts';
@@ -36,8 +36,9 @@ export function inspectVideo(bytes: Buffer, format: MediaFormat): Promise<Inspec
     const middle = stills[stills.length >> 1];
     if (middle === undefined) throw new Refused('MEDIA_CORRUPT', 'Not one frame of the clip can be decoded.');
     const frameCount = meter.enough ? Math.max(meter.ofStream, stills.length) : stills.length;
-    const fps = rateOf(stream, frameCount, input.duration);
-    const durationMs = Math.round(input.duration > 0 ? input.duration * 1000 : (frameCount / fps) * 1000);
+    const seconds = input.duration > 0 ? input.duration : measuredSeconds(meter);
+    const fps = rateOf(stream, frameCount, seconds);
+    const durationMs = Math.round((seconds > 0 ? seconds : frameCount / fps) * 1000);
     checkDuration(durationMs);
     return {
       contentType: format.contentType, width, height, fps, frameCount, durationMs, hasAudio: input.audio() !== undefined,
@@ -115,11 +116,9 @@ export function videoOf(input: Demuxer): Stream {
 }
 
 /** Frames per second, kept within what makes sense: headers of strangers say anything. */
-function rateOf(stream: Stream, frameCount: number, seconds: number): number {
-  for (const rate of [stream.avgFrameRate, stream.rFrameRate]) {
-    const fps = rate.num / rate.den;
-    if (Number.isFinite(fps) && fps > 0 && fps <= 1000) return Math.round(fps * 1000) / 1000;
-  }
-  const measured = seconds > 0 ? frameCount / seconds : 0;
-  return measured > 0 && measured <= 1000 ? measured : 25;
+function rateOf({ avgFrameRate, rFrameRate }: Stream, frameCount: number, seconds: number): number {
+  // The last is a guess that every time stamp is a multiple of: far too high for frames that come irregularly.
+  const rates = [avgFrameRate.num / avgFrameRate.den, frameCount > 1 ? frameCount / seconds : Number.NaN, rFrameRate.num / rFrameRate.den];
+  const fps = rates.find(rate => Number.isFinite(rate) && rate > 0 && rate <= 1000);
+  return fps === undefined ? 25 : Math.round(fps * 1000) / 1000;
 }

@@ -9,13 +9,12 @@ export interface Upright {
   readonly sideways: boolean;
 }
 
-const AS_IT_IS: Upright = { filter: '', sideways: false };
-const BY_QUARTERS: readonly Upright[] = [AS_IT_IS, { filter: 'transpose=clock,', sideways: true }, { filter: 'hflip,vflip,', sideways: false }, { filter: 'transpose=cclock,', sideways: true }];
-
-/** Phones write their frames as the sensor sees them, and beside them a matrix (3 x 3, 16.16 fixed point) that turns them. Quarter turns count. */
+/** Phones write their frames as the sensor sees them, and beside them a matrix that turns them, or mirrors them, as some do for the camera on the front. Quarter turns count. */
 export function uprightOf({ codecpar }: Stream): Upright {
   const matrix = codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX);
-  if (matrix === null || matrix.byteLength < 8) return AS_IT_IS;
-  const quarters = Math.round(Math.atan2(matrix.readInt32LE(4), matrix.readInt32LE(0)) / (Math.PI / 2));
-  return BY_QUARTERS[(quarters + 4) % 4] ?? AS_IT_IS;
+  if (matrix === null || matrix.byteLength < 20) return { filter: '', sideways: false };
+  // ISO/IEC 14496-12, 8.3.2: (x, y) goes to (a x + c y, b x + d y), all 16.16 fixed point.
+  const [a, b, c, d] = [0, 4, 12, 16].map(at => matrix.readInt32LE(at)) as [number, number, number, number];
+  if (Math.abs(b) > Math.abs(a)) return { filter: `transpose=${b > 0 ? (c > 0 ? 'cclock_flip' : 'clock') : c > 0 ? 'cclock' : 'clock_flip'},`, sideways: true };
+  return { filter: `${a < 0 ? 'hflip,' : ''}${d < 0 ? 'vflip,' : ''}`, sideways: false };
 }

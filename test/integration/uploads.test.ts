@@ -10,7 +10,7 @@ import { startServer, type RunningServer } from '../../src/server/server.ts';
 import { type DataStack, openDataStack, silent } from '../support/data-stack.ts';
 import { graphql, TEST_SERVER_CONFIG } from '../support/fake-server.ts';
 import { TINY_BUNDLE } from '../support/inference.ts';
-import { hugePicture, jpeg, mp4, playlist, png, wav } from '../support/media-files.ts';
+import { filmed, hugePicture, jpeg, mp4, photo, playlist, png, wav } from '../support/media-files.ts';
 import { type S3Server, startS3 } from '../support/s3.ts';
 import { UPLOAD_LIMITS } from '../support/upload-limits.ts';
 
@@ -92,6 +92,9 @@ describe.each([{ where: 'the database', inBucket: false }, { where: 'a bucket', 
       expect(sound).toMatchObject({ __typename: 'AudioAsset', contentType: 'audio/wav', durationMs: 1500, sampleRateHz: 24_000, channels: 1 });
       expect((await fetch(sound.waveformUrl)).status).toBe(200);
       expect(await finished(await png(), 'image/png', { kind: 'MASK' })).toMatchObject({ __typename: 'ImageAsset', kind: 'MASK' });
+      // As they are seen: a phone that is held upright writes both lying on their side.
+      expect(await finished(await photo(6), 'image/jpeg')).toMatchObject({ __typename: 'ImageAsset', width: 48, height: 64 });
+      expect(await finished(await filmed({ container: 'mov', picture: 'h264', sound: 'aac', matrix: [0, 1, -1, 0] }), 'video/quicktime')).toMatchObject({ __typename: 'VideoAsset', width: 48, height: 64, hasAudio: true });
     });
 
     it('has the type of its bytes, whatever was announced', async () => {

@@ -1,7 +1,17 @@
 /** Small media files made on the spot, and damaged or hostile ones. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { deflateSync, crc32 } from 'node:zlib';
+import { Encoder, Muxer } from 'node-av/api';
+import {
+  AV_CHANNEL_LAYOUT_MONO, AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, AV_SAMPLE_FMT_FLT, AV_SAMPLE_FMT_FLTP, AVCOL_RANGE_JPEG, FF_ENCODER_AAC, FF_ENCODER_LIBOPUS, FF_ENCODER_LIBVORBIS,
+  FF_ENCODER_LIBVPX_VP8, FF_ENCODER_LIBVPX_VP9, FF_ENCODER_LIBX264, FF_ENCODER_MJPEG,
+} from 'node-av/constants';
+import { Frame, Rational } from 'node-av/lib';
 import sharp from 'sharp';
 import { encodeMp4 } from '../../src/media/mp4.ts';
+import { rgbToYuv420 } from '../../src/media/yuv.ts';
 import type { MediaBytes } from '../../src/media/reader.ts';
 
 export const bytesOf = (bytes: Uint8Array): MediaBytes => ({
@@ -135,3 +145,109 @@ export function damage(file: Buffer, seed: number): Buffer {
       return bytes;
   }
 }
+
+const CODECS = { h264: FF_ENCODER_LIBX264, mjpeg: FF_ENCODER_MJPEG, vp8: FF_ENCODER_LIBVPX_VP8, vp9: FF_ENCODER_LIBVPX_VP9, aac: FF_ENCODER_AAC, opus: FF_ENCODER_LIBOPUS, vorbis: FF_ENCODER_LIBVORBIS } as const;
+
+/** Samples of a frame that the encoder takes. */
+const SOUND_FRAMES = { aac: 1024, opus: 960, vorbis: 64 } as const;
+
+export interface FilmedClip {
+  readonly container: 'mp4' | 'mov' | 'webm';
+  readonly picture: 'h264' | 'mjpeg' | 'vp8' | 'vp9';
+  /** A tone of a second. */
+  readonly sound?: 'aac' | 'opus' | 'vorbis';
+  /** As a browser records: neither duration nor index, and frames that come now earlier, now later. */
+  readonly live?: boolean;
+  /** First four numbers of the matrix beside the frames: a, b, c, d. */
+  readonly matrix?: Quarter;
+}
+
+export type Quarter = readonly [a: number, b: number, c: number, d: number];
+
+/** The eight ways to hold a camera: what EXIF calls them, the matrix that says the same (ISO/IEC 14496-12), and where the corners of {@link cornered} are then seen. */
+export const HELD: readonly { readonly exif: number; readonly matrix: Quarter; readonly seen: string; readonly sideways: boolean }[] = [
+  { exif: 1, matrix: [1, 0, 0, 1], seen: 'RG BW', sideways: false },
+  { exif: 2, matrix: [-1, 0, 0, 1], seen: 'GR WB', sideways: false },
+  { exif: 3, matrix: [-1, 0, 0, -1], seen: 'WB GR', sideways: false },
+  { exif: 4, matrix: [1, 0, 0, -1], seen: 'BW RG', sideways: false },
+  { exif: 5, matrix: [0, 1, 1, 0], seen: 'RB GW', sideways: true },
+  { exif: 6, matrix: [0, 1, -1, 0], seen: 'BR WG', sideways: true },
+  { exif: 7, matrix: [0, -1, -1, 0], seen: 'WG BR', sideways: true },
+  { exif: 8, matrix: [0, -1, 1, 0], seen: 'GW RB', sideways: true },
+];
+
+/** The corners of a picture of {@link cornered}, as {@link HELD} writes them. */
+export function cornersOf({ width, height, rgb }: { readonly width: number; readonly height: number; readonly rgb: Uint8Array }): string {
+  const at = (x: number, y: number): string => {
+    const [red, green, blue] = rgb.subarray(3 * (Math.floor(y * height) * width + Math.floor(x * width))) as unknown as readonly [number, number, number];
+    if (red > 128) return blue > 128 ? 'W' : 'R';
+    return green > 128 ? 'G' : 'B';
+  };
+  return `${at(0.25, 0.25)}${at(0.75, 0.25)} ${at(0.25, 0.75)}${at(0.75, 0.75)}`;
+}
+
+/** A photo of 64 x 48, as the sensor saw it, with what the camera wrote of how it was held. */
+export function photo(exif: number, format: 'jpeg' | 'png' | 'webp' = 'jpeg'): Promise<Buffer> {
+  return sharp(cornered(64, 48), { raw: { width: 64, height: 48, channels: 3 } }).withMetadata({ orientation: exif })[format]().toBuffer();
+}
+
+/** A second of {@link cornered} frames of 64 x 48, 8 of them, as a phone or a browser writes them. */
+export async function filmed({ container, picture, sound, live = false, matrix }: FilmedClip): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'cinegraph-filmed-'));
+  const [width, height, fps] = [64, 48, 8];
+  const video = await Encoder.create(CODECS[picture], { threadCount: 1, context: { ...(!live && { framerate: new Rational(fps, 1) }), ...(picture === 'mjpeg' && { colorRange: AVCOL_RANGE_JPEG }) } });
+  const audio = sound === undefined ? undefined : await Encoder.create(CODECS[sound]);
+  const muxer = await Muxer.open(join(folder, 'clip'), { format: container, options: { ...(live && { live: '1' }) } });
+  const still = rgbToYuv420(cornered(width, height), width, height);
+  const frames = Array.from({ length: fps }, (_, index) => Frame.fromVideoBuffer(still, { width, height, format: picture === 'mjpeg' ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P, ...(live ? { timeBase: new Rational(1, 1000), pts: BigInt(index * 125 + ((index * 7) % 5)) } : { timeBase: new Rational(1, fps), pts: BigInt(index) }) }));
+  const write = async (encoder: Encoder, track: number, input: AsyncIterable<Frame | null>): Promise<void> => {
+    for await (const packet of encoder.packets(input)) {
+      await muxer.writePacket(packet, track);
+      packet?.free();
+    }
+  };
+  const tracks = [muxer.addStream(video), ...(audio === undefined ? [] : [muxer.addStream(audio)])];
+  await write(video, tracks[0] as number, drained(frames));
+  if (audio !== undefined && sound !== undefined) await write(audio, tracks[1] as number, drained(tone(SOUND_FRAMES[sound], sound === 'opus')));
+  await muxer.close();
+  video.close();
+  audio?.close();
+  const file = await readFile(join(folder, 'clip'));
+  await rm(folder, { recursive: true });
+  if (matrix !== undefined) writeMatrix(file, matrix);
+  return file;
+}
+
+/** The clip's matrix is that of its first track. */
+function writeMatrix(file: Buffer, [a, b, c, d]: Quarter): void {
+  const at = file.indexOf('tkhd', 0, 'latin1') + 44;
+  [a, b, 0, c, d, 0].forEach((value, index) => file.writeInt32BE(value * 0x10000, at + index * 4));
+}
+
+/** Frees each frame; null at the end makes an encoder give out what it holds back. */
+async function* drained(frames: readonly Frame[]): AsyncGenerator<Frame | null, void, undefined> {
+  for (const frame of frames) {
+    yield frame;
+    frame.free();
+  }
+  yield null;
+}
+
+/** A second of 440 Hz, 48 kHz. */
+function tone(frameSamples: number, packed: boolean): Frame[] {
+  return Array.from({ length: Math.ceil(48_000 / frameSamples) }, (_, index) => {
+    const samples = Float32Array.from({ length: frameSamples }, (_sample, i) => 0.5 * Math.sin(((index * frameSamples + i) / 48_000) * 2 * Math.PI * 440));
+    return Frame.fromAudioBuffer(Buffer.from(samples.buffer), {
+      nbSamples: frameSamples, format: packed ? AV_SAMPLE_FMT_FLT : AV_SAMPLE_FMT_FLTP, sampleRate: 48_000, channelLayout: AV_CHANNEL_LAYOUT_MONO, timeBase: new Rational(1, 48_000), pts: BigInt(index * frameSamples),
+    });
+  });
+}
+
+/** Red above, left and green, right; below blue and white. */
+export function cornered(width: number, height: number): Buffer {
+  const rgb = Buffer.alloc(width * height * 3);
+  for (let at = 0; at < width * height; at++) rgb.set(CORNERS[(at % width < width / 2 ? 0 : 1) + (at < (width * height) / 2 ? 0 : 2)] as readonly number[], at * 3);
+  return rgb;
+}
+
+const CORNERS = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]] as const;
