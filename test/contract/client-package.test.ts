@@ -49,7 +49,7 @@ it('runs in plain Node, by its name', async () => {
 it('has types that hold without those of Node, and that refuse what the server would refuse', async () => {
   await writeFile(
     join(folder, 'consumer.ts'),
-    `import { createCinegraphClient, type Asset, type JobEvent } from 'cinegraph-client';
+    `import { createCinegraphClient, type Asset, type JobEvent, type VideoAsset } from 'cinegraph-client';
     import { useGeneration } from 'cinegraph-client/react';
     const client = createCinegraphClient({ url: location.origin, token: async () => 'key' });
     const job = await client.textToVideo({ prompt: 'a', seed: 1 });
@@ -57,6 +57,8 @@ it('has types that hold without those of Node, and that refuse what the server w
     const assets: Asset[] = [];
     for await (const asset of client.assets({ filter: { kind: ['VIDEO'] } })) assets.push(asset);
     export const durations = assets.map((asset) => (asset.__typename === 'VideoAsset' ? asset.durationMs : 0));
+    export const urls = (clip: VideoAsset): string[] => [clip.url, clip.webmUrl, clip.gifUrl, clip.webpUrl, clip.spriteSheet.url];
+    export const webm = (clip: VideoAsset): Promise<Uint8Array> => client.download({ url: clip.webmUrl });
     export const names = (event: JobEvent): string => event.__typename;
     export const Clip = (): string => useGeneration(client).phase;
     // @ts-expect-error -- there is no such kind

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { fileTypeFromBuffer } from 'file-type';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createCinegraphClient, InputError, type CinegraphClient, type UploadProgress } from '../../src/client/index.ts';
@@ -7,6 +8,7 @@ import type { InferenceClient } from '../../src/inference/core/generation.ts';
 import type { RunningServer } from '../../src/server/server.ts';
 import { openDataStack, type DataStack } from '../support/data-stack.ts';
 import { TINY_BUNDLE } from '../support/inference.ts';
+import { mp4 } from '../support/media-files.ts';
 import { startStackServer } from '../support/stack-server.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
@@ -59,6 +61,15 @@ it('takes name and type of a File; what came in is changed, deleted and restored
   expect(await client.restoreAsset(asset.id)).toMatchObject({ id: asset.id, deletedAt: null });
   await expect(client.restoreAsset(asset.id)).rejects.toBeInstanceOf(InputError);
   expect(await Array.fromAsync(client.assets({ filter: { tags: ['a'] }, pageSize: 1 }), ({ id }) => id)).toEqual([asset.id]);
+});
+
+it('downloads a clip in every form', async () => {
+  const clip = await client.upload(new Blob([new Uint8Array(await mp4(17, 64, 48))], { type: 'video/mp4' }));
+  if (clip.__typename !== 'VideoAsset') throw new Error(clip.__typename);
+  const types = await Promise.all([clip.url, clip.webmUrl, clip.gifUrl, clip.webpUrl, clip.spriteSheet.url].map(async (url) => (await fileTypeFromBuffer(await client.download({ url })))?.mime));
+  expect(types).toEqual(['video/mp4', 'video/webm', 'image/gif', 'image/webp', 'image/webp']);
+  const { columns, rows, width, height } = clip.spriteSheet;
+  expect(await sharp(await client.download(clip.spriteSheet)).metadata()).toMatchObject({ width: columns * width, height: rows * height });
 });
 
 it('throws what the server refuses, with the field', async () => {

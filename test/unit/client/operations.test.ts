@@ -2,6 +2,7 @@ import {
   buildSchema,
   getNamedType,
   isAbstractType,
+  isEnumType,
   isObjectType,
   Kind,
   parse,
@@ -71,4 +72,19 @@ it('select something of every concrete type of an abstract one', () => {
     .map((type) => type.name)
     .filter((name) => ![...used].some((field) => field.startsWith(`${name}.`)));
   expect(missing).toEqual([]);
+});
+
+it('give every format that an asset comes in', () => {
+  const given = new Set<string>();
+  const types = new TypeInfo(schema);
+  visit(operations, visitWithTypeInfo(types, {
+    Field: (node) => {
+      if (types.getParentType()?.name !== 'VideoAsset' || node.name.value !== 'url') return;
+      for (const { value } of node.arguments ?? []) if (value.kind === Kind.ENUM) given.add(value.value);
+    },
+  }));
+  const formats = schema.getType('VideoFormat');
+  const others = isEnumType(formats) ? formats.getValues().map(({ name }) => name).filter((name) => name !== 'MP4') : [];
+  expect([...given].sort()).toEqual(others.sort());
+  expect(selected()).toContain('VideoAsset.spriteSheet');
 });
