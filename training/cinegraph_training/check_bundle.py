@@ -81,11 +81,11 @@ class OnnxLanguageModel:
         self.decode_session.run_with_iobinding(binding)
         self.lengths += 1
         logits, hidden = binding.get_outputs()[-2:]  # in the order of binding
-        return logits.numpy(), hidden.numpy()
+        return logits.numpy().copy(), hidden.numpy().copy()
 
-    def given(self, row: int, inputs: Inputs) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """The entries of the last `N` steps of `row`, computed again in one run from what came before, `[N, ...]`:
-        by name, what the run found and what the steps had written."""
+    def given(self, row: int, inputs: Inputs) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], np.ndarray]:
+        """The last `N` steps of `row`, computed again in one run from what came before, `[N, ...]`: the entries by
+        name, what the run found and what the steps had written; and the run's logits `[N, V]`."""
         count, total = len(inputs.rows), int(self.lengths[row])
         slots = {name: value.numpy()[row : row + 1].copy() for name, value in self.cache.items()}
         again = {name: ort.OrtValue.ortvalue_from_numpy(slot.copy()) for name, slot in slots.items()}
@@ -99,9 +99,11 @@ class OnnxLanguageModel:
         for name, value in again.items():
             binding.bind_ortvalue_input(f"past_{name}", value)
             binding.bind_ortvalue_output(f"present_{name}", value)
+        binding.bind_output("logits")
         self.given_session.run_with_iobinding(binding)
+        logits = binding.get_outputs()[-1].numpy().copy()
         entries = slice(total - count, total)
-        return {name: (again[name].numpy()[:, :, entries], slots[name][:, :, entries]) for name in again}
+        return {name: (again[name].numpy()[:, :, entries].copy(), slots[name][:, :, entries]) for name in again}, logits
 
     def head(self, hidden: np.ndarray, a: np.ndarray) -> np.ndarray:
         return self.head_session.run(["logits_b"], {"hidden": hidden, "a": a})[0]
@@ -169,9 +171,11 @@ def _compare_task(
             kept = (cache.keys if kind == "key" else cache.values)[int(layer), :, :, : cache.length]
             worst["keys"] = max(worst["keys"], difference(value, kept.numpy()))
     expected = model(*pad_prefixes(config, prefixes), inputs)[1]
+    stepped_logits = []
     started = time.perf_counter()
     for index in range(steps):
         logits, hidden = session.step(inputs.map(lambda part, index=index: part[:, index]))
+        stepped_logits.append(logits)
         reference = expected[:, index]
         a = torch.tensor([index % config.sub_codebooks[0], (index * 7) % config.sub_codebooks[0]])
         levels = torch.tensor([index % config.audio_levels, 0])
@@ -187,8 +191,9 @@ def _compare_task(
             worst[name] = max(worst[name], difference(found, wanted.numpy()))
     milliseconds = (time.perf_counter() - started) / steps * 1e3
     for row in range(len(prefixes)):
-        for found, stepped in session.given(row, inputs.map(lambda part, row=row: part[row, :steps])).values():
-            worst["given"] = max(worst["given"], difference(found, stepped))
+        entries, logits = session.given(row, inputs.map(lambda part, row=row: part[row, :steps]))
+        pairs = [*entries.values(), (logits, np.stack(stepped_logits)[:, row])]
+        worst["given"] = max(worst["given"], *(difference(found, stepped) for found, stepped in pairs))
     return worst, milliseconds
 
 

@@ -89,12 +89,12 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers
 
 
 def _given(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str) -> None:
-    """Output positions of one row whose codes are given: their entries of the caches, in one run. Predicts nothing."""
+    """The next output positions of one row, whose codes are given or guessed, in one run."""
     residual, far = _outputs(graph, config, parameters, buffers, content)
     seen = (config.far_contexts.stop - config.far_contexts.start) * (config.content_dimensions + 1)
     residual = graph.node("Reshape", [residual, graph.constant([1, -1, config.width])])
     far = graph.node("Reshape", [far, graph.constant([1, -1, seen])])
-    decode_blocks(graph, config, parameters, buffers, residual, far, given=True)
+    decode_blocks(graph, config, parameters, buffers, residual, far, one_row=True)
 
 
 def _outputs(
@@ -120,18 +120,18 @@ def decode_blocks(
     buffers: dict,
     residual: str,
     far: str,
-    given: bool = False,
+    one_row: bool = False,
     cache_scales: CacheScales | None = None,
 ) -> None:
     """The blocks on one position `residual` `[B, 1, d]` per row, and the logits of sub-token a. `far`: what the looks
-    see, `[B, 1, contexts (D + 1)]`. `given`: on the next positions `[1, N, d]` of one row, up to the last entries of
-    the caches. `cache_scales`: the caches are int8."""
-    cache_shape = [1 if given else "B", config.kv_heads, "M", config.head_dim]
+    see, `[B, 1, contexts (D + 1)]`. `one_row`: on the next positions `[1, N, d]` of one row, logits `[N, V]`.
+    `cache_scales`: the caches are int8."""
+    cache_shape = [1 if one_row else "B", config.kv_heads, "M", config.head_dim]
     cache_type = "float" if cache_scales is None else "int8"
     for layer in range(config.layers):
         graph.input(f"past_key_{layer}", cache_type, cache_shape)
         graph.input(f"past_value_{layer}", cache_type, cache_shape)
-    graph.input("seqlens_k", "int32", [1 if given else "B"])
+    graph.input("seqlens_k", "int32", [1 if one_row else "B"])
     total = graph.input("total_sequence_length", "int32", [])
     # First output: a Sequence. onnxruntime-node throws on it after the run, before it would copy every fetched tensor;
     # the engine catches exactly that and reads the tensors that it bound.
@@ -164,13 +164,10 @@ def decode_blocks(
             scale=config.head_dim**-0.5,
             **({} if cache_scales is None else INT8_CACHE),
         )
-        if given and layer == config.layers - 1:
-            break
         update = _linear(graph, parameters, f"{block}.out", attended)
         normed, residual = _skip_norm(graph, parameters, f"{block}.mlp_norm", residual, update)
         update = _swiglu(graph, config, parameters, block, normed)
-    if not given:
-        _predict(graph, config, parameters, residual, update)
+    _predict(graph, config, parameters, residual, update, 0 if one_row else 1)
     for layer in range(config.layers):
         graph.output(f"present_key_{layer}", cache_type, cache_shape)
         graph.output(f"present_value_{layer}", cache_type, cache_shape)
@@ -183,10 +180,12 @@ def _cache_scales(graph: Graph, scales: CacheScales | None, layer: int) -> list[
     return ["", "", "", *(graph.constant([value], np.float32) for value in scales[layer])]
 
 
-def _predict(graph: Graph, config: LanguageModelConfig, parameters: dict, residual: str, update: str | None) -> None:
-    """`hidden` and `logits` from the residual stream after the last block."""
+def _predict(
+    graph: Graph, config: LanguageModelConfig, parameters: dict, residual: str, update: str | None, squeezed: int
+) -> None:
+    """`hidden` and `logits` from the residual stream after the last block, whose axis `squeezed` has one entry."""
     normed, _ = _skip_norm(graph, parameters, "norm", residual, update)
-    graph.node("Squeeze", [normed, graph.constant([1])], ["hidden"])
+    graph.node("Squeeze", [normed, graph.constant([squeezed])], ["hidden"])
     graph.node("MatMul", ["hidden", graph.weight("head_a", parameters["head_a.weight"].T)], ["logits"])
     graph.output("logits", "float", ["B", config.output_size])
     graph.output("hidden", "float", ["B", config.width])
