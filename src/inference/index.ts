@@ -20,6 +20,8 @@ export interface InferenceClientOptions {
   readonly maxWaiting?: number;
   /** Folder that keeps what was measured on this machine; without one nothing is, and the model runs in float32. */
   readonly measurementsDir?: string;
+  /** Positions of a clip that one run of the model draws at most. Default 32. */
+  readonly positionsPerRun?: number;
   /** Copy what does not change from one latent frame to the next instead of drawing it. Default: no. */
   readonly copyUnchanged?: boolean;
   readonly log?: LogSink;
@@ -41,9 +43,9 @@ const DEFAULT_RESTART: RestartPolicy = { maxCrashes: 5, backoffMs: 250, maxBacko
 
 /** Forks the inference process. Returns at once; `ready()` resolves after its self-check. Owner: the caller, who closes it. */
 export function createInferenceClient(options: InferenceClientOptions): ForkedInferenceClient {
-  const { bundleDir, provider = 'auto', threads = 0, maxRows = 16, maxWaiting = 64, measurementsDir, copyUnchanged = false, log = () => undefined } = options;
+  const { bundleDir, provider = 'auto', threads = 0, maxRows = 16, maxWaiting = 64, measurementsDir, positionsPerRun = 32, copyUnchanged = false, log = () => undefined } = options;
   return new SupervisedClient({
-    start: { bundleDir, provider, threads, maxRows, maxWaiting, measurementsDir, copyUnchanged },
+    start: { bundleDir, provider, threads, maxRows, maxWaiting, measurementsDir, positionsPerRun, copyUnchanged },
     restart: { ...DEFAULT_RESTART, ...options.restart },
     startTimeoutMs: options.startTimeoutMs ?? 120_000,
     silenceTimeoutMs: options.silenceTimeoutMs ?? 60_000,

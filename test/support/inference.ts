@@ -43,6 +43,7 @@ export interface EngineSettings {
   readonly batchInvariant?: boolean;
   readonly headInvariant?: boolean;
   readonly prefixBytes?: number;
+  readonly positionsPerRun?: number;
 }
 
 export function openEngine({ bundle, models }: TinyInference, settings: EngineSettings = {}): Engine {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { Sequence } from '../../src/inference/core/sequence.ts';
 import type { Engine } from '../../src/inference/engine/engine.ts';
-import { makeSequence, openEngine, runToEnd, type SequenceSettings, type TinyInference } from './inference.ts';
+import { makeSequence, openEngine, runToEnd, type EngineSettings, type SequenceSettings, type TinyInference } from './inference.ts';
 
 interface Arrival {
   readonly owner: string;
@@ -44,10 +44,12 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({ maxRows: fc.constan
 /** A schedule that surely makes a clip give up its slots: what random ones might leave out. */
 export const contested: Schedule = { maxRows: 4, arrivals: [greedy, { ...greedy, owner: 'y', candidates: 2, arriveAt: 20 }, { ...greedy, owner: 'z', candidates: 1, guidance: 1, given: 0, arriveAt: 5 }] };
 
+export type ScheduleSettings = Pick<EngineSettings, 'batchInvariant' | 'positionsPerRun'>;
+
 /** Runs schedules, and each clip once more with nobody beside it, to compare. Owner of the engine for that; the caller closes it. */
 export class ScheduleRunner {
   readonly #tiny: TinyInference;
-  readonly #batchInvariant: boolean;
+  readonly #settings: ScheduleSettings;
   readonly #reference: Engine;
   readonly #alone = new Map<string, readonly number[]>();
   /** Over all schedules so far. */
@@ -55,15 +57,15 @@ export class ScheduleRunner {
   preemptions = 0;
   sharedRows = 0;
 
-  constructor(tiny: TinyInference, batchInvariant: boolean) {
+  constructor(tiny: TinyInference, settings: ScheduleSettings) {
     this.#tiny = tiny;
-    this.#batchInvariant = batchInvariant;
-    this.#reference = openEngine(tiny, { batchInvariant, prefixBytes: 0 });
+    this.#settings = settings;
+    this.#reference = openEngine(tiny, { ...settings, prefixBytes: 0 });
   }
 
   /** Throws when a clip differs from its run alone, or something is left in the idle engine. */
   async run({ maxRows, arrivals }: Schedule): Promise<void> {
-    const engine = openEngine(this.#tiny, { maxRows, batchInvariant: this.#batchInvariant });
+    const engine = openEngine(this.#tiny, { ...this.#settings, maxRows });
     const runs: Promise<void>[] = [];
     let before: readonly Sequence[] = [];
     for (const next of arrivals) {

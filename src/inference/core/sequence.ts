@@ -34,6 +34,8 @@ export class Sequence {
   readonly lead: number;
   /** Positions generated. */
   done = 0;
+  /** Positions whose codes are there, those from `done` on as guesses (engine/jacobi-decoder.ts). They stay with a sequence that gives up its slots. */
+  guessed = 0;
   status: SequenceStatus = 'waiting';
   /** Set with status `failed`. */
   failure: unknown = undefined;

@@ -10,6 +10,8 @@ import { pairedRows, Scheduler } from '../scheduler/scheduler.ts';
 import { TokenLayout } from '../tokenizers/token-layout.ts';
 import { VideoGrid } from '../tokenizers/video-grid.ts';
 import type { Invariance } from './batch-invariance.ts';
+import { CodeDrawer } from './code-drawer.ts';
+import { JacobiDecoder } from './jacobi-decoder.ts';
 import { StepRunner, type Drawn } from './step-runner.ts';
 import { UnchangedCopier } from './unchanged-copier.ts';
 import { Wake } from './wake.ts';
@@ -24,11 +26,15 @@ export interface EngineOptions extends Invariance {
   readonly maxPauseMs?: number;
   /** Memory for prefixes that several sequences begin with. Default: as much as the slots take. */
   readonly prefixBytes?: number;
+  /** Positions of a clip that one run draws at most, where the bundle and the provider can; the clip is the same. Default 1: steps draw one of each sequence. */
+  readonly positionsPerRun?: number;
   /** Copy what does not change from one latent frame to the next instead of drawing it: fewer steps, approximate. Default: no. */
   readonly copyUnchanged?: boolean;
 }
 
 const MAX_PAUSE_MS = 20;
+/** A shared step's padding lies in a slot that nobody owns. */
+const SPARE_SLOTS = 1;
 
 export class Engine {
   readonly maxRows: number;
@@ -43,16 +49,20 @@ export class Engine {
   readonly #loop: Promise<void>;
 
   constructor(model: LanguageModel, manifest: Manifest, options: EngineOptions) {
-    const { maxRows, maxWaiting, maxPauseMs = MAX_PAUSE_MS, batchInvariant, headInvariant, prefixBytes, copyUnchanged = false } = options;
+    const { maxRows, maxWaiting, maxPauseMs = MAX_PAUSE_MS, batchInvariant, headInvariant, prefixBytes, positionsPerRun = 1, copyUnchanged = false } = options;
     const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
     this.maxRows = pairedRows(maxRows);
-    const caches = openCaches({ slots: this.maxRows, layers, kvHeads, maxLength, headDim }, { batchInvariant, prefixBytes });
+    const caches = openCaches({ slots: this.maxRows + SPARE_SLOTS, spare: SPARE_SLOTS, layers, kvHeads, maxLength, headDim }, { batchInvariant, prefixBytes });
     this.#caches = caches;
-    this.#scheduler = new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs });
     const { outputSize, rows } = manifest.languageModel;
     const widest = Math.max(outputSize, rows.text.size + 1, manifest.audio?.codebookSize ?? 0);
-    const copier = copyUnchanged ? new UnchangedCopier(caches.slots.shape, new VideoGrid(manifest)) : undefined;
-    this.#runner = new StepRunner(model, caches, new TokenLayout(manifest), { headInvariant, subCodes: manifest.video.subCodebooks[1], widest, copier });
+    const grid = new VideoGrid(manifest);
+    const layout = new TokenLayout(manifest);
+    const drawer = new CodeDrawer(widest);
+    const jacobi = positionsPerRun > 1 && model.runsAhead ? new JacobiDecoder({ model, caches, layout, grid, drawer, positions: positionsPerRun }) : undefined;
+    const copier = copyUnchanged ? new UnchangedCopier(caches.slots.shape, grid) : undefined;
+    this.#scheduler = new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs, runsAlone: (sequence) => jacobi?.takes(sequence) === true });
+    this.#runner = new StepRunner(model, caches, layout, { headInvariant, subCodes: manifest.video.subCodebooks[1], drawer, jacobi, copier });
     this.#loop = this.#run();
   }
 

@@ -16,7 +16,7 @@ export class LeadRunner {
   constructor(model: LanguageModel, shape: CacheShape, layout: TokenLayout) {
     this.#model = model;
     this.#layout = layout;
-    this.#slot = new KvCache({ ...shape, slots: 1 });
+    this.#slot = new KvCache({ ...shape, slots: 1, spare: 0 });
   }
 
   /** `prefix`, and after it the entries of what `sequence` is given. A bundle without the graph for it, or a sequence without anything to draw, steps instead. */

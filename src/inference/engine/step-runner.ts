@@ -1,17 +1,17 @@
-/** Runs one planned step: the graphs, then the drawing of tokens. Changes the caches, not the sequences. */
+/** Runs one planned step: the graphs, then the drawing of tokens. Changes the caches, and of the sequences their guesses alone. */
 import type { PrefixCache } from '../core/cache-view.ts';
 import type { Sequence } from '../core/sequence.ts';
 import type { Prefix, StepInput } from '../core/step-input.ts';
 import type { Caches } from '../kv-cache/caches.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { legalLogits } from '../sampling/logits.ts';
-import { CounterRandom } from '../sampling/philox.ts';
-import { Sampler } from '../sampling/sampler.ts';
 import type { StepPlan } from '../scheduler/scheduler.ts';
 import { AudioOutput } from '../tokenizers/audio-output.ts';
 import { TextOutput } from '../tokenizers/text-output.ts';
 import type { TokenLayout } from '../tokenizers/token-layout.ts';
 import { VideoOutput } from '../tokenizers/video-output.ts';
+import { STREAM, type CodeDrawer } from './code-drawer.ts';
+import type { JacobiDecoder } from './jacobi-decoder.ts';
 import { LeadRunner } from './lead-runner.ts';
 import type { UnchangedCopier } from './unchanged-copier.ts';
 
@@ -31,15 +31,13 @@ interface Turn<Kind> {
   readonly row: number;
 }
 
-/** Each kind of draw has random numbers of its own. */
-const STREAM = { a: 0, b: 1, audio: 2, text: 3 } as const;
-
 export interface StepRunnerOptions {
   readonly headInvariant: boolean;
   /** How many sub-tokens b there are. */
   readonly subCodes: number;
-  /** The longest row that is drawn from. */
-  readonly widest: number;
+  readonly drawer: CodeDrawer;
+  /** Draws several positions of a clip in a run; undefined: a step draws one of each sequence. */
+  readonly jacobi: JacobiDecoder | undefined;
   /** Copies what does not change; undefined: the model draws every position. */
   readonly copier: UnchangedCopier | undefined;
 }
@@ -49,19 +47,21 @@ export class StepRunner {
   readonly #caches: Caches;
   readonly #layout: TokenLayout;
   readonly #headInvariant: boolean;
-  readonly #sampler: Sampler;
+  readonly #drawer: CodeDrawer;
+  readonly #jacobi: JacobiDecoder | undefined;
   readonly #subCodes: number;
   readonly #copier: UnchangedCopier | undefined;
   readonly #leads: LeadRunner;
 
-  constructor(model: LanguageModel, caches: Caches, layout: TokenLayout, { headInvariant, subCodes, widest, copier }: StepRunnerOptions) {
+  constructor(model: LanguageModel, caches: Caches, layout: TokenLayout, { headInvariant, subCodes, drawer, jacobi, copier }: StepRunnerOptions) {
     this.#model = model;
     this.#caches = caches;
     this.#layout = layout;
     this.#headInvariant = headInvariant;
     this.#subCodes = subCodes;
     this.#copier = copier;
-    this.#sampler = new Sampler(widest);
+    this.#drawer = drawer;
+    this.#jacobi = jacobi;
     this.#leads = new LeadRunner(model, caches.slots.shape, layout);
   }
 
@@ -70,7 +70,7 @@ export class StepRunner {
       case 'prefill':
         return await this.#prefill(plan);
       case 'decode':
-        return await this.#decode(plan);
+        return (await this.#drawAhead(plan)) ?? (await this.#decode(plan));
     }
   }
 
@@ -116,6 +116,12 @@ export class StepRunner {
       if (sequence.done + 1 !== sequence.lead || sequence.lead === sequence.total || prefixes.hasLead(sequence)) continue;
       prefixes.keepLead(sequence, sequence.input.prefixes.map((_, row) => slots.read(first + row, sequence.cacheLength(row) + 1)));
     }
+  }
+
+  /** Several positions of the one sequence of a run; undefined where the plan is an ordinary step. */
+  async #drawAhead({ sequences: [sequence], firstSlot }: DecodePlan): Promise<readonly Drawn[] | undefined> {
+    if (sequence === undefined || this.#jacobi?.takes(sequence) !== true) return undefined;
+    return (await this.#jacobi.run(sequence, firstSlot)).map((code) => ({ sequence, code }));
   }
 
   async #decode(plan: DecodePlan): Promise<readonly Drawn[]> {
@@ -219,10 +225,8 @@ export class StepRunner {
   /** One token from the sequence's rows of `logits` `[B, n]`. */
   #draw({ sequence, row }: Turn<unknown>, { rows }: DecodePlan, logits: Float32Array, stream: number, legal = (all: Float32Array): Float32Array => all): number {
     const width = logits.length / rows;
-    const { input, done } = sequence;
-    const rowAt = (at: number): Float32Array => legal(logits.subarray(at * width, (at + 1) * width));
-    const uniform = new CounterRandom(input.seed, input.candidate).uniform((input.firstPosition ?? 0) + done, stream);
-    return this.#sampler.sample(rowAt(row), sequence.rows === 2 ? rowAt(row + 1) : undefined, input.sampling, uniform);
+    const own = Array.from({ length: sequence.rows }, (_, i) => legal(logits.subarray((row + i) * width, (row + i + 1) * width)));
+    return this.#drawer.draw(sequence, sequence.done, stream, own);
   }
 }
 

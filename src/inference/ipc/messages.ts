@@ -17,6 +17,7 @@ export const startOptionsSchema = z
     maxWaiting: z.int().positive(),
     /** Folder that keeps what was measured on this machine. */
     measurementsDir: z.string().min(1).optional(),
+    positionsPerRun: z.int().positive(),
     copyUnchanged: z.boolean(),
   })
   .readonly();

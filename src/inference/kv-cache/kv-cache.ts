@@ -4,6 +4,8 @@ import { SlotTable, type Side } from './slot-table.ts';
 
 export interface CacheShape {
   readonly slots: number;
+  /** Of them, those that always stay free in the middle. Default 0. */
+  readonly spare?: number;
   readonly layers: number;
   readonly kvHeads: number;
   /** M, entries per slot. */
@@ -23,7 +25,7 @@ export class KvCache<Owner> {
 
   constructor(shape: CacheShape) {
     this.shape = shape;
-    this.table = new SlotTable(shape.slots);
+    this.table = new SlotTable(shape.slots, shape.spare);
     this.#slotSize = shape.kvHeads * shape.maxLength * shape.headDim;
     const side = () => Array.from({ length: shape.layers }, () => new Float32Array(shape.slots * this.#slotSize));
     this.#keys = side();

@@ -5,7 +5,7 @@
  *          [ A   A | B   B | C |   free    | E | D   D ]
  *            shared -->                      <-- private
  *
- * `shared` owners step together, one batch over slots [0, shared end). `private` owners step alone, each over its own slots.
+ * `shared` owners step together, one batch over slots [0, shared end). `private` owners step alone, each over its own slots. Spare slots are never claimed.
  */
 export type Side = 'shared' | 'private';
 
@@ -21,14 +21,16 @@ interface Claim<Owner> {
 
 export class SlotTable<Owner> {
   readonly size: number;
+  readonly #spare: number;
   readonly #claims: Record<Side, Claim<Owner>[]> = { shared: [], private: [] };
 
-  constructor(size: number) {
+  constructor(size: number, spare = 0) {
     this.size = size;
+    this.#spare = spare;
   }
 
   get free(): number {
-    return this.size - this.used('shared') - this.used('private');
+    return this.size - this.#spare - this.used('shared') - this.used('private');
   }
 
   used(side: Side): number {

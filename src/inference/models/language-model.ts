@@ -87,13 +87,30 @@ export class LanguageModel {
     return this.#graphs.given !== undefined;
   }
 
+  /** Whether `ahead` can be called. */
+  get runsAhead(): boolean {
+    return this.#graphs.given?.outputNames.includes('logits') === true;
+  }
+
   /**
    * Entries of the `N` next positions of the one row of `cache`, whose codes are given: what as many steps would write, in one run. `length`: valid entries
-   * before it. Predicts nothing.
+   * before it. Always in float32.
    */
   async given(input: StepInput, length: number, cache: CacheView): Promise<void> {
+    await this.#runPositions(input, length, cache, {});
+  }
+
+  /** The same with what each position predicts, `N` rows: right where all the codes that it and those before it are told are. */
+  async ahead(input: StepInput, length: number, cache: CacheView): Promise<DecodeOutput> {
+    const count = this.#positionsOf(input);
+    const output = this.#emptyOutput(count);
+    await this.#runPositions(input, length, cache, this.#outputTensors(output, count));
+    return output;
+  }
+
+  async #runPositions(input: StepInput, length: number, cache: CacheView, outputs: Tensors): Promise<void> {
     const given = required(this.#graphs.given, 'graph for given positions');
-    const count = input.rowIds.length / (3 + this.config.rows.contexts.length);
+    const count = this.#positionsOf(input);
     const { feeds, fetches } = this.#tensorsOf(cache);
     await given.runInPlace(
       {
@@ -102,7 +119,7 @@ export class LanguageModel {
         total_sequence_length: int32Tensor(Int32Array.of(length + count), []),
         ...feeds,
       },
-      fetches,
+      { ...outputs, ...fetches },
     );
   }
 
@@ -112,8 +129,7 @@ export class LanguageModel {
    */
   async decode(input: StepInput, lengths: Int32Array, cache: CacheView, deterministic = true): Promise<DecodeOutput> {
     const { rows } = cache;
-    // NaN until the graph writes them: the sampler refuses an output that was never filled.
-    const output = { logits: new Float32Array(rows * this.config.outputSize).fill(NaN), hidden: new Float32Array(rows * this.config.width).fill(NaN) };
+    const output = this.#emptyOutput(rows);
     const { feeds, fetches } = this.#tensorsOf(cache);
     const total = Int32Array.of(lengths.reduce((longest, length) => Math.max(longest, length), 0) + 1);
     const session = this.#session(rows, deterministic);
@@ -124,11 +140,7 @@ export class LanguageModel {
         total_sequence_length: int32Tensor(total, []),
         ...feeds,
       },
-      {
-        logits: floatTensor(output.logits, [rows, this.config.outputSize]),
-        hidden: floatTensor(output.hidden, [rows, this.config.width]),
-        ...fetches,
-      },
+      { ...this.#outputTensors(output, rows), ...fetches },
     );
     return output;
   }
@@ -156,6 +168,19 @@ export class LanguageModel {
   async close(): Promise<void> {
     const { prefill, given, decode, head, audioHead, textHead } = this.#graphs;
     await Promise.all([prefill, given, ...decode.values(), head, audioHead, textHead].map(async (graph) => await graph?.close()));
+  }
+
+  #positionsOf({ rowIds }: StepInput): number {
+    return rowIds.length / (3 + this.config.rows.contexts.length);
+  }
+
+  /** NaN until the graph writes it: the sampler refuses an output that was never filled. */
+  #emptyOutput(rows: number): DecodeOutput {
+    return { logits: new Float32Array(rows * this.config.outputSize).fill(NaN), hidden: new Float32Array(rows * this.config.width).fill(NaN) };
+  }
+
+  #outputTensors({ logits, hidden }: DecodeOutput, rows: number): Tensors {
+    return { logits: floatTensor(logits, [rows, this.config.outputSize]), hidden: floatTensor(hidden, [rows, this.config.width]) };
   }
 
   #session(rows: number, deterministic: boolean): GraphSession {

@@ -4,6 +4,7 @@
  *
  * A deterministic sequence gets the same bits whatever runs beside it. On a machine whose kernels are batch invariant
  * (engine/batch-invariance.ts) it may share, as long as a shared step never has a row without another; elsewhere it steps alone, always in the same shape.
+ * A clip of which one run draws several positions is alone as well.
  *
  * Both rows of a guided sequence lie side by side and come and go together. When the slots are taken, an owner who has more than a newcomer
  * would have gives some back: the cache of a sequence is kept, and copied into slots when it goes on (vLLM's "swapping", Kwon et al., SOSP 2023).
@@ -29,6 +30,8 @@ export interface SchedulerOptions {
   readonly batchInvariant: boolean;
   /** How long prefills may hold up the running sequences between two of their steps, ms; a single one may take longer. */
   readonly maxPauseMs: number;
+  /** Sequences that never share a step. */
+  runsAlone(sequence: Sequence): boolean;
 }
 
 /** A shared step on a batch-invariant machine has pairs of rows: a row without another takes another kernel (matrix times vector, or the rest of a tile). */
@@ -44,13 +47,15 @@ export class Scheduler {
   readonly #waiting: WaitingQueue;
   readonly #pace: Pace;
   readonly #batchInvariant: boolean;
+  readonly #runsAlone: SchedulerOptions['runsAlone'];
   /** Runs in turn order; the first is next. */
   #ring: Run[] = [];
   #preemptions = 0;
 
-  constructor(caches: Caches, { maxWaiting, batchInvariant, maxPauseMs }: SchedulerOptions) {
+  constructor(caches: Caches, { maxWaiting, batchInvariant, maxPauseMs, runsAlone }: SchedulerOptions) {
     this.#caches = caches;
     this.#batchInvariant = batchInvariant;
+    this.#runsAlone = runsAlone;
     this.#waiting = new WaitingQueue(maxWaiting);
     this.#pace = new Pace(maxPauseMs);
   }
@@ -131,7 +136,7 @@ export class Scheduler {
   /** Who is next does not fit: nobody overtakes, however small. */
   #admit(): void {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      const side: Side = next.input.sampling.deterministic && !this.#batchInvariant ? 'private' : 'shared';
+      const side: Side = this.#runsAlone(next) || (next.input.sampling.deterministic && !this.#batchInvariant) ? 'private' : 'shared';
       if (!this.#makeRoom(next)) return;
       if (!this.#caches.slots.claim(next, next.rows, side)) throw new Error('scheduler: the room that was made is not free');
       this.#waiting.take(next);
@@ -187,7 +192,7 @@ export class Scheduler {
     const sequences = this.#sequencesOf(run);
     const rows = sequences.reduce((total, sequence) => total + sequence.rows, 0);
     if (run !== 'shared') return { type: 'decode', sequences, firstSlot: this.#firstSlot(run), rows };
-    // Nothing is private on a batch-invariant machine, so the slot after the shared rows is free, or of a sequence that is yet to be filled.
+    // The slot after the shared rows is the spare one, free, or of a sequence that is yet to be filled.
     return { type: 'decode', sequences, firstSlot: 0, rows: this.#batchInvariant ? pairedRows(rows) : rows };
   }
 

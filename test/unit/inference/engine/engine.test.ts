@@ -217,9 +217,13 @@ describe('what is shared', () => {
   });
 });
 
-describe.each([true, false])('any traffic, sharing a batch: %s', (batchInvariant) => {
+describe.each([
+  [true, 1],
+  [false, 1],
+  [true, 8],
+])('any traffic, sharing a batch: %s, positions of a clip in a run: %d', (batchInvariant, positionsPerRun) => {
   it('frees everything, and each clip equals its run alone', { timeout: 300_000 }, async () => {
-    const runner = new ScheduleRunner(tiny, batchInvariant);
+    const runner = new ScheduleRunner(tiny, { batchInvariant, positionsPerRun });
     await fc.assert(fc.asyncProperty(schedules, async (schedule) => await runner.run(schedule)), { numRuns: 25, examples: [[contested]] });
     expect(runner.preemptions).toBeGreaterThan(0);
     expect(runner.sharedRows).toBeGreaterThan(0);

@@ -19,7 +19,7 @@ function sequence(requestId: string, { owner = requestId, rows = 2, deterministi
 
 function openScheduler(slots: number, { batchInvariant = false, maxWaiting = 8, maxPauseMs = 20 } = {}): { target: Scheduler; caches: Caches } {
   const caches = openCaches({ slots, layers: 1, kvHeads: 1, maxLength: 8, headDim: 2 }, { batchInvariant });
-  return { target: new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs }), caches };
+  return { target: new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs, runsAlone: () => false }), caches };
 }
 
 function scheduler(slots: number, options: { batchInvariant?: boolean; maxWaiting?: number; maxPauseMs?: number } = {}): Scheduler {
