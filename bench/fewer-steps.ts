@@ -1,33 +1,39 @@
 /**
- * What shortcuts of the engine save and change: the same prompts and seeds drawn plainly, in each precision, and with what stands still copied. Prints steps of
- * the model and processor time per clip, and how many codes are those of the plain run; keeps the codes, for an attribute reader to say what it costs in quality:
+ * What shortcuts of the engine save and change: the same prompts and seeds drawn plainly, in each precision, with what stands still copied, and several positions in one run. Prints
+ * steps of the model (a run of several positions is one) and processor time per clip, and how many codes are those of the plain run; keeps the codes, for an attribute reader to say what
+ * it costs in quality:
  *
  *     python -m cinegraph_training.read_codes --write /tmp/prompts.json --count 200
- *     node bench/fewer-steps.ts models/cinegraph-small /tmp/prompts.json /tmp/codes.json
+ *     node bench/fewer-steps.ts models/cinegraph-small /tmp/prompts.json /tmp/codes.json [clips at a time, 8] [some of the lines: 'fp32,fp32 32 a run']
  *     python -m cinegraph_training.read_codes --read /tmp/codes.json
  *
- * A measurement, never a test. One thread, eight clips at a time.
+ * A measurement, never a test. One thread.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { bundleFile, openBundle } from '../src/inference/core/bundle.ts';
+import type { Precision } from '../src/inference/core/manifest.ts';
 import { Sequence } from '../src/inference/core/sequence.ts';
 import { taskSpec } from '../src/inference/core/task-spec.ts';
-import { Engine } from '../src/inference/engine/engine.ts';
+import { Engine, type EngineOptions } from '../src/inference/engine/engine.ts';
 import { openModels } from '../src/inference/open-models.ts';
 import { layOutPrompt } from '../src/inference/pipelines/prompt.ts';
 import { TextTokenizer } from '../src/inference/tokenizers/text-tokenizer.ts';
 import { VideoGrid } from '../src/inference/tokenizers/video-grid.ts';
 import { VideoOutput } from '../src/inference/tokenizers/video-output.ts';
 
-const CLIPS_AT_ONCE = 8;
+const POSITIONS_PER_RUN = [4, 8, 16, 32, 64];
 
-const [dir = 'models/cinegraph-small', promptsFile, codesFile] = process.argv.slice(2);
+const [dir = 'models/cinegraph-small', promptsFile, codesFile, clipsText = '8', linesText] = process.argv.slice(2);
+const clipsAtOnce = Number(clipsText);
+const lines = linesText?.split(',');
 const bundle = await openBundle(dir);
 const models = await openModels(bundle, { provider: 'cpu', threads: 1 });
 const tokenizer = TextTokenizer.parse(readFileSync(bundleFile(bundle, bundle.manifest.text.file), 'utf8'));
 const spec = taskSpec(bundle.manifest, 'TEXT_TO_VIDEO');
 const grid = new VideoGrid(bundle.manifest);
 const input = promptsFile === undefined ? { prompts: bundle.manifest.examples } : (JSON.parse(readFileSync(promptsFile, 'utf8')) as { readonly prompts: readonly string[] });
+
+type Ways = Pick<EngineOptions, 'copyUnchanged' | 'positionsPerRun'>;
 
 interface Run {
   /** `[positions, 2]` of each clip. */
@@ -39,40 +45,39 @@ interface Run {
 function sequenceOf(prompt: string, seed: number): Sequence {
   const { conditional, unconditional } = layOutPrompt(prompt, spec, bundle.manifest, new Set(), tokenizer, {});
   const sampling = { ...bundle.manifest.sampling, deterministic: true };
-  return new Sequence({ requestId: String(seed), candidate: 0, seed, sampling, prefixes: [conditional, unconditional], output: new VideoOutput(grid, { spec }) });
+  const prefixes = sampling.guidance === 1 ? [conditional] : [conditional, unconditional];
+  return new Sequence({ requestId: String(seed), candidate: 0, seed, sampling, prefixes, output: new VideoOutput(grid, { spec }) });
 }
 
-async function run(copyUnchanged: boolean): Promise<Run> {
-  let rows = 0;
-  const decode: typeof models.language.decode = async (...args) => {
-    rows += args[2].rows;
-    return await models.language.decode(...args);
-  };
-  const language = new Proxy(models.language, {
-    get(target, name) {
-      const value: unknown = name === 'decode' ? decode : Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+/** Steps that moved a sequence, padding aside: several that share a step count one each. */
+async function run(ways: Ways): Promise<Run> {
+  let steps = 0;
   const cpuAt = process.cpuUsage();
   const codes: number[][] = [];
-  for (let first = 0; first < input.prompts.length; first += CLIPS_AT_ONCE) {
-    const engine = new Engine(language, bundle.manifest, { maxRows: 2 * CLIPS_AT_ONCE, maxWaiting: CLIPS_AT_ONCE, batchInvariant: true, headInvariant: true, copyUnchanged });
-    const sequences = input.prompts.slice(first, first + CLIPS_AT_ONCE).map((prompt, i) => sequenceOf(prompt, first + i));
-    for await (const _ of engine.generate(sequences, new AbortController().signal));
+  for (let first = 0; first < input.prompts.length; first += clipsAtOnce) {
+    const engine = new Engine(models.language, bundle.manifest, { maxRows: 2 * clipsAtOnce, maxWaiting: clipsAtOnce, batchInvariant: true, headInvariant: true, ...ways });
+    const clips = input.prompts.slice(first, first + clipsAtOnce).map((prompt, i) => sequenceOf(prompt, first + i));
+    const follow = async (clip: Sequence): Promise<void> => {
+      for await (const _ of engine.generate([clip], new AbortController().signal)) if (clip.done > 0) steps += 1;
+    };
+    await Promise.all(clips.map(follow));
     await engine.close();
-    codes.push(...sequences.map((sequence) => [...sequence.codes]));
+    codes.push(...clips.map((clip) => [...clip.codes]));
   }
   const { user, system } = process.cpuUsage(cpuAt);
-  return { codes, stepsPerClip: rows / 2 / codes.length, cpuMsPerClip: (user + system) / 1000 / codes.length };
+  return { codes, stepsPerClip: steps / codes.length, cpuMsPerClip: (user + system) / 1000 / codes.length };
 }
 
 const runs: Record<string, Run> = {};
-for (const precision of models.language.precisions) {
+async function measure(name: string, precision: Precision, ways: Ways): Promise<void> {
+  if (lines?.includes(name) === false) return;
   models.language.use({ deterministic: precision, free: [precision] });
-  runs[precision] = await run(false);
-  runs[`${precision}, copied`] = await run(true);
+  runs[name] = await run(ways);
 }
+
+for (const precision of models.language.precisions) await measure(precision, precision, {});
+await measure('fp32 copied', 'fp32', { copyUnchanged: true });
+for (const positionsPerRun of POSITIONS_PER_RUN) await measure(`fp32 ${positionsPerRun} a run`, 'fp32', { positionsPerRun });
 const plain = runs['fp32'] as Run;
 console.table(
   Object.entries(runs).map(([name, { codes, stepsPerClip, cpuMsPerClip }]) => {

@@ -12,13 +12,13 @@ import { contested, schedules, ScheduleRunner } from '../test/support/schedules.
 
 const [count = '500', seed = String(Date.now() % 2 ** 31)] = process.argv.slice(2);
 const tiny = await openTinyInference();
-for (const batchInvariant of [true, false]) {
-  const runner = new ScheduleRunner(tiny, batchInvariant);
+for (const settings of [{ batchInvariant: true }, { batchInvariant: false }, { batchInvariant: true, positionsPerRun: 8 }]) {
+  const runner = new ScheduleRunner(tiny, settings);
   const startedAt = performance.now();
   await fc.assert(fc.asyncProperty(schedules, async (schedule) => await runner.run(schedule)), { numRuns: Number(count), seed: Number(seed), examples: [[contested]] });
   const { clips, preemptions, sharedRows } = runner;
   console.log(
-    `${count} schedules, sharing a batch: ${batchInvariant}, seed ${seed}: ${clips} clips equal to their runs alone, ` +
+    `${count} schedules, ${JSON.stringify(settings)}, seed ${seed}: ${clips} clips equal to their runs alone, ` +
       `${preemptions} preemptions, ${sharedRows} shared rows, ${((performance.now() - startedAt) / 1000).toFixed(0)} s`,
   );
   await runner.close();
