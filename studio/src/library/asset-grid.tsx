@@ -2,12 +2,15 @@ import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { useLayoutEffect, useRef, useState, type MouseEvent } from 'react';
 import type { TileFragment } from '../generated/operations.ts';
 import { AssetTile } from './asset-tile.tsx';
+import { useFling } from './use-fling.ts';
 import type { Tiles } from './use-tiles.ts';
 
 const MIN_TILE_PX = 150;
 const GAP_PX = 12;
 const CAPTION_PX = 52;
 const OVERSCAN_ROWS = 3;
+/** The list is read so far ahead of the screen: some three screens. */
+const AHEAD_ROWS = 12;
 
 interface AssetGridProps {
   readonly tiles: Pick<Tiles, 'count' | 'at' | 'show'>;
@@ -45,7 +48,8 @@ export function AssetGrid({ tiles, hrefOf, selection, onSelect, onOpen }: AssetG
   const first = (visible[0]?.index ?? 0) * columns;
   const last = Math.min(tiles.count, ((visible.at(-1)?.index ?? 0) + 1) * columns) - 1;
   const { show } = tiles;
-  useLayoutEffect(() => show(first, last), [first, last, show]);
+  useLayoutEffect(() => show(first, last + AHEAD_ROWS * columns), [first, last, columns, show]);
+  const fling = useFling();
 
   const places = visible.flatMap((row) =>
     Array.from({ length: Math.min(columns, tiles.count - row.index * columns) }, (_, column) => ({ item: row.index * columns + column, x: column * (tilePx + GAP_PX), y: row.start - box.top })),
@@ -55,8 +59,8 @@ export function AssetGrid({ tiles, hrefOf, selection, onSelect, onOpen }: AssetG
       {places.map(({ item, x, y }) => {
         const tile = tiles.at(item);
         return (
-          <li key={tile?.id ?? item} className={`tile${tile !== undefined && selection.has(tile.id) ? ' tile-selected' : ''}`} style={{ width: tilePx, height: rowPx - GAP_PX, transform: `translate(${x}px, ${y}px)` }}>
-            {tile === undefined ? <span className="tile-picture" aria-hidden="true" /> : <AssetTile tile={tile} href={hrefOf(tile)} selected={selection.has(tile.id)} onSelect={onSelect} />}
+          <li key={tile?.id ?? item} className={`tile${tile !== undefined && selection.has(tile.id) ? ' tile-selected' : ''}`} style={{ width: tilePx, height: rowPx - GAP_PX, left: x, top: y }}>
+            {tile === undefined ? <span className="tile-picture" aria-hidden="true" /> : <AssetTile tile={tile} href={hrefOf(tile)} selected={selection.has(tile.id)} fling={fling} onSelect={onSelect} />}
           </li>
         );
       })}

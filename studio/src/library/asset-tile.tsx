@@ -12,19 +12,23 @@ interface AssetTileProps {
   readonly tile: TileFragment;
   readonly href: string;
   readonly selected: boolean;
+  /** The grid rushes by: a picture that is not there yet is not asked for. */
+  readonly fling: boolean;
   /** `range`: all from the one selected before. */
   readonly onSelect: (tile: TileFragment, range: boolean) => void;
 }
 
 /** One asset of the grid. Plays while the pointer or the focus is on it. */
-export const AssetTile = memo(function AssetTile({ tile, href, selected, onSelect }: AssetTileProps) {
+export const AssetTile = memo(function AssetTile({ tile, href, selected, fling, onSelect }: AssetTileProps) {
   const [over, setOver] = useState(false);
+  const [pictured, setPictured] = useState(!fling);
+  if (!fling && !pictured) setPictured(true);
   const caption = captionOf(tile);
   return (
     <>
       <a href={href} className="tile-link" onPointerEnter={() => setOver(true)} onPointerLeave={() => setOver(false)} onFocus={() => setOver(true)} onBlur={() => setOver(false)}>
         <span className="tile-picture" style={'thumbhash' in tile ? { backgroundColor: averageColour(tile.thumbhash) } : {}}>
-          <TilePicture tile={tile} />
+          {pictured ? <TilePicture tile={tile} /> : null}
           {tile.__typename === 'VideoAsset' && over ? <HoverClip url={tile.url} /> : null}
           {'durationMs' in tile ? <span className="tile-mark" aria-hidden="true">{seconds(tile.durationMs)}</span> : null}
         </span>
