@@ -74,7 +74,12 @@ export async function startFleet({ apis, workers, env = {} }: FleetOptions): Pro
       await folder.remove();
     },
   };
-  await Promise.all(members.map(({ process: launched }) => launched.says('Ready.')));
+  try {
+    await Promise.all(members.map(({ process: launched }) => launched.says('Ready.')));
+  } catch (error) {
+    await fleet[Symbol.asyncDispose]();
+    throw error;
+  }
   return fleet;
 }
 
