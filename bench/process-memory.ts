@@ -52,11 +52,11 @@ export class MemoryMeter implements AsyncDisposable {
     return { NODE_OPTIONS: `--import ${PROBE}`, MEMORY_PROBE: this.#folder };
   }
 
-  /** In the order of `pids`, which must run. */
+  /** In the order of `pids`, without those that have ended. */
   async of(pids: readonly number[]): Promise<ProcessMemory[]> {
     const measured: ProcessMemory[] = [];
     // One after the other: a collection is work, and the time for an answer is bounded.
-    for (const pid of pids) measured.push(await this.#measure(pid));
+    for (const pid of pids) if ((await commandLine(pid)) !== '') measured.push(await this.#measure(pid));
     return measured;
   }
 
