@@ -2,9 +2,16 @@
  * An ONNX graph on a thread of its own: its runs overlap those of other graphs and leave the caller's event loop alone. Runs queue up in order;
  * tensors cross by value, results without a copy.
  */
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { GraphRunner, SessionOptions, Tensors } from './graph-session.ts';
 import { fromPlain, toPlain, type PlainTensors } from './plain-tensors.ts';
+
+/**
+ * MB of each half of the young generation of a thread: its tensors lie beside the heap. A flag of V8, because one that the process was given outdoes the
+ * `resourceLimits` of a thread; it is read when a heap is made, so the heaps that there are keep theirs.
+ */
+const YOUNG_MB = 2;
 
 /** To the thread. */
 export type WorkerCommand = { readonly type: 'run'; readonly id: number; readonly feeds: PlainTensors } | { readonly type: 'close' };
@@ -44,6 +51,7 @@ export class WorkerSession implements GraphRunner {
   /** Loads a graph on a new thread. Throws what onnxruntime threw. */
   static async open(path: string, options: SessionOptions): Promise<WorkerSession> {
     const input: WorkerInput = { path, options };
+    setFlagsFromString(`--max-semi-space-size=${YOUNG_MB}`);
     const worker = new Worker(new URL('./session-thread.ts', import.meta.url), { workerData: input });
     await new Promise<void>((resolve, reject) => {
       worker.once('message', (report: WorkerReport) => (report.type === 'failed' ? reject(new Error(report.message)) : resolve()));
