@@ -14,7 +14,7 @@ const range = z.object({ start: index, size: count });
 const taskRows = z.partialRecord(z.enum(MODEL_TASKS), index);
 
 /** How the decode graph multiplies by the model's matrices (docs/BUNDLE.md, "Precisions"). */
-export const PRECISIONS = ['fp32', 'int8', 'dynamic'] as const;
+export const PRECISIONS = ['fp32', 'int8', 'dynamic', 'int4'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
 const video = z.object({

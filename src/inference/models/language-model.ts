@@ -22,6 +22,9 @@ export interface PrecisionPlan {
   readonly free: readonly Precision[];
 }
 
+/** Up to this many floats per entry and layer on each side (key-value heads times their dimension), attention is fastest over a row's whole cache at once: bench/RESULTS.md. */
+const NARROW_CACHE = 64;
+
 const REFERENCE: PrecisionPlan = { deterministic: 'fp32', free: ['fp32'] };
 
 interface Graphs {
@@ -47,7 +50,8 @@ export class LanguageModel {
 
   static async open(bundle: Bundle, options: SessionOptions): Promise<LanguageModel> {
     const config = bundle.manifest.languageModel;
-    const open = (file: string): Promise<GraphSession> => GraphSession.open(bundleFile(bundle, file), options);
+    const wholeAttention = config.kvHeads * config.headDim <= NARROW_CACHE;
+    const open = (file: string): Promise<GraphSession> => GraphSession.open(bundleFile(bundle, file), { ...options, wholeAttention });
     const decode = new Map([['fp32', await open(config.decode)] as [Precision, GraphSession]]);
     // The other precisions, and several positions with a past, are kernels of the CPU.
     const onCpu = options.provider === 'cpu';

@@ -7,6 +7,8 @@ export type ExecutionProvider = 'cuda' | 'webgpu' | 'cpu';
 export interface SessionOptions {
   readonly provider: ExecutionProvider;
   readonly threads: number;
+  /** GroupQueryAttention on the CPU scores a row's whole cache at once instead of block by block: faster where caches are small. Default: no. */
+  readonly wholeAttention?: boolean;
 }
 
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -24,6 +26,8 @@ export interface GraphRunner {
  * before any copy. onnxruntime-node is pinned for this, and the engine proves at start that the cache aliases.
  */
 export const SENTINEL = 'aa_sentinel';
+/** onnxruntime reads it from the environment while it loads a graph; there is no session option for it. */
+const NO_BLOCKS = 'ORT_GQA_DISABLE_FLASH_ATTENTION';
 const SENTINEL_MESSAGE = 'Non tensor type is temporarily not supported';
 
 export class GraphSession implements GraphRunner {
@@ -36,17 +40,22 @@ export class GraphSession implements GraphRunner {
   }
 
   /** Loads a graph; external data is found beside it. Blocks the thread while it loads. */
-  static async open(path: string, { provider, threads }: SessionOptions): Promise<GraphSession> {
+  static async open(path: string, { provider, threads, wholeAttention = false }: SessionOptions): Promise<GraphSession> {
     if (!existsSync(path)) throw new Error(`${path} does not exist`);
-    const session = await InferenceSession.create(path, {
-      executionProviders: [provider],
-      executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      logSeverityLevel: 3,
-    });
-    return new GraphSession(path, session);
+    if (wholeAttention) process.env[NO_BLOCKS] = '1';
+    try {
+      const session = await InferenceSession.create(path, {
+        executionProviders: [provider],
+        executionMode: 'sequential',
+        graphOptimizationLevel: 'all',
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        logSeverityLevel: 3,
+      });
+      return new GraphSession(path, session);
+    } finally {
+      if (wholeAttention) delete process.env[NO_BLOCKS];
+    }
   }
 
   get inputNames(): readonly string[] {
