@@ -2,18 +2,21 @@
  * Prints how the engine shares a machine: tokens per second of eight clips at once against one, each clip's part of them, how long the eight
  * wait for a ninth that joins, and how many clips differ from their runs alone, in deterministic mode and outside it.
  *
- *     node bench/engine-load.ts [models/cinegraph-small] [threads] [repeats]
+ *     node bench/engine-load.ts [models/cinegraph-small] [threads] [repeats] [guidance] [precision]
  *
  * The steps alone: no frames are decoded. A measurement, never a test. With one thread the processor time of this process is what an idle
- * machine would take; on a busy one the wall clock shows the neighbours.
+ * machine would take; on a busy one the wall clock shows the neighbours. Guidance: the bundle's own unless it is given; 1 is one row for each clip. Without a
+ * precision the engine measures and chooses, as it does at a start.
  */
-import { readFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import path from 'node:path';
 import { bundleFile, openBundle } from '../src/inference/core/bundle.ts';
 import { Sequence } from '../src/inference/core/sequence.ts';
 import { taskSpec } from '../src/inference/core/task-spec.ts';
 import { findInvariance } from '../src/inference/engine/batch-invariance.ts';
 import { Engine } from '../src/inference/engine/engine.ts';
+import { choosePrecisions, type PrecisionChoice } from '../src/inference/engine/precision-choice.ts';
 import { openModels } from '../src/inference/open-models.ts';
 import { layOutPrompt } from '../src/inference/pipelines/prompt.ts';
 import { defaultThreads, deviceName } from '../src/inference/runtime/device.ts';
@@ -26,15 +29,20 @@ const MAX_ROWS = 2 * (CLIPS + 1);
 /** Tokens of the running clips when the ninth joins. */
 const JOIN_AT = 80;
 
-const [dir = 'models/cinegraph-small', threadsText, repeatsText = '5'] = process.argv.slice(2);
+const [dir = 'models/cinegraph-small', threadsText, repeatsText = '5', guidanceText, precisionText] = process.argv.slice(2);
 const threads = threadsText === undefined ? defaultThreads() : Number(threadsText);
 const repeats = Number(repeatsText);
 const load = loadavg()[0] ?? 0;
 const bundle = await openBundle(dir);
 const models = await openModels(bundle, { provider: 'cpu', threads });
 const tokenizer = TextTokenizer.parse(readFileSync(bundleFile(bundle, bundle.manifest.text.file), 'utf8'));
-const invariance = await findInvariance(bundle.manifest, models.language, MAX_ROWS);
+const guidance = guidanceText === undefined ? bundle.manifest.sampling.guidance : Number(guidanceText);
+const precision = models.language.precisions.find((known) => known === precisionText);
+if (precision !== undefined) models.language.use({ deterministic: precision, free: [precision] });
+const chosen = precision === undefined ? await chooseAnew() : { plan: { deterministic: precision, free: [precision] }, ...(await findInvariance(bundle.manifest, models.language, MAX_ROWS)) };
+const invariance = { batchInvariant: chosen.batchInvariant, headInvariant: chosen.headInvariant };
 console.log(`${bundle.manifest.name}, ${deviceName('cpu', threads)}, ${new Date().toISOString().slice(0, 10)}, load ${load.toFixed(1)}`);
+console.log(`precisions: deterministic ${chosen.plan.deterministic}, else by rows ${chosen.plan.free.join(' ')}`);
 console.log(`batch invariant: ${invariance.batchInvariant}, head: ${invariance.headInvariant}`);
 
 /** What one run of clips side by side took and made. */
@@ -68,7 +76,7 @@ for (const deterministic of [true, false]) {
   const rate = (run: Run, by: 'wallMs' | 'cpuMs'): number => (1000 * run.sequences.length * (run.sequences[0]?.total ?? 0)) / run[by];
   const different = await countDifferent(eights[0]?.sequences ?? [], deterministic);
   const joined = (pick: (join: Join) => number): string => `${median(joins.map(pick)).toFixed(1)} / ${Math.max(...joins.map(pick)).toFixed(1)}`;
-  console.log(`\n${deterministic ? 'deterministic' : 'ordinary'} clips, guidance 3, median of ${repeats}`);
+  console.log(`\n${deterministic ? 'deterministic' : 'ordinary'} clips, guidance ${guidance}, median of ${repeats}`);
   console.table({
     'tokens / s, one clip': { wall: median(ones.map((run) => rate(run, 'wallMs'))).toFixed(0), cpu: median(ones.map((run) => rate(run, 'cpuMs'))).toFixed(0) },
     [`tokens / s, ${CLIPS} clips`]: { wall: median(eights.map((run) => rate(run, 'wallMs'))).toFixed(0), cpu: median(eights.map((run) => rate(run, 'cpuMs'))).toFixed(0) },
@@ -89,8 +97,18 @@ function newClip(seed: number, deterministic: boolean): Sequence {
   const spec = taskSpec(manifest, 'TEXT_TO_VIDEO');
   const prompt = manifest.examples[seed % manifest.examples.length] ?? 'a fox';
   const { conditional, unconditional } = layOutPrompt(prompt, spec, manifest, new Set(), tokenizer);
-  const sampling = { ...manifest.sampling, guidance: 3, deterministic };
-  return new Sequence({ requestId: `clip-${seed}`, candidate: 0, seed, output: new VideoOutput(new VideoGrid(manifest), { spec }), sampling, prefixes: [conditional, unconditional] });
+  const sampling = { ...manifest.sampling, guidance, deterministic };
+  return new Sequence({ requestId: `clip-${seed}`, candidate: 0, seed, output: new VideoOutput(new VideoGrid(manifest), { spec }), sampling, prefixes: guidance === 1 ? [conditional] : [conditional, unconditional] });
+}
+
+/** The choice of a first start: kept nowhere. */
+async function chooseAnew(): Promise<PrecisionChoice> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'cinegraph-load-'));
+  try {
+    return await choosePrecisions(bundle.manifest, models.language, MAX_ROWS, { file: path.join(folder, 'precisions.json'), holdsFor: 'bench' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 function openEngine(): Engine {

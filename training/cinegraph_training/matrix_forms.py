@@ -58,7 +58,7 @@ def _int8_blocks(graph: Graph, name: str, matrix: np.ndarray) -> tuple[str, str]
 
 
 def _int4_blocks(graph: Graph, name: str, matrix: np.ndarray) -> tuple[str, str]:
-    """From the stored integers `[in, out]`: blocks `[out, in / 32, 16]` of two numbers a byte, the first in the low half,
+    """From the stored integers `[in, out]`: blocks `[out, in / 32, 16]` of two numbers a byte, the first low,
     where 8 stands for zero, and a scale per block. Folded once at load."""
     integers, scales = graph.integers(name, matrix)
     inputs, outputs = matrix.shape
