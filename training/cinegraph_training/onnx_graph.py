@@ -158,7 +158,22 @@ class Graph:
         self.initializers[name] = tensor
         return True
 
+    def _name_lookups(self) -> None:
+        """Names the look-ups in float16 tables, and the casts of what they find, `host_0`, `host_1`, ...: a GPU provider
+        is told to leave them to the processor, so that a device needs no float16."""
+        half = {name for name, tensor in self.initializers.items() if tensor.data_type == TensorProto.FLOAT16}
+        found: set[str] = set()
+        count = 0
+        for node in self.nodes:
+            looks_up = node.op_type == "Gather" and node.input[0] in half
+            if looks_up:
+                found.add(node.output[0])
+            if looks_up or (node.op_type == "Cast" and node.input[0] in found):
+                node.name = f"host_{count}"
+                count += 1
+
     def save(self, path: Path) -> None:
+        self._name_lookups()
         graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, list(self.initializers.values()))
         opsets = [helper.make_opsetid("", OPSET)]
         if self._contrib:
