@@ -1,11 +1,9 @@
 /** Short-lived child process: does one execution provider load the bundle, pass the self-check and agree with the CPU? */
 import { openBundle } from './core/bundle.ts';
+import { findRefusals, TOLERANCE } from './graph-trials.ts';
 import { openModels } from './open-models.ts';
 import type { ExecutionProvider } from './runtime/graph-session.ts';
 import type { ProviderReport } from './runtime/provider-choice.ts';
-
-/** Relative to the largest logit. GPU kernels add in another order; wrong results are off by far more. */
-const TOLERANCE = 1e-2;
 
 const [bundleDir = '', provider = 'cpu', threads = '1'] = process.argv.slice(2);
 process.send?.(await probe(bundleDir, provider as ExecutionProvider, Number(threads)), () => process.exit(0));
@@ -13,12 +11,14 @@ process.send?.(await probe(bundleDir, provider as ExecutionProvider, Number(thre
 async function probe(dir: string, name: ExecutionProvider, threadCount: number): Promise<ProviderReport> {
   try {
     const bundle = await openBundle(dir);
-    const models = await openModels(bundle, { provider: name, threads: threadCount });
+    const options = { provider: name, threads: threadCount };
+    const refusals = await findRefusals(bundle, options);
+    const models = await openModels(bundle, { ...options, onCpu: new Set(refusals.map(({ file }) => file)) });
     const reference = await openModels(bundle, { provider: 'cpu', threads: threadCount });
     const largest = reference.check.logits.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
     const worst = reference.check.logits.reduce((max, value, i) => Math.max(max, Math.abs(value - (models.check.logits[i] as number))), 0);
-    if (worst > TOLERANCE * largest) return { usable: false, reason: `its logits differ from the CPU's by ${worst.toPrecision(3)}` };
-    return { usable: true, stepMs: models.check.stepMs, cpuStepMs: reference.check.stepMs };
+    if (!(worst <= TOLERANCE * largest)) return { usable: false, reason: `its logits differ from the CPU's by ${worst.toPrecision(3)}` };
+    return { usable: true, stepMs: models.check.stepMs, cpuStepMs: reference.check.stepMs, refusals };
   } catch (error) {
     return { usable: false, reason: firstLine(error) };
   }

@@ -7,7 +7,10 @@
  * processor or provider), they step alone. The head is a graph of its own and far cheaper: where only it depends on its batch (a reduction
  * that begins where memory is aligned is enough), it runs for each deterministic sequence by itself.
  */
-import { KvCache } from '../kv-cache/kv-cache.ts';
+import { openSlots } from '../kv-cache/caches.ts';
+import type { CacheShape } from '../kv-cache/kv-cache.ts';
+import type { Slots } from '../kv-cache/slots.ts';
+import type { PrefixCache } from '../core/cache-view.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { StepInput } from '../core/step-input.ts';
 import type { LanguageModel } from '../models/language-model.ts';
@@ -41,12 +44,21 @@ export interface Invariance {
 export async function findInvariance(manifest: Manifest, model: LanguageModel, most: number): Promise<Invariance> {
   const maxRows = pairedRows(most);
   const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
-  const cache = new KvCache<string>({ slots: maxRows, layers, kvHeads, maxLength, headDim });
+  const shape = { slots: maxRows, layers, kvHeads, maxLength, headDim };
+  const cache = openSlots<string>(shape, model.deviceRows(maxRows));
   const random = new CounterRandom(1, 0);
   const layout = new TokenLayout(manifest);
-  const whole = cache.view(0, maxRows);
-  [...whole.keys, ...whole.values].forEach((layer, l) => fillRandom(layer, random, l));
   const probes = Array.from({ length: maxRows }, (_, row) => makeProbe(manifest, layout, random, row));
+  probes.forEach((probe, row) => cache.write(row, randomEntries(shape, probe.length, random, row)));
+  try {
+    return await compare(model, cache, layout, probes);
+  } finally {
+    await cache.close();
+  }
+}
+
+async function compare(model: LanguageModel, cache: Slots<string>, layout: TokenLayout, probes: readonly Probe[]): Promise<Invariance> {
+  const maxRows = probes.length;
   const reference = await rowsInPairs(model, cache, layout, probes);
   let headInvariant = true;
   for (let rows = 2 * MIN_SHARED_ROWS; rows <= maxRows; rows += MIN_SHARED_ROWS) {
@@ -61,7 +73,7 @@ export async function findInvariance(manifest: Manifest, model: LanguageModel, m
   return { batchInvariant: true, headInvariant };
 }
 
-async function rowsInPairs(model: LanguageModel, cache: KvCache<string>, layout: TokenLayout, probes: readonly Probe[]): Promise<RowResult[]> {
+async function rowsInPairs(model: LanguageModel, cache: Slots<string>, layout: TokenLayout, probes: readonly Probe[]): Promise<RowResult[]> {
   const results: RowResult[] = [];
   for (let row = 0; row < probes.length; row += MIN_SHARED_ROWS) {
     results.push(...(await runRows(model, cache, layout, probes, row, MIN_SHARED_ROWS)));
@@ -70,7 +82,7 @@ async function rowsInPairs(model: LanguageModel, cache: KvCache<string>, layout:
 }
 
 /** One step of the slots `[first, first + rows)`. It rewrites the same cache entries each time, with the same values. */
-async function runRows(model: LanguageModel, cache: KvCache<string>, layout: TokenLayout, probes: readonly Probe[], first: number, rows: number): Promise<RowResult[]> {
+async function runRows(model: LanguageModel, cache: Slots<string>, layout: TokenLayout, probes: readonly Probe[], first: number, rows: number): Promise<RowResult[]> {
   const taken = probes.slice(first, first + rows);
   const input = layout.join(...taken.map((probe) => probe.input));
   const { logits, hidden } = await model.decode(input, Int32Array.from(taken, (probe) => probe.length), cache.view(first, rows));
@@ -91,6 +103,17 @@ function makeProbe(manifest: Manifest, layout: TokenLayout, random: CounterRando
   const input = layout.empty(1);
   grid.write({ codes, condition }, Math.floor(random.uniform(row, 2000) * positions), input, 0);
   return { input, length: 1 + Math.floor(random.uniform(row, 2001) * (languageModel.maxLength - 2)) };
+}
+
+/** A row's beginning of random entries. */
+function randomEntries({ layers, kvHeads, headDim }: CacheShape, length: number, random: CounterRandom, row: number): PrefixCache {
+  const side = (first: number): Float32Array[] =>
+    Array.from({ length: layers }, (_, layer) => {
+      const values = new Float32Array(kvHeads * length * headDim);
+      fillRandom(values, random, 4000 + (2 * row + first) * layers + layer);
+      return values;
+    });
+  return { length, keys: side(0), values: side(1) };
 }
 
 function fillRandom(values: Float32Array, random: CounterRandom, stream: number): void {

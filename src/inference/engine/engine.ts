@@ -52,7 +52,8 @@ export class Engine {
     const { maxRows, maxWaiting, maxPauseMs = MAX_PAUSE_MS, batchInvariant, headInvariant, prefixBytes, positionsPerRun = 1, copyUnchanged = false } = options;
     const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
     this.maxRows = pairedRows(maxRows);
-    const caches = openCaches({ slots: this.maxRows + SPARE_SLOTS, spare: SPARE_SLOTS, layers, kvHeads, maxLength, headDim }, { batchInvariant, prefixBytes });
+    const slots = this.maxRows + SPARE_SLOTS;
+    const caches = openCaches({ slots, spare: SPARE_SLOTS, layers, kvHeads, maxLength, headDim }, { batchInvariant, prefixBytes, device: model.deviceRows(slots) });
     this.#caches = caches;
     const { outputSize, rows } = manifest.languageModel;
     const widest = Math.max(outputSize, rows.text.size + 1, manifest.audio?.codebookSize ?? 0);
@@ -138,6 +139,7 @@ export class Engine {
     this.#work.wake();
     await this.#loop;
     for (const sequence of this.#watchers.keys()) this.#end(sequence, new CinegraphError('INFERENCE_UNAVAILABLE'));
+    await this.#caches.slots.close();
   }
 
   async #run(): Promise<void> {

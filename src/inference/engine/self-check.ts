@@ -1,5 +1,6 @@
 /** Runs each graph once before the first request, and proves that the decode graph writes the cache in place. */
-import { KvCache } from '../kv-cache/kv-cache.ts';
+import { openSlots } from '../kv-cache/caches.ts';
+import type { PrefixCache } from '../core/cache-view.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { AudioCodec } from '../models/audio-codec.ts';
 import type { DepthEstimator } from '../models/depth-estimator.ts';
@@ -30,6 +31,7 @@ export interface CheckedModels {
 
 /** A value that no graph writes by chance. */
 const MARK = 12_345.5;
+const MARKS = 2;
 const ROWS = 2;
 
 /** Throws an Error that says which graph misbehaved and how. */
@@ -39,12 +41,11 @@ export async function selfCheck(manifest: Manifest, { language: model, decoder, 
   const layout = new TokenLayout(manifest);
   const prefix = layout.join(layout.plain([special.bos, Object.values(tasks)[0] ?? special.bos, special.bot, special.eot, special.bov]));
   const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
-  const cache = new KvCache<string>({ slots: ROWS, layers, kvHeads, maxLength, headDim });
+  const cache = openSlots<string>({ slots: ROWS, layers, kvHeads, maxLength, headDim }, model.deviceRows(ROWS));
   const prefilled = await model.prefill(prefix);
   for (const layer of [...prefilled.keys, ...prefilled.values]) requireFinite('lm-prefill', layer);
   const view = cache.view(0, ROWS);
-  for (const layer of [...view.keys, ...view.values]) layer.fill(MARK);
-  for (let slot = 0; slot < ROWS; slot += 1) cache.write(slot, prefilled);
+  for (let slot = 0; slot < ROWS; slot += 1) cache.write(slot, marked(prefilled, { kvHeads, headDim }));
 
   const grid = new VideoGrid(manifest);
   const input = layout.empty(ROWS);
@@ -52,11 +53,12 @@ export async function selfCheck(manifest: Manifest, { language: model, decoder, 
   const lengths = new Int32Array(ROWS).fill(prefix.length);
   const { hidden, logits } = await model.decode(input, lengths, view);
   requireFinite('lm-decode', logits);
-  requireInPlace([...view.keys, ...view.values], prefix.length, { maxLength, headDim });
+  for (let slot = 0; slot < ROWS; slot += 1) requireInPlace(await cache.read(slot, prefix.length + MARKS), prefilled, { headDim, inPlace: !('device' in view) });
   const first = logits.slice();
   const stepAt = performance.now();
   await model.decode(input, lengths, view);
   const stepMs = performance.now() - stepAt;
+  await cache.close();
   requireFinite('lm-head', await model.head(hidden, new BigInt64Array(ROWS)));
   const { pixels } = await decoder.decode(new Int32Array(2 * grid.frameSize), decoder.initialState());
   requireFinite('video-decoder', pixels);
@@ -93,14 +95,26 @@ function requireFinite(graph: string, values: Float32Array): void {
   if (!values.every((value) => Number.isFinite(value))) throw new Error(`${graph} returned values that are not finite`);
 }
 
-/** Each head of `[B, Kv, M, hd]` has a new entry at `at` and still the marks after it. */
-function requireInPlace(layers: readonly Float32Array[], at: number, { maxLength, headDim }: { maxLength: number; headDim: number }): void {
-  for (const layer of layers) {
-    for (let head = 0; head < layer.length; head += maxLength * headDim) {
-      const entry = layer.subarray(head + at * headDim, head + (at + 1) * headDim);
-      const next = layer.subarray(head + (at + 1) * headDim, head + maxLength * headDim);
+/** `rows` and after each head's entries two of marks. */
+function marked({ length, keys, values }: PrefixCache, { kvHeads, headDim }: { kvHeads: number; headDim: number }): PrefixCache {
+  const widen = (layer: Float32Array): Float32Array => {
+    const wide = new Float32Array(kvHeads * (length + MARKS) * headDim).fill(MARK);
+    for (let head = 0; head < kvHeads; head += 1) wide.set(layer.subarray(head * length * headDim, (head + 1) * length * headDim), head * (length + MARKS) * headDim);
+    return wide;
+  };
+  return { length: length + MARKS, keys: keys.map(widen), values: values.map(widen) };
+}
+
+/** Each head of `[Kv, length, hd]` begins as it was `prefilled`, has a new entry in place of its first mark, and still the other; a device keeps no more than the entries that are valid. */
+function requireInPlace({ length, keys, values }: PrefixCache, prefilled: PrefixCache, { headDim, inPlace }: { headDim: number; inPlace: boolean }): void {
+  const before = [...prefilled.keys, ...prefilled.values];
+  for (const [l, layer] of [...keys, ...values].entries()) {
+    for (let [end, old] = [length * headDim, 0]; end <= layer.length; end += length * headDim, old += prefilled.length * headDim) {
+      const entry = layer.subarray(end - MARKS * headDim, end - headDim);
+      const next = layer.subarray(end - headDim, end);
+      if (layer.subarray(end - length * headDim, end - MARKS * headDim).some((value, i) => value !== before[l]?.[old + i])) throw new Error('lm-decode changed the beginning of the cache');
       if (entry.some((value) => value === MARK)) throw new Error('lm-decode did not write the cache in place');
-      if (next.some((value) => value !== MARK)) throw new Error('lm-decode wrote the cache beyond its entry');
+      if (inPlace && next.some((value) => value !== MARK)) throw new Error('lm-decode wrote the cache beyond its entry');
     }
   }
 }

@@ -85,7 +85,7 @@ export class StepRunner {
       staged.add(sequence, lead ?? [await this.#beginning(sequence, staged.count(sequence))]);
     }
     if (staged.count(sequence) < sequence.rows) return [];
-    const rows = staged.take(sequence);
+    const rows = await Promise.all(staged.take(sequence));
     rows.forEach((row, i) => slots.write(firstSlot + i, row));
     const given = (rows[0]?.length ?? 0) - sequence.cacheLength(0);
     if (given > 0 && !prefixes.hasLead(sequence)) prefixes.keepLead(sequence, rows);
@@ -107,14 +107,14 @@ export class StepRunner {
   }
 
   /** Keeps what a sequence was given once the step at its end is done, for others that are given the same. */
-  #keepLeads({ sequences, firstSlot }: DecodePlan): void {
+  async #keepLeads({ sequences, firstSlot }: DecodePlan): Promise<void> {
     const { slots, prefixes } = this.#caches;
     let slot = firstSlot;
     for (const sequence of sequences) {
       const first = slot;
       slot += sequence.rows;
       if (sequence.done + 1 !== sequence.lead || sequence.lead === sequence.total || prefixes.hasLead(sequence)) continue;
-      prefixes.keepLead(sequence, sequence.input.prefixes.map((_, row) => slots.read(first + row, sequence.cacheLength(row) + 1)));
+      prefixes.keepLead(sequence, await Promise.all(sequence.input.prefixes.map((_, row) => slots.read(first + row, sequence.cacheLength(row) + 1))));
     }
   }
 
@@ -127,7 +127,7 @@ export class StepRunner {
   async #decode(plan: DecodePlan): Promise<readonly Drawn[]> {
     const { input, lengths } = this.#layOut(plan);
     const { logits, hidden } = await this.#model.decode(input, lengths, this.#caches.slots.view(plan.firstSlot, plan.rows), hasDeterministic(plan));
-    this.#keepLeads(plan);
+    await this.#keepLeads(plan);
     return [
       ...plan.sequences.flatMap((sequence) => (sequence.nextGiven === undefined ? [] : [{ sequence, code: sequence.nextGiven }])),
       ...this.#withCopies(plan, await this.#drawVideo(plan, logits, hidden)),
@@ -141,7 +141,8 @@ export class StepRunner {
     if (copier === undefined) return drawn;
     return drawn.flatMap(({ sequence, code }) => {
       const before = sequences.slice(0, sequences.indexOf(sequence)).reduce((rows, other) => rows + other.rows, 0);
-      const copied = copier.copy(sequence, code, this.#caches.slots.view(firstSlot + before, sequence.rows));
+      const view = this.#caches.slots.view(firstSlot + before, sequence.rows);
+      const copied = 'device' in view ? [] : copier.copy(sequence, code, view);
       return [code, ...copied].map((next) => ({ sequence, code: next }));
     });
   }

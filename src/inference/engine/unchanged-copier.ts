@@ -3,7 +3,7 @@
  * round a position stands still, its code is copied and the model does not run. Approximate: the position's keys and values are those of the same place one latent
  * frame before, turned on to where they now stand (rotary positions are turned, values are not).
  */
-import type { CacheView } from '../core/cache-view.ts';
+import type { HostView } from '../core/cache-view.ts';
 import type { Sequence } from '../core/sequence.ts';
 import type { CacheShape } from '../kv-cache/kv-cache.ts';
 import { VideoOutput } from '../tokenizers/video-output.ts';
@@ -33,7 +33,7 @@ export class UnchangedCopier {
    * Codes of the positions after the one whose `code` was just drawn, as far as they are copied; writes their entries into the cache. `rows`: the sequence's
    * slots. Clips alone, where nothing is given for the position or shown of it.
    */
-  copy(sequence: Sequence, code: number, rows: CacheView): number[] {
+  copy(sequence: Sequence, code: number, rows: HostView): number[] {
     const { output, prefixes } = sequence.input;
     if (!(output instanceof VideoOutput) || output.condition !== undefined) return [];
     // The engine appends the same codes after the step.
@@ -66,7 +66,7 @@ export class UnchangedCopier {
   }
 
   /** Entry `from` of a row becomes entry `to`, one latent frame later, in every layer and head. */
-  #turn({ keys, values }: CacheView, row: number, from: number, to: number): void {
+  #turn({ keys, values }: HostView, row: number, from: number, to: number): void {
     const { kvHeads, maxLength, headDim } = this.#shape;
     const half = headDim / 2;
     for (const [layer, side] of keys.entries()) {

@@ -88,9 +88,9 @@ function answerRequests(generator: Generator, send: (report: Report) => Promise<
 }
 
 /** The provider passed its trial, or is the CPU: a graph that fails now is a damaged bundle. */
-async function openCheckedModels(bundle: Bundle, { provider }: ProviderChoice, threads: number): Promise<Models> {
+async function openCheckedModels(bundle: Bundle, { provider, onCpu }: ProviderChoice, threads: number): Promise<Models> {
   try {
-    return await openModels(bundle, { provider, threads });
+    return await openModels(bundle, { provider, threads, onCpu });
   } catch (cause) {
     if (cause instanceof CinegraphError) throw cause;
     throw new CinegraphError('BUNDLE_CORRUPT', `The model bundle cannot be used: ${(cause as Error).message}`, { cause });

@@ -1,11 +1,14 @@
 /** The three places where keys and values live: the slots that steps work on, beginnings that are shared, and rows on their way into slots. */
+import type { DeviceRows } from '../core/cache-view.ts';
 import type { Sequence } from '../core/sequence.ts';
+import { DeviceKvCache } from './device-kv-cache.ts';
 import { KvCache, type CacheShape } from './kv-cache.ts';
 import { PrefixStore } from './prefix-store.ts';
+import type { Slots } from './slots.ts';
 import { StagedRows } from './staged-rows.ts';
 
 export interface Caches {
-  readonly slots: KvCache<Sequence>;
+  readonly slots: Slots<Sequence>;
   readonly prefixes: PrefixStore;
   readonly staged: StagedRows<Sequence>;
 }
@@ -15,9 +18,16 @@ export interface CachesOptions {
   readonly batchInvariant: boolean;
   /** Memory for shared beginnings. Default: as much as the slots take. */
   readonly prefixBytes?: number | undefined;
+  /** Where the slots are; undefined: in this process's memory. */
+  readonly device?: DeviceRows | undefined;
 }
 
-export function openCaches(shape: CacheShape, { batchInvariant, prefixBytes }: CachesOptions): Caches {
-  const slots = new KvCache<Sequence>(shape);
+export function openCaches(shape: CacheShape, { batchInvariant, prefixBytes, device }: CachesOptions): Caches {
+  const slots = openSlots<Sequence>(shape, device);
   return { slots, prefixes: new PrefixStore(prefixBytes ?? slots.bytes, batchInvariant), staged: new StagedRows() };
+}
+
+/** Owner of `device`. */
+export function openSlots<Owner>(shape: CacheShape, device: DeviceRows | undefined): Slots<Owner> {
+  return device === undefined ? new KvCache(shape) : new DeviceKvCache(shape, device);
 }

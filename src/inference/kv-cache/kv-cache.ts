@@ -1,6 +1,7 @@
 /** The key-value cache: one preallocated array per layer and side, written in place by the decode graph, and the table of its owners. */
-import type { CacheView, PrefixCache } from '../core/cache-view.ts';
+import type { HostView, PrefixCache } from '../core/cache-view.ts';
 import { SlotTable, type Side } from './slot-table.ts';
+import type { Slots } from './slots.ts';
 
 export interface CacheShape {
   readonly slots: number;
@@ -13,7 +14,7 @@ export interface CacheShape {
   readonly headDim: number;
 }
 
-export class KvCache<Owner> {
+export class KvCache<Owner> implements Slots<Owner> {
   readonly shape: CacheShape;
   readonly table: SlotTable<Owner>;
   /** Per layer, `[slots, Kv, M, hd]`. */
@@ -21,7 +22,7 @@ export class KvCache<Owner> {
   readonly #values: readonly Float32Array[];
   readonly #slotSize: number;
   /** By first slot and rows; at most slots squared. */
-  readonly #views = new Map<string, CacheView>();
+  readonly #views = new Map<string, HostView>();
 
   constructor(shape: CacheShape) {
     this.shape = shape;
@@ -37,7 +38,7 @@ export class KvCache<Owner> {
   }
 
   /** Consecutive slots, no copy; the same object for the same slots. */
-  view(firstSlot: number, rows: number): CacheView {
+  view(firstSlot: number, rows: number): HostView {
     const name = `${firstSlot}:${rows}`;
     const known = this.#views.get(name);
     if (known !== undefined) return known;
@@ -99,4 +100,7 @@ export class KvCache<Owner> {
   checkIntegrity(): void {
     this.table.checkIntegrity();
   }
+
+  /** Garbage collection is its memory's owner. */
+  async close(): Promise<void> {}
 }

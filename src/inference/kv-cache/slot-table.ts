@@ -49,6 +49,10 @@ export class SlotTable<Owner> {
     return true;
   }
 
+  rowsOf(owner: Owner): number {
+    return [...this.#claims.shared, ...this.#claims.private].find((claim) => claim.owner === owner)?.rows ?? 0;
+  }
+
   firstSlot(owner: Owner): number | undefined {
     for (const side of ['shared', 'private'] as const) {
       let before = 0;

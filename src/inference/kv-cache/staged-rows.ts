@@ -1,8 +1,11 @@
 /** Cache rows on their way into slots: those of a sequence that gave up its own, and prefixes until all rows of a sequence are there. Owner of its copies. */
 import type { PrefixCache } from '../core/cache-view.ts';
 
+/** A row, or one that is still on its way from a device. */
+export type StagedRow = PrefixCache | Promise<PrefixCache>;
+
 export class StagedRows<Owner> {
-  readonly #staged = new Map<Owner, PrefixCache[]>();
+  readonly #staged = new Map<Owner, StagedRow[]>();
 
   get owners(): Owner[] {
     return [...this.#staged.keys()];
@@ -17,11 +20,13 @@ export class StagedRows<Owner> {
     return this.#staged.get(owner)?.length ?? 0;
   }
 
-  add(owner: Owner, rows: readonly PrefixCache[]): void {
+  add(owner: Owner, rows: readonly StagedRow[]): void {
+    // Whoever takes a row hears of its failure; nobody may.
+    for (const row of rows) if (row instanceof Promise) row.catch(() => undefined);
     this.#staged.set(owner, [...(this.#staged.get(owner) ?? []), ...rows]);
   }
 
-  take(owner: Owner): readonly PrefixCache[] {
+  take(owner: Owner): readonly StagedRow[] {
     const rows = this.#staged.get(owner) ?? [];
     this.#staged.delete(owner);
     return rows;

@@ -1,8 +1,9 @@
 /** Adapter of the language model's graphs (docs/BUNDLE.md, "Graphs"). Owner of their sessions. */
-import type { CacheView, PrefixCache } from '../core/cache-view.ts';
+import type { CacheView, DeviceRows, DeviceView, HostView, PrefixCache } from '../core/cache-view.ts';
 import { bundleFile, type Bundle } from '../core/bundle.ts';
 import type { Manifest, Precision } from '../core/manifest.ts';
 import type { Prefix, StepInput } from '../core/step-input.ts';
+import { GpuRows } from '../runtime/gpu-rows.ts';
 import { GraphSession, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
 import { floats, floatTensor, int32Tensor, int64Tensor } from '../runtime/tensors.ts';
 
@@ -41,7 +42,7 @@ export class LanguageModel {
   readonly #graphs: Graphs;
   #plan = REFERENCE;
   /** Tensors over a view's memory live as long as the view. */
-  readonly #cacheTensors = new WeakMap<CacheView, { readonly feeds: Tensors; readonly fetches: Tensors }>();
+  readonly #cacheTensors = new WeakMap<HostView, { readonly feeds: Tensors; readonly fetches: Tensors }>();
 
   private constructor(config: Manifest['languageModel'], graphs: Graphs) {
     this.config = config;
@@ -50,16 +51,19 @@ export class LanguageModel {
 
   static async open(bundle: Bundle, options: SessionOptions): Promise<LanguageModel> {
     const config = bundle.manifest.languageModel;
-    const wholeAttention = config.kvHeads * config.headDim <= NARROW_CACHE;
-    const open = (file: string): Promise<GraphSession> => GraphSession.open(bundleFile(bundle, file), { ...options, wholeAttention });
-    const decode = new Map([['fp32', await open(config.decode)] as [Precision, GraphSession]]);
-    // The other precisions, and several positions with a past, are kernels of the CPU.
+    const graphOptions = { ...options, wholeAttention: config.kvHeads * config.headDim <= NARROW_CACHE };
+    const open = (file: string): Promise<GraphSession> => GraphSession.open(bundleFile(bundle, file), graphOptions);
+    const sides = Array.from({ length: config.layers }, (_, layer) => [`present_key_${layer}`, `present_value_${layer}`]).flat();
+    // The binding counts places by what is fetched, which leaves out the sentinel: each output's place is that of the one before it.
+    const resident = options.provider === 'webgpu' ? ['hidden', ...sides] : [];
+    const decode = new Map([['fp32', await GraphSession.open(bundleFile(bundle, config.decode), graphOptions, resident)] as [Precision, GraphSession]]);
+    // The other precisions are kernels of the CPU.
     const onCpu = options.provider === 'cpu';
     const others = onCpu ? Object.entries(config.precisions) : [];
     for (const [precision, file] of others) decode.set(precision as Precision, await open(file));
     return new LanguageModel(config, {
       prefill: await open(config.prefill),
-      given: onCpu && config.given !== undefined ? await open(config.given) : undefined,
+      given: config.given !== undefined ? await open(config.given) : undefined,
       decode,
       head: await open(config.head),
       audioHead: config.audioHead === undefined ? undefined : await open(config.audioHead),
@@ -91,40 +95,42 @@ export class LanguageModel {
     return this.#graphs.given !== undefined;
   }
 
-  /** Whether `ahead` can be called. */
+  /** Whether `ahead` can be called: the cache is in this process, and the bundle has the graph. */
   get runsAhead(): boolean {
-    return this.#graphs.given?.outputNames.includes('logits') === true;
+    return this.#graphs.decode.get('fp32')?.provider !== 'webgpu' && this.#graphs.given?.outputNames.includes('logits') === true;
   }
 
   /**
    * Entries of the `N` next positions of the one row of `cache`, whose codes are given: what as many steps would write, in one run. `length`: valid entries
    * before it. Always in float32.
    */
-  async given(input: StepInput, length: number, cache: CacheView): Promise<void> {
+  async given(input: StepInput, length: number, cache: HostView): Promise<void> {
     await this.#runPositions(input, length, cache, {});
   }
 
   /** The same with what each position predicts, `N` rows: right where all the codes that it and those before it are told are. */
   async ahead(input: StepInput, length: number, cache: CacheView): Promise<DecodeOutput> {
+    if ('device' in cache) throw new Error('several positions in a run need a cache in this process');
     const count = this.#positionsOf(input);
     const output = this.#emptyOutput(count);
     await this.#runPositions(input, length, cache, this.#outputTensors(output, count));
     return output;
   }
 
-  async #runPositions(input: StepInput, length: number, cache: CacheView, outputs: Tensors): Promise<void> {
+  async #runPositions(input: StepInput, length: number, cache: HostView, outputs: Tensors): Promise<void> {
     const given = required(this.#graphs.given, 'graph for given positions');
     const count = this.#positionsOf(input);
     const { feeds, fetches } = this.#tensorsOf(cache);
-    await given.runInPlace(
-      {
-        ...inputsOf(input, [count], given),
-        seqlens_k: int32Tensor(Int32Array.of(length + count - 1), [1]),
-        total_sequence_length: int32Tensor(Int32Array.of(length + count), []),
-        ...feeds,
-      },
-      { ...outputs, ...fetches },
-    );
+    const told = {
+      ...inputsOf(input, [count], given),
+      seqlens_k: int32Tensor(Int32Array.of(length + count - 1), [1]),
+      total_sequence_length: int32Tensor(Int32Array.of(length + count), []),
+      ...feeds,
+    };
+    if (given.provider !== 'webgpu') return await given.runInPlace(told, { ...outputs, ...fetches });
+    const found = await given.run(told, Object.keys(fetches));
+    cache.keys.forEach((layer, l) => layer.set(floats(found[`present_key_${l}`], 'present_key')));
+    cache.values.forEach((layer, l) => layer.set(floats(found[`present_value_${l}`], 'present_value')));
   }
 
   /**
@@ -132,6 +138,7 @@ export class LanguageModel {
    * Writes each row's new entry into the cache at its length, in place. `deterministic`: one of the rows is a deterministic sequence's.
    */
   async decode(input: StepInput, lengths: Int32Array, cache: CacheView, deterministic = true): Promise<DecodeOutput> {
+    if ('device' in cache) return await this.#decodeOnDevice(input, lengths, cache);
     const { rows } = cache;
     const output = this.#emptyOutput(rows);
     const { feeds, fetches } = this.#tensorsOf(cache);
@@ -147,6 +154,20 @@ export class LanguageModel {
       { ...this.#outputTensors(output, rows), ...fetches },
     );
     return output;
+  }
+
+  /** Rows in the device's memory for a cache of `rows` slots; undefined where the cache is in this process's. The caller closes them. */
+  deviceRows(rows: number): DeviceRows | undefined {
+    const { layers, kvHeads, maxLength, headDim } = this.config;
+    return this.#graphs.decode.get('fp32')?.provider === 'webgpu' ? new GpuRows({ rows, layers, kvHeads, maxLength, headDim, type: 'float32' }) : undefined;
+  }
+
+  async #decodeOnDevice({ rowIds, codeIds, audioIds }: StepInput, lengths: Int32Array, { device, places }: DeviceView): Promise<DecodeOutput> {
+    if (!(device instanceof GpuRows)) throw new Error('the cache is not of this model');
+    const session = this.#session(places.length, true);
+    const ids = { row_ids: rowIds, code_ids: codeIds, ...(session.inputNames.includes('audio_ids') ? { audio_ids: audioIds } : {}) };
+    const [logits, hidden] = await device.step({ session, places, lengths, ids, fetch: ['logits', 'hidden'] });
+    return { logits: logits as Float32Array, hidden: hidden as Float32Array };
   }
 
   /** Logits of sub-token b `[B, size]` given `hidden` `[B, d]` and the drawn sub-token `a` `[B]`. */
@@ -196,7 +217,7 @@ export class LanguageModel {
   }
 
   /** The same tensors as feed and as fetch: that is what makes the graph write the cache in place. */
-  #tensorsOf(cache: CacheView): { readonly feeds: Tensors; readonly fetches: Tensors } {
+  #tensorsOf(cache: HostView): { readonly feeds: Tensors; readonly fetches: Tensors } {
     const known = this.#cacheTensors.get(cache);
     if (known !== undefined) return known;
     const { kvHeads, maxLength, headDim, layers } = this.config;

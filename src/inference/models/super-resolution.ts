@@ -1,7 +1,7 @@
 /** Adapter of super-resolution: decoded frames in, larger ones out, streaming state passed on by value. */
 import { bundleFile, type Bundle } from '../core/bundle.ts';
 import type { Manifest } from '../core/manifest.ts';
-import { GraphSession, type GraphRunner, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
+import { GraphSession, providerOf, type GraphRunner, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
 import { floats, floatTensor } from '../runtime/tensors.ts';
 import { WorkerSession } from '../runtime/worker-session.ts';
 
@@ -31,7 +31,7 @@ export class SuperResolution {
     const config = bundle.manifest.superResolution;
     if (config === undefined) return undefined;
     const path = bundleFile(bundle, config.file);
-    return new SuperResolution(bundle.manifest, await (options.provider === 'cpu' ? WorkerSession.open(path, options) : GraphSession.open(path, options)));
+    return new SuperResolution(bundle.manifest, await (providerOf(path, options) === 'cpu' ? WorkerSession.open(path, options) : GraphSession.open(path, options)));
   }
 
   /** The state before a clip: zeros. */

@@ -2,7 +2,7 @@
 import { bundleFile, type Bundle } from '../core/bundle.ts';
 import type { RawFrame } from '../core/generation.ts';
 import type { Manifest } from '../core/manifest.ts';
-import { GraphSession, type GraphRunner, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
+import { GraphSession, providerOf, type GraphRunner, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
 import { floats, floatTensor, int64Tensor } from '../runtime/tensors.ts';
 import { WorkerSession } from '../runtime/worker-session.ts';
 
@@ -29,7 +29,7 @@ export class VideoDecoder {
   static async open(bundle: Bundle, options: SessionOptions): Promise<VideoDecoder> {
     const config = bundle.manifest.video;
     const path = bundleFile(bundle, config.decoder.file);
-    return new VideoDecoder(config, await (options.provider === 'cpu' ? WorkerSession.open(path, options) : GraphSession.open(path, options)));
+    return new VideoDecoder(config, await (providerOf(path, options) === 'cpu' ? WorkerSession.open(path, options) : GraphSession.open(path, options)));
   }
 
   /** Frames are being decoded: who asks now will wait. */

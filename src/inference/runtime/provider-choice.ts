@@ -4,14 +4,23 @@ import type { ExecutionProvider } from './graph-session.ts';
 
 export type ProviderSetting = ExecutionProvider | 'auto';
 
+/** A graph that does not run on the device, and why: it runs on the processor. */
+export interface Refusal {
+  /** In the bundle. */
+  readonly file: string;
+  readonly reason: string;
+}
+
 /** What a trial run of one provider found. */
 export type ProviderReport =
-  | { readonly usable: true; readonly stepMs: number; readonly cpuStepMs: number }
+  | { readonly usable: true; readonly stepMs: number; readonly cpuStepMs: number; readonly refusals: readonly Refusal[] }
   | { readonly usable: false; readonly reason: string };
 
 export interface ProviderChoice {
   readonly provider: ExecutionProvider;
-  /** Why a better one was not taken, one line each. */
+  /** Graphs that run on the processor all the same. */
+  readonly onCpu: ReadonlySet<string>;
+  /** Why a better one was not taken, or not for all graphs, one line each. */
   readonly notes: readonly string[];
 }
 
@@ -22,20 +31,24 @@ const ACCELERATORS = ['cuda', 'webgpu'] as const satisfies readonly ExecutionPro
 
 /** `auto` takes the fastest that passes, `cpu` needs no trial. Throws PROVIDER_UNAVAILABLE when the one asked for does not pass. */
 export async function chooseProvider(setting: ProviderSetting, probe: ProviderProbe): Promise<ProviderChoice> {
-  if (setting === 'cpu') return { provider: 'cpu', notes: [] };
+  if (setting === 'cpu') return { provider: 'cpu', onCpu: new Set(), notes: [] };
   if (setting !== 'auto') {
     const report = await probe(setting);
-    if (report.usable) return { provider: setting, notes: [] };
+    if (report.usable) return chosen(setting, report.refusals, []);
     throw new CinegraphError('PROVIDER_UNAVAILABLE', `The execution provider ${setting} cannot be used on this machine: ${report.reason}`);
   }
   const reports = await Promise.all(ACCELERATORS.map(async (provider) => ({ provider, report: await probe(provider) })));
   const notes: string[] = [];
-  let best: { readonly provider: ExecutionProvider; readonly stepMs: number } | undefined;
+  let best: { readonly provider: ExecutionProvider; readonly stepMs: number; readonly refusals: readonly Refusal[] } | undefined;
   for (const { provider, report } of reports) {
     if (!report.usable) notes.push(`${provider}: ${report.reason}`);
     else if (report.stepMs >= Math.min(report.cpuStepMs, best?.stepMs ?? Infinity)) {
       notes.push(`${provider}: works, but a step takes ${report.stepMs.toFixed(1)} ms (cpu: ${report.cpuStepMs.toFixed(1)} ms)`);
-    } else best = { provider, stepMs: report.stepMs };
+    } else best = { provider, stepMs: report.stepMs, refusals: report.refusals };
   }
-  return { provider: best?.provider ?? 'cpu', notes };
+  return best === undefined ? { provider: 'cpu', onCpu: new Set(), notes } : chosen(best.provider, best.refusals, notes);
+}
+
+function chosen(provider: ExecutionProvider, refusals: readonly Refusal[], notes: readonly string[]): ProviderChoice {
+  return { provider, onCpu: new Set(refusals.map(({ file }) => file)), notes: [...notes, ...refusals.map(({ file, reason }) => `${provider}: ${file} runs on the cpu, ${reason}`)] };
 }

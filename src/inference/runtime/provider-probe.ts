@@ -6,10 +6,11 @@ import type { ExecutionProvider } from './graph-session.ts';
 import type { ProviderReport } from './provider-choice.ts';
 
 const PROBE = fileURLToPath(new URL('../probe.ts', import.meta.url));
-const DEADLINE_MS = 60_000;
+/** A driver that has to compile its shaders first takes its time. */
+const DEADLINE_MS = 300_000;
 
 const reportSchema = z.discriminatedUnion('usable', [
-  z.object({ usable: z.literal(true), stepMs: z.number(), cpuStepMs: z.number() }),
+  z.object({ usable: z.literal(true), stepMs: z.number(), cpuStepMs: z.number(), refusals: z.array(z.object({ file: z.string(), reason: z.string() })) }),
   z.object({ usable: z.literal(false), reason: z.string() }),
 ]);
 

@@ -14,7 +14,7 @@ afterAll(async () => await tiny.models.close());
 /** The real model with some of its methods replaced. */
 function changed(changes: Partial<Pick<LanguageModel, 'prefill' | 'decode' | 'head'>>): LanguageModel {
   const model = tiny.models.language;
-  return { config: model.config, prefill: model.prefill.bind(model), decode: model.decode.bind(model), head: model.head.bind(model), audioHead: model.audioHead.bind(model), textHead: model.textHead.bind(model), ...changes } as unknown as LanguageModel;
+  return { config: model.config, prefill: model.prefill.bind(model), decode: model.decode.bind(model), head: model.head.bind(model), audioHead: model.audioHead.bind(model), textHead: model.textHead.bind(model), deviceRows: model.deviceRows.bind(model), ...changes } as unknown as LanguageModel;
 }
 
 describe('self-check', () => {
@@ -26,6 +26,7 @@ describe('self-check', () => {
   it('refuses a decode step that writes a copy of the cache', async () => {
     const model = changed({
       decode: async (input, lengths, cache) => {
+        if ('device' in cache) throw new Error('the cache is not in this process');
         const copy = { ...cache, keys: cache.keys.map((layer) => layer.slice()), values: cache.values.map((layer) => layer.slice()) };
         return await tiny.models.language.decode(input, lengths, copy);
       },

@@ -262,7 +262,7 @@ describe('owners', () => {
 });
 
 describe('sequences that are given the same', () => {
-  it('wait while one of them computes it, and let others pass', () => {
+  it('wait while one of them computes it, and let others pass', async () => {
     const { target, caches } = openScheduler(8);
     const [first, second] = [sequence('a', { forced: [1, 2] }), sequence('a', { forced: [1, 2] })];
     target.add([first, second]);
@@ -270,7 +270,7 @@ describe('sequences that are given the same', () => {
     expect(prefillAll(target)).toEqual(['a', 'b']);
     decodePlan(target);
     expect(second.status).toBe('waiting');
-    const copy = caches.slots.read(0, 3);
+    const copy = await caches.slots.read(0, 3);
     caches.prefixes.keepLead(first, [copy, copy]);
     first.done = 2;
     expect(target.schedule()).toMatchObject({ type: 'prefill', sequence: second });
