@@ -13,7 +13,7 @@ export class DeviceKvCache<Owner> implements Slots<Owner> {
 
   constructor(shape: CacheShape, device: DeviceRows) {
     this.shape = shape;
-    this.table = new SlotTable(shape.slots);
+    this.table = new SlotTable(shape.slots, shape.spare);
     this.#device = device;
     this.#places = Array.from({ length: shape.slots }, (_, slot) => slot);
   }
