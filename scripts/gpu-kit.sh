@@ -5,7 +5,7 @@
 #     scripts/gpu-kit.sh [FOLDER]                       # default .gpu-kit; BUNDLE=models/cinegraph-small, a folder, or none
 #     bash FOLDER/run.sh [options of bench/gpu.ts]      # there: unpacks into /tmp/cinegraph-gpu and measures
 #
-# Sizes: it says them. Node and onnxruntime are packed with xz (about 40 MB together); the shipped bundle adds 38 MB, the tiny one (test/support/tiny-bundle) 1 MB. Where no more than
+# Sizes: it says them. Node and onnxruntime are packed with xz (48 MB with the tiny bundle and the sources, as xz -1); the shipped bundle adds 38 MB, the tiny one (test/support/tiny-bundle) 1 MB. Where no more than
 # 64 MiB can be carried, take BUNDLE=none and let the bundle come with the working tree: run.sh --bundle models/cinegraph-small.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,8 +14,8 @@ bundle=${BUNDLE:-test/support/tiny-bundle}
 rm -rf "$kit"
 mkdir -p "$kit/tree/node_modules" "$kit/tree/training" "$kit/tree/bench/engines" "$kit/lib"
 
-xz -T0 -6 -c node_modules/node/bin/node >"$kit/node.xz"
-xz -T0 -6 -c node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1 >"$kit/onnxruntime.xz"
+xz -T1 -1 -c node_modules/node/bin/node >"$kit/node.xz"
+xz -T1 -1 -c node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1 >"$kit/onnxruntime.xz"
 for loader in /usr/lib/x86_64-linux-gnu/libvulkan.so.1 /usr/lib/chromium/libvulkan.so.1; do
   if [ -e "$loader" ]; then cp -L "$loader" "$kit/lib/libvulkan.so.1" && break; fi
 done
@@ -34,7 +34,7 @@ rm -rf "$tree/node_modules/onnxruntime-node/bin/napi-v6"/{darwin,win32,linux/arm
 rm -f "$tree/node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1"
 find "$tree" \( -name '*.map' -o -name '__pycache__' \) -prune -exec rm -rf {} +
 if [ "$bundle" != none ]; then mkdir -p "$tree/models" && cp -r "$bundle" "$tree/models/bundle"; fi
-tar -C "$kit" -cJf "$kit/tree.tar.xz" tree
+tar -C "$kit" -cf - tree | xz -1 >"$kit/tree.tar.xz"
 rm -rf "$tree"
 
 cat >"$kit/run.sh" <<'RUN'
@@ -61,4 +61,4 @@ if [ -d "$to/models/bundle" ]; then bundle=(--bundle "$to/models/bundle"); fi
 exec "$to/node" "$to/bench/gpu.ts" "${bundle[@]}" "$@"
 RUN
 chmod +x "$kit/run.sh"
-du -sh "$kit" "$kit"/*
+du -h "$kit"/*.xz && du -sh "$kit"

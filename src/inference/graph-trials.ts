@@ -34,7 +34,6 @@ interface Trial {
 export const TOLERANCE = 1e-2;
 /** Of codes, each the nearest of many: where two are as near, rounding decides. */
 const OTHER_CODES = 0.05;
-const DEPTH_SIDE = 16;
 
 /**
  * Graphs that have to run on the processor where `options` name a device. The decode graph is not among them: without it the device is of no use. Throws when the language
@@ -83,7 +82,7 @@ function trialsOf(manifest: Manifest): readonly Trial[] {
     { file: video.encoder.file, run: async ({ bundle, options }) => await using(await VideoEncoder.open(bundle, options), async (encoder) => await encoder.encode(sampleFrames(1, video.width, video.height))) },
     { file: audio?.decoder.file, run: async ({ bundle, options }) => await using(await AudioCodec.open(bundle, options), decodedSound) },
     { file: audio?.encoder.file, run: async ({ bundle, options }) => await using(await AudioCodec.open(bundle, options), async (codec) => await codec.encode(Float32Array.from({ length: 4 * codec.config.samplesPerFrame }, (_, i) => 0.3 * Math.sin(i * i * 1e-3)))) },
-    { file: control?.depth.file, run: async ({ bundle, options }) => await using(await DepthEstimator.open(bundle, options), async (depth) => (await depth.estimate(sampleFrames(1, DEPTH_SIDE, DEPTH_SIDE)))[0]) },
+    { file: control?.depth.file, run: async ({ bundle, options }) => await using(await DepthEstimator.open(bundle, options), async (depth) => (await depth.estimate(sampleFrames(1, video.width, video.height)))[0]) },
     { file: superResolution?.file, run: async ({ bundle, options }) => await using(await SuperResolution.open(bundle, options), async (enlarger) => await enlarged(enlarger, manifest)) },
   ];
 }
