@@ -8,8 +8,7 @@
  * that begins where memory is aligned is enough), it runs for each deterministic sequence by itself.
  */
 import { openSlots } from '../kv-cache/caches.ts';
-import type { CacheShape } from '../kv-cache/kv-cache.ts';
-import type { Slots } from '../kv-cache/slots.ts';
+import type { CacheShape, Slots } from '../kv-cache/slots.ts';
 import type { PrefixCache } from '../core/cache-view.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { StepInput } from '../core/step-input.ts';

@@ -4,7 +4,8 @@
  */
 import type { PrefixCache } from '../core/cache-view.ts';
 import type { Sequence } from '../core/sequence.ts';
-import { KvCache, type CacheShape } from '../kv-cache/kv-cache.ts';
+import { KvCache } from '../kv-cache/kv-cache.ts';
+import type { CacheShape } from '../kv-cache/slots.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import type { TokenLayout } from '../tokenizers/token-layout.ts';
 

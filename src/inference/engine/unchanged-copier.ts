@@ -5,7 +5,7 @@
  */
 import type { HostView } from '../core/cache-view.ts';
 import type { Sequence } from '../core/sequence.ts';
-import type { CacheShape } from '../kv-cache/kv-cache.ts';
+import type { CacheShape } from '../kv-cache/slots.ts';
 import { VideoOutput } from '../tokenizers/video-output.ts';
 import type { VideoGrid } from '../tokenizers/video-grid.ts';
 

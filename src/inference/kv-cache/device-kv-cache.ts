@@ -1,6 +1,6 @@
 /** The key-value cache in a device's memory. Slots are names of device rows: moving a slot's contents is exchanging two names. */
 import type { DeviceRows, DeviceView, PrefixCache } from '../core/cache-view.ts';
-import type { CacheShape } from './kv-cache.ts';
+import type { CacheShape } from './slots.ts';
 import { SlotTable, type Side } from './slot-table.ts';
 import type { Slots } from './slots.ts';
 

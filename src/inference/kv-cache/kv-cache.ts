@@ -1,18 +1,7 @@
 /** The key-value cache: one preallocated array per layer and side, written in place by the decode graph, and the table of its owners. */
 import type { HostView, PrefixCache } from '../core/cache-view.ts';
 import { SlotTable, type Side } from './slot-table.ts';
-import type { Slots } from './slots.ts';
-
-export interface CacheShape {
-  readonly slots: number;
-  /** Of them, those that always stay free in the middle. Default 0. */
-  readonly spare?: number;
-  readonly layers: number;
-  readonly kvHeads: number;
-  /** M, entries per slot. */
-  readonly maxLength: number;
-  readonly headDim: number;
-}
+import type { CacheShape, Slots } from './slots.ts';
 
 export class KvCache<Owner> implements Slots<Owner> {
   readonly shape: CacheShape;

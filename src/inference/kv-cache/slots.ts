@@ -1,7 +1,17 @@
 /** Slots of the key-value cache, wherever its memory is: who owns which, and what is in them. Owner of that memory until `close`. */
 import type { CacheView, PrefixCache } from '../core/cache-view.ts';
-import type { CacheShape } from './kv-cache.ts';
 import type { Side, SlotTable } from './slot-table.ts';
+
+export interface CacheShape {
+  readonly slots: number;
+  /** Of them, those that always stay free in the middle. Default 0. */
+  readonly spare?: number;
+  readonly layers: number;
+  readonly kvHeads: number;
+  /** M, entries per slot. */
+  readonly maxLength: number;
+  readonly headDim: number;
+}
 
 export interface Slots<Owner> {
   readonly shape: CacheShape;
