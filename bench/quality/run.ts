@@ -35,7 +35,7 @@ const TASKS: Readonly<Record<string, readonly [manifest: string, count: number]>
   outpaintVideo: ['OUTPAINT_VIDEO', 20],
   editVideo: ['EDIT_VIDEO', 27],
   stylizeVideo: ['STYLIZE_VIDEO', 60],
-  audioToVideo: ['AUDIO_TO_VIDEO', 30],
+  audioToVideo: ['AUDIO_TO_VIDEO', 80],
   videoToAudio: ['VIDEO_TO_AUDIO', 40],
   textToAudio: ['TEXT_TO_AUDIO', 30],
   textToImage: ['TEXT_TO_IMAGE', 100],

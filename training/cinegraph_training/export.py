@@ -48,7 +48,7 @@ WORST_ROUNDING = 0.25  # of the largest hidden value, where products are of inte
 # else; a sound leaves most of the picture open, and the likeliest picture shows nothing.
 TASK_SAMPLING = {
     "EDIT_VIDEO": {"temperature": 0.3, "topK": 0, "topP": 0.95, "guidance": 1.5},
-    "AUDIO_TO_VIDEO": {"temperature": 1.0, "topK": 0, "topP": 0.95, "guidance": 2.0},
+    "AUDIO_TO_VIDEO": {"temperature": 1.0, "topK": 0, "topP": 0.95, "guidance": 7.0},
 }
 
 

@@ -159,8 +159,8 @@ class Graph:
         return True
 
     def _name_lookups(self) -> None:
-        """Names the look-ups in float16 tables, and the casts of what they find, `host_0`, `host_1`, ...: a GPU provider
-        is told to leave them to the processor, so that a device needs no float16."""
+        """Names the look-ups in float16 tables, and the casts of what they find, `host_0`, `host_1`, ...: a GPU
+        provider is told to leave them to the processor, so that a device needs no float16."""
         half = {name for name, tensor in self.initializers.items() if tensor.data_type == TensorProto.FLOAT16}
         found: set[str] = set()
         count = 0

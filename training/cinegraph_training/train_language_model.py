@@ -365,12 +365,16 @@ def record(
     return line
 
 
-def write_compact(source: Path, out: Path) -> None:
+def write_compact(source: Path, out: Path, halfway_to: Path | None) -> None:
     """A checkpoint small enough to commit: float16 weights and counters, without what the video tokenizer says about
-    its codes; a run resumes from it with fresh momentum."""
+    its codes; a run resumes from it with fresh momentum. `halfway_to`: the mean with the weights that a run on one task
+    began with keeps what these knew better (WiSE-FT, arXiv 2109.01903)."""
     state = load_checkpoint(source)
     compact = {name: state[name] for name in ("config", "step", "seconds", "clips")}
     kept = {name: value for name, value in state["model"].items() if not name.startswith("contents.")}
+    if halfway_to is not None:
+        other = load_checkpoint(halfway_to)["model"]
+        kept = {name: (value.float() + other[name].float()) / 2 for name, value in kept.items()}
     compact["model"] = {name: value.half() for name, value in kept.items()}
     save_atomically(compact, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, step {state['step']}")
@@ -386,6 +390,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--text-tokenizer", type=Path, default=paths.CHECKPOINTS / "text-tokenizer.json")
     parser.add_argument("--resume-from", type=Path, help="another checkpoint to start from, compact or full")
     parser.add_argument("--compact", type=Path, help="only write the run's checkpoint in compact form here")
+    parser.add_argument("--halfway-to", type=Path, help="with --compact: the mean with this checkpoint's weights")
     parser.add_argument("--synthetic", action="store_true", help="made-up codes instead of tokenised clips")
     parser.add_argument("--optimizer", choices=("muon", "adamw"), default="muon")
     parser.add_argument("--muon-lr", type=float, default=0.02)
@@ -409,7 +414,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     options = parse()
     if options.compact:
-        write_compact(options.resume_from or options.run / "checkpoint.pt", options.compact)
+        write_compact(options.resume_from or options.run / "checkpoint.pt", options.compact, options.halfway_to)
         return
     torch.set_num_threads(options.threads)
     options.run.mkdir(parents=True, exist_ok=True)
