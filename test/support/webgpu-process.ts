@@ -29,7 +29,7 @@ const { layers, kvHeads, maxLength, headDim, outputSize } = manifest.languageMod
 const shape = { slots: SLOTS, layers, kvHeads, maxLength, headDim };
 const [layout, grid] = [new TokenLayout(manifest), new VideoGrid(manifest)];
 
-const onCpu = new Set(['prefill', 'given', 'head', 'audioHead', 'textHead'].map((name) => String(manifest.languageModel[name as 'head'])));
+const onCpu = new Set(['prefill', 'given', 'head', 'audioHead', 'textHead'].map((name) => manifest.languageModel[name as 'head']));
 const cpu = await LanguageModel.open(bundle, { provider: 'cpu', threads: 1 });
 const gpu = await LanguageModel.open(bundle, { provider: 'webgpu', threads: 1, onCpu });
 const slots: readonly Slots<string>[] = [cpu, gpu].map((model) => openSlots<string>(shape, model.deviceRows(SLOTS)));

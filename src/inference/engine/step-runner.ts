@@ -85,7 +85,7 @@ export class StepRunner {
       staged.add(sequence, lead ?? [await this.#beginning(sequence, staged.count(sequence))]);
     }
     if (staged.count(sequence) < sequence.rows) return [];
-    const rows = await Promise.all(staged.take(sequence));
+    const rows = await Promise.all(staged.take(sequence).map(async (row) => await row));
     rows.forEach((row, i) => slots.write(firstSlot + i, row));
     const given = (rows[0]?.length ?? 0) - sequence.cacheLength(0);
     if (given > 0 && !prefixes.hasLead(sequence)) prefixes.keepLead(sequence, rows);
@@ -114,7 +114,7 @@ export class StepRunner {
       const first = slot;
       slot += sequence.rows;
       if (sequence.done + 1 !== sequence.lead || sequence.lead === sequence.total || prefixes.hasLead(sequence)) continue;
-      prefixes.keepLead(sequence, await Promise.all(sequence.input.prefixes.map((_, row) => slots.read(first + row, sequence.cacheLength(row) + 1))));
+      prefixes.keepLead(sequence, await Promise.all(sequence.input.prefixes.map(async (_, row) => await slots.read(first + row, sequence.cacheLength(row) + 1))));
     }
   }
 

@@ -28,7 +28,11 @@ export class StagedRows<Owner> {
 
   take(owner: Owner): readonly StagedRow[] {
     const rows = this.#staged.get(owner) ?? [];
-    this.#staged.delete(owner);
+    this.drop(owner);
     return rows;
+  }
+
+  drop(owner: Owner): void {
+    this.#staged.delete(owner);
   }
 }

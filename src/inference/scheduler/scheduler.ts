@@ -123,7 +123,7 @@ export class Scheduler {
   #retire(): void {
     this.#waiting.sweep((sequence) => sequence.ended);
     for (const sequence of this.#running()) if (sequence.ended) this.#release(sequence);
-    for (const sequence of this.#caches.staged.owners) if (sequence.ended) this.#caches.staged.take(sequence);
+    for (const sequence of this.#caches.staged.owners) if (sequence.ended) this.#caches.staged.drop(sequence);
   }
 
   #release(sequence: Sequence): void {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { CacheView } from '../../../../src/inference/core/cache-view.ts';
 import { TokenLayout } from '../../../../src/inference/tokenizers/token-layout.ts';
 import type { Sequence } from '../../../../src/inference/core/sequence.ts';
 import type { Engine } from '../../../../src/inference/engine/engine.ts';
@@ -160,18 +161,19 @@ async function expectCanceled(engine: Engine, sequence: Sequence, signal: AbortS
 function counting(inference: TinyInference): { readonly inference: TinyInference; readonly work: { prefills: number; decodedRows: number } } {
   const { language } = inference.models;
   const work = { prefills: 0, decodedRows: 0 };
-  const counted = {
-    config: language.config,
-    prefill: async (...[prefix]: Parameters<typeof language.prefill>) => {
-      work.prefills += 1;
-      return await language.prefill(prefix);
+  const counted = new Proxy(language, {
+    get(target, name) {
+      // Positions one by one: neither what is given nor what is drawn in runs of several.
+      if (name === 'runsGiven' || name === 'runsAhead') return false;
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        if (name === 'prefill') work.prefills += 1;
+        if (name === 'decode') work.decodedRows += (args[2] as CacheView).rows;
+        return Reflect.apply(value, target, args);
+      };
     },
-    decode: async (...[input, lengths, cache]: Parameters<typeof language.decode>) => {
-      work.decodedRows += cache.rows;
-      return await language.decode(input, lengths, cache);
-    },
-    head: language.head.bind(language),
-  } as unknown as typeof language;
+  });
   return { inference: { ...inference, models: { ...inference.models, language: counted } }, work };
 }
 

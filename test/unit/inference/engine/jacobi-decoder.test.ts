@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UNKNOWN } from '../../../../src/inference/core/generation.ts';
 import type { Sequence } from '../../../../src/inference/core/sequence.ts';
-import type { LanguageModel } from '../../../../src/inference/models/language-model.ts';
 import { makeSequence, openEngine, openTinyInference, runToEnd, type EngineSettings, type SequenceSettings, type TinyInference } from '../../../support/inference.ts';
 
 /** Five latent frames of 4 rows of 4. */
@@ -34,7 +33,7 @@ function counted(counts: Counts, runsAhead = true): TinyInference {
         return Reflect.apply(value, target, args);
       };
     },
-  }) as LanguageModel;
+  });
   return { ...tiny, models: { ...tiny.models, language } };
 }
 
