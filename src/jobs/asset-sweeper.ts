@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import type { Log } from '../db/log.ts';
 import { isStorageAway } from '../db/pg-error.ts';
 import { transaction } from '../db/transaction.ts';
+import { Rounds } from './rounds.ts';
 
 /** Held while sweeping, so that of several processes one sweeps ("swee"). */
 const LOCK_KEY = 0x73776565;
@@ -32,29 +33,22 @@ export interface Swept {
 /** Removes what nobody can reach any more. Owner: the composition root, which stops it before the database is closed. */
 export class AssetSweeper {
   readonly #options: SweeperOptions;
-  readonly #timer: NodeJS.Timeout;
-  #sweeping: Promise<unknown> = Promise.resolve();
-  #stopped = false;
+  readonly #rounds: Rounds;
   #orphansAt = 0;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => {
-      this.#sweeping = this.#sweeping.then(() => (this.#stopped ? undefined : this.#tick()));
-    }, INTERVAL_MS);
-    this.#timer.unref();
+    this.#rounds = new Rounds(INTERVAL_MS, () => this.#tick());
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearInterval(this.#timer);
-    await this.#sweeping;
+    await this.#rounds.stop();
   }
 
   /** Uploads past their time, assets past their time to live, deleted assets past their grace, and the bytes that only those used. */
   async sweep(): Promise<Swept> {
     const swept: Swept = { uploads: 0, expired: 0, assets: 0, blobs: 0 };
-    for (let batch = 0; batch < MOST_BATCHES && !this.#stopped; batch++) {
+    for (let batch = 0; batch < MOST_BATCHES && !this.#rounds.stopped; batch++) {
       const before = swept.uploads + swept.expired + swept.assets;
       await this.#forget(await transaction(this.#options.database.pool, client => this.#batch(client, swept)), swept);
       if (swept.uploads + swept.expired + swept.assets === before) break;

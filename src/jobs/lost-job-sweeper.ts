@@ -4,6 +4,7 @@ import type { Log } from '../db/log.ts';
 import { isDatabaseAway } from '../db/pg-error.ts';
 import { JobStore, type Seen } from './job-store.ts';
 import { hasMessage, type JobQueue } from './queue/job-queue.ts';
+import { Rounds } from './rounds.ts';
 
 const INTERVAL_MS = 15_000;
 /** Longer than a lease in the queue: a worker that still had the job has noticed that it has it no more. */
@@ -41,25 +42,18 @@ interface Sighting extends Seen {
 export class LostJobSweeper {
   readonly #options: LostJobSweeperOptions;
   readonly #store: JobStore;
-  readonly #timer: NodeJS.Timeout;
+  readonly #rounds: Rounds;
   /** By the job's id. */
   #suspects: ReadonlyMap<string, Sighting> = new Map();
-  #sweeping: Promise<unknown> = Promise.resolve();
-  #stopped = false;
 
   constructor(options: LostJobSweeperOptions) {
     this.#options = options;
     this.#store = new JobStore(options.database);
-    this.#timer = setInterval(() => {
-      this.#sweeping = this.#sweeping.then(() => (this.#stopped ? undefined : this.#tick()));
-    }, INTERVAL_MS);
-    this.#timer.unref();
+    this.#rounds = new Rounds(INTERVAL_MS, () => this.#tick());
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearInterval(this.#timer);
-    await this.#sweeping;
+    await this.#rounds.stop();
   }
 
   async sweep(): Promise<PutBack> {
@@ -71,7 +65,7 @@ export class LostJobSweeper {
     this.#suspects = new Map(rows.map(seen => [seen.jobId, same(seen, before.get(seen.jobId)) ?? { ...seen, since: now }]));
     for (const seen of this.#suspects.values()) {
       // Seen for the first time, whatever the age.
-      if (this.#stopped || before.get(seen.jobId) !== seen || now - seen.since < lostAfterMs) continue;
+      if (this.#rounds.stopped || before.get(seen.jobId) !== seen || now - seen.since < lostAfterMs) continue;
       const became = await this.#store.putBack(seen, hasNone(seen.jobId), (client, job) => queue.enqueueAgain(client, job));
       if (became === undefined) continue;
       putBack[became]++;

@@ -3,9 +3,8 @@ import type { DeviceRows } from '../core/cache-view.ts';
 import type { Sequence } from '../core/sequence.ts';
 import { DeviceKvCache } from './device-kv-cache.ts';
 import { KvCache } from './kv-cache.ts';
-import type { CacheShape } from './slots.ts';
 import { PrefixStore } from './prefix-store.ts';
-import type { Slots } from './slots.ts';
+import type { CacheShape, Slots } from './slots.ts';
 import { StagedRows } from './staged-rows.ts';
 
 export interface Caches {
