@@ -20,8 +20,13 @@ import type { Shape } from './engine-table.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const ENGINE = path.join(import.meta.dirname, 'engines/gpu.ts');
+const PYTORCH = path.join(import.meta.dirname, 'engines/pytorch_cuda.py');
+/** What stands beside our rows where PyTorch has a CUDA device. */
+const PEERS = [['fp32', 'plain'], ['fp32', 'recorded'], ['fp16', 'recorded']] as const;
 /** Bytes per weight of a form. */
-const WEIGHT_BYTES: Readonly<Record<string, number>> = { fp32: 4, int8: 1, int4: 0.5 };
+const WEIGHT_BYTES: Readonly<Record<string, number>> = { fp32: 4, fp16: 2, int8: 1, int4: 0.5 };
+/** Bytes per number of the cache. */
+const CACHE_BYTES: Readonly<Record<string, number>> = { fp16: 2 };
 const ENTRIES = 512;
 const COPY_TEST = `
 import torch
@@ -58,9 +63,9 @@ function say(...lines: readonly string[]): void {
   if (options.out !== undefined) appendFileSync(options.out, `${lines.join('\n')}\n`);
 }
 
-function output(command: string, args: readonly string[], cwd = ROOT): string | undefined {
+function output(command: string, args: readonly string[], cwd = ROOT, timeout = 120_000): string | undefined {
   try {
-    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync(command, args, { cwd, timeout, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   } catch {
     return undefined;
   }
@@ -86,24 +91,32 @@ async function measure(provider: ExecutionProvider, folder: string, form: string
 
 /** Weights, and keys and values of the valid entries: what a step must read. */
 function bytesOf(shape: Shape, form: string, B: number): number {
-  return shape.matrices * (WEIGHT_BYTES[form] ?? 4) + 8 * B * ENTRIES * shape.layers * shape.kv_heads * shape.head_dim;
+  return shape.matrices * (WEIGHT_BYTES[form] ?? 4) + 2 * (CACHE_BYTES[form] ?? 4) * B * ENTRIES * shape.layers * shape.kv_heads * shape.head_dim;
 }
 
 async function table(name: string, bandwidth: number | undefined): Promise<void> {
   const folder = path.join(options.models, name);
   const shape = JSON.parse(readFileSync(path.join(folder, 'shape.json'), 'utf8')) as Shape;
   say(`### ${name}: ${(shape.matrices / 1e6).toFixed(1)} M weights, ${ENTRIES} entries in the cache`, '', `| ms per step (tokens/s; share of the roofline) | ${batches.map((B) => `batch ${B}`).join(' | ')} |`, `|${' --- |'.repeat(batches.length + 1)}`);
+  const row = (title: string, form: string, ms: readonly number[], onDevice: boolean): void => {
+    const cells = batches.map((B, i) => {
+      const time = ms[i];
+      if (time === undefined) return 'none';
+      const share = !onDevice || bandwidth === undefined ? '' : `; ${((100 * bytesOf(shape, form, B)) / (bandwidth * 1e6) / time).toFixed(1)} %`;
+      return `${time.toFixed(2)} (${((1000 * B) / time).toFixed(0)}${share})`;
+    });
+    say(`| ${title} | ${cells.join(' | ')} |`);
+  };
   for (const provider of providers) {
     for (const form of options.forms.split(',')) {
       const { ms, failure } = await measure(provider, folder, form);
-      const cells = batches.map((B, i) => {
-        const time = ms[i];
-        if (time === undefined) return 'none';
-        const share = provider === 'cpu' || bandwidth === undefined ? '' : `; ${((100 * bytesOf(shape, form, B)) / (bandwidth * 1e6) / time).toFixed(1)} %`;
-        return `${time.toFixed(2)} (${((1000 * B) / time).toFixed(0)}${share})`;
-      });
-      say(`| ${provider} ${form}${failure === undefined ? '' : `: ${failure.replaceAll('|', '/').slice(0, 200)}`} | ${cells.join(' | ')} |`);
+      row(`${provider} ${form}${failure === undefined ? '' : `: ${failure.replaceAll('|', '/').slice(0, 200)}`}`, form, ms, provider !== 'cpu');
     }
+  }
+  for (const [form, way] of onCuda ? PEERS : []) {
+    const left = endsAt - performance.now();
+    const found = left <= 0 ? undefined : output(options.python, [PYTORCH, folder, form, way, String(ENTRIES), options.steps, options.batches], ROOT, left);
+    row(`PyTorch on CUDA, ${form}${way === 'recorded' ? ', recorded as a graph' : ''}`, form, found === undefined ? [] : (JSON.parse(found) as { ms: number[] }).ms, true);
   }
   say('');
 }
@@ -134,7 +147,9 @@ async function clip(provider: ExecutionProvider): Promise<void> {
 const missing = options.shapes.split(',').filter((name) => !existsSync(path.join(options.models, name, 'shape.json')));
 if (missing.length > 0) execFileSync(options.python, ['-m', 'cinegraph_training.export_gpu_bench', '--shapes', missing.join(','), '--out', options.models], { cwd: path.join(ROOT, 'training'), stdio: ['ignore', 'ignore', 'inherit'] });
 const card = output('nvidia-smi', ['--query-gpu=name,driver_version', '--format=csv,noheader']) ?? `Vulkan by ${process.env['VK_ICD_FILENAMES'] ?? 'the default driver'}`;
-const measured = options.bandwidth ?? output(options.python, ['-c', COPY_TEST]);
+const copied = output(options.python, ['-c', COPY_TEST]);
+const onCuda = copied !== undefined;
+const measured = options.bandwidth ?? copied;
 const bandwidth = measured === undefined ? undefined : Number(measured);
 say(`## ${new Date().toISOString().slice(0, 10)}, ${card}; ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`, '', bandwidth === undefined ? 'No bandwidth known: no share of the roofline.' : `Bandwidth of the device's memory: ${bandwidth.toFixed(0)} GB/s, ${options.bandwidth === undefined ? 'measured by a copy' : 'as given'}.`, '');
 say('| clip | bundle, device | first frame, ms | s per s of video |', '| --- | --- | --- | --- |');

@@ -24,7 +24,7 @@ tree="$kit/tree"
 cp package.json "$tree/"
 mkdir -p "$tree/src" && cp -r src/inference src/errors.ts "$tree/src/"
 cp bench/gpu.ts "$tree/bench/"
-cp bench/engines/gpu.ts "$tree/bench/engines/"
+cp bench/engines/gpu.ts bench/engines/pytorch.py bench/engines/pytorch_cuda.py "$tree/bench/engines/"
 cp -r training/cinegraph_training "$tree/training/"
 for name in onnxruntime-node onnxruntime-common zod lru-cache; do
   mkdir -p "$tree/node_modules/$(dirname "$name")"

@@ -98,6 +98,10 @@ class DeviceSounds:
     def key(self, scenes: Tensor) -> Tensor:
         return scenes[:, 0] * self.motions + scenes[:, 2]
 
+    def has_voice(self, scenes: Tensor) -> Tensor:
+        """Whether the scene's object can be heard, bool `[B]`."""
+        return self.heard[self.key(scenes)][:, 0]
+
     def draw(self, scenes: Tensor) -> Tensor:
         """A sound of each scene `[B, columns]` -> `[B, F, levels]`: to be said."""
         return self._any(scenes)[:, 0]
@@ -304,6 +308,9 @@ def source_batch(
     device = clips.device
     source, _, output = task.partition("_TO_")
     places = clips.draw(count)
+    if source == "AUDIO":  # a voice says more than a thud, and few objects have one
+        other = clips.draw(count)
+        places = torch.where(sounds.has_voice(clips.scenes[places]), places, other)
     scenes, codes = clips.scenes[places], clips.codes[places]
     key = sounds.key(scenes)
     heard = sounds.hear(scenes) if source == "AUDIO" else sounds.draw(scenes) if output == "AUDIO" else None

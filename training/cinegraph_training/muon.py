@@ -67,8 +67,18 @@ def remember_rates(optimizers: list[torch.optim.Optimizer]) -> None:
             group["base_lr"] = group["lr"]
 
 
-def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
-    """Every group learns at that share of its full rate."""
+def keep_rates_on(optimizers: list[torch.optim.Optimizer], device: torch.device) -> None:
+    """Rates become tensors of the device, so that a recorded step reads those of its time."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = group["base_lr"] * share
+            group["lr"] = torch.tensor(float(group["lr"]), device=device)
+
+
+def set_rates(optimizers: list[torch.optim.Optimizer], share: float) -> None:
+    """Every group learns at that share of its full rate. A rate that is a tensor is written, not replaced."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            if torch.is_tensor(group["lr"]):
+                group["lr"].fill_(group["base_lr"] * share)
+            else:
+                group["lr"] = group["base_lr"] * share

@@ -1,9 +1,10 @@
 """Train the video tokenizer's decoder on one GPU, in minutes.
 
 `python -m cinegraph_training.train_decoder_on_gpu --seconds 150 --out FOLDER`, after fit_codebook; the shipped
-tokenizer's codebook serves where none was fitted. Other processes render fresh clips all the time (render_farm.py). The
-schedule follows the clock: warm-up, constant, a linear decay to zero. Writes the averaged weights as float16
-(checkpoint_parts.py); `train_video_tokenizer --take FOLDER` joins them with the codebook and ships both.
+tokenizer's codebook serves where none was fitted, and `--go-on` begins with its decoder. Other processes render fresh
+clips all the time (render_farm.py); a step is recorded (recorded.py). The schedule follows the clock: warm-up,
+constant, a linear decay to zero. Writes the averaged weights as float16 (checkpoint_parts.py); `train_video_tokenizer
+--take FOLDER` joins them with the codebook and ships both.
 
 Loss: that of train_video_tokenizer.py, and the logarithm of each clip's error, which is what PSNR is a mean of.
 """
@@ -14,22 +15,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .checkpoint_parts import write_parts
 from .fit_codebook import CODEBOOK, FINE, clip_blocks
-from .muon import set_rates
+from .muon import keep_rates_on, set_rates
+from .recorded import record
 from .render_farm import CLIPS, FrameFarm
 from .tokenizer_data import KINDS, fixed_clips, load_sources
 from .train_video_tokenizer import load_shipped, loss_of, optimizers_for, psnr
 from .video_tokenizer import TokenizerConfig, VideoTokenizer
 
 SHARES = {"world": 0.84, "photo": 0.10, "clip": 0.06}
-PLACES = 12_288  # clips whose true coefficients are kept
-BATCH = 128
+PLACES = 65_536  # clips whose true coefficients are kept, 330 KB each
+BATCH = 192
 GRID = (5, 8, 8)
 WARM_UP_STEPS = 100
 LOGARITHM_WEIGHT = 0.027  # makes both parts of the loss pull alike at 25 dB
-EMA_DECAY = 0.998
+EMA_DECAY = 0.999
 FILL_EVERY = 3  # steps
 
 
@@ -61,6 +64,7 @@ class CoefficientRing:
         self.codes = torch.zeros(places, *GRID, 2, dtype=torch.int64, device=device)
         self.targets = torch.zeros(places, GRID[0], model.config.drawn, *GRID[1:], device=device)
         self.floor = torch.zeros(places, device=device)
+        self.count = torch.zeros((), dtype=torch.int64, device=device)  # `len`, where recorded work reads it
 
     def __len__(self) -> int:
         return min(self.filled, self.places)
@@ -82,6 +86,62 @@ class CoefficientRing:
             left = (blocks - self.codebook.mean).square().sum(1) - points.square().sum(1)
             self.floor[here] = left.view(CLIPS, -1).mean(1).clamp_min(0) / blocks.shape[-1]
             self.filled += CLIPS
+            self.count.fill_(len(self))
+
+    def draw(self, count: int) -> Tensor:
+        """Places of `count` random clips."""
+        return (torch.rand(count, dtype=torch.float64, device=self.device) * self.count).long()
+
+
+class Step:
+    """One update of the decoder and of the average of its weights. On a GPU it is recorded, rates and all."""
+
+    def __init__(self, model: VideoTokenizer, ring: CoefficientRing, options: argparse.Namespace):
+        self.model, self.ring, self.rows = model, ring, options.rows
+        self.weights = list(model.decoder.parameters())
+        self.average = [value.detach().clone() for value in self.weights]
+        on_gpu = ring.device.type == "cuda"
+        self.optimizers = optimizers_for(model, options.muon_lr, 1e-3, on_gpu)
+        self.pixels = model.codebook.mean.numel() * GRID[0] * GRID[1] * GRID[2]
+        self.shown = torch.zeros(2, device=ring.device)  # loss, dB
+        self.graph: torch.cuda.CUDAGraph | None = None
+        if on_gpu:
+            keep_rates_on(self.optimizers, ring.device)
+
+    def record(self) -> None:
+        """Where that fails, says so and leaves the step to run as it is."""
+        set_rates(self.optimizers, 0.0)
+        try:
+            self.graph = record(self._work, self._forget)
+        except RuntimeError as error:
+            print(f"the step is not recorded: {error}", flush=True)
+
+    def _forget(self) -> None:
+        for value in self.weights:
+            value.grad = None
+
+    def _work(self) -> None:
+        chosen = self.ring.draw(self.rows)
+        target = self.ring.targets[chosen]
+        with torch.autocast(self.ring.device.type, torch.bfloat16):
+            output = self.model.correct(self.ring.codes[chosen])
+        error = (output.float() - target).square().flatten(1).sum(1) / self.pixels + self.ring.floor[chosen]
+        loss = loss_of(output, target) + LOGARITHM_WEIGHT * (error + 1e-6).log().mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, self.weights, 1 - EMA_DECAY)
+            self.shown.copy_(torch.stack([loss.detach(), (-10 * error.detach().log10()).mean()]))
+
+    def __call__(self, rate: float) -> None:
+        set_rates(self.optimizers, rate)
+        if self.graph is not None:
+            self.graph.replay()
+        else:
+            self._forget()
+            self._work()
 
 
 @torch.no_grad()
@@ -97,47 +157,37 @@ def held_out(model: VideoTokenizer, clips: np.ndarray, device: torch.device) -> 
 def train(options: argparse.Namespace) -> None:
     device = torch.device(options.device)
     torch.manual_seed(options.seed)
-    model = new_tokenizer()
+    model = load_shipped() if options.go_on else new_tokenizer()
+    model.decoder.requires_grad_(True)
     assert model.codebook.fine.shape[1] == FINE
     clips, _ = fixed_clips(load_sources("heldout"), "world", options.heldout)
     shares = tuple(SHARES.get(kind, 0.0) for kind in KINDS)
     farm = FrameFarm(load_sources("train"), options.processes, options.seed, shares)
     model.to(device=device, memory_format=torch.channels_last)
-    weights = list(model.decoder.parameters())
-    average = [value.detach().clone() for value in weights]
-    optimizers = optimizers_for(model, options.muon_lr, 1e-3)
     ring = CoefficientRing(model, options.places, device)
-    ring.fill(farm, max(1, ring.places // 4 // CLIPS), wait=True)
-    pixels = model.codebook.mean.numel() * GRID[0] * GRID[1] * GRID[2]
+    ring.fill(farm, max(1, min(ring.places, options.first) // CLIPS), wait=True)
+    update = Step(model, ring, options)
+    if device.type == "cuda" and options.record:
+        update.record()
     started = shown = time.monotonic()
+    done = torch.cuda.Event() if device.type == "cuda" else None
     step = 0
     while (elapsed := time.monotonic() - started) < options.seconds:
         if step % FILL_EVERY == 0:
             ring.fill(farm, 1, wait=False)
-        rate = rate_at(elapsed / options.seconds, step, options.decay_from)
-        chosen = torch.randint(len(ring), (options.rows,), device=device)
-        target = ring.targets[chosen]
-        with torch.autocast(device.type, torch.bfloat16):
-            output = model.correct(ring.codes[chosen])
-        error = (output.float() - target).square().flatten(1).sum(1) / pixels + ring.floor[chosen]
-        loss = loss_of(output, target) + LOGARITHM_WEIGHT * (error + 1e-6).log().mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        set_rates(optimizers, rate)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        update(rate_at(elapsed / options.seconds, step, options.decay_from))
         step += 1
-        with torch.no_grad():
-            torch._foreach_lerp_(average, weights, 1 - min(EMA_DECAY, (step + 1) / (step + 10)))
+        if done is not None:  # the clock is that of the device: at most one step lies ahead of it
+            done.synchronize()
+            done.record()
         if time.monotonic() - shown > options.show:
             shown = time.monotonic()
-            decibels = float((-10 * error.detach().log10()).mean())
-            line = f"{elapsed:5.0f} s  step {step}  clips {ring.filled}  loss {float(loss.detach()):.4f}"
+            loss, decibels = update.shown.tolist()
+            line = f"{elapsed:5.0f} s  step {step}  clips {ring.filled}  loss {loss:.4f}"
             print(f"{line}  {decibels:.2f} dB in training", flush=True)
     farm.close()
     with torch.no_grad():
-        for value, mean in zip(weights, average, strict=True):
+        for value, mean in zip(update.weights, update.average, strict=True):
             value.copy_(mean)
     model.to(memory_format=torch.contiguous_format)
     decibels = held_out(model, clips, device)
@@ -149,6 +199,9 @@ def train(options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=150)
+    parser.add_argument("--go-on", action="store_true", help="from the shipped decoder")
+    parser.add_argument("--no-record", dest="record", action="store_false", help="without CUDA graphs")
+    parser.add_argument("--first", type=int, default=3072, help="clips rendered before training begins")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--processes", type=int, default=14, help="that render")

@@ -1,4 +1,4 @@
-"""Train the language model from scratch on one GPU, in minutes.
+"""Train the language model on one GPU, in minutes, from nothing or from a checkpoint.
 
 `python -m cinegraph_training.train_language_model_on_gpu --seconds 480 --out FOLDER`, after fit_codebook (the shipped
 tokenizer's codebook serves where none was fitted) and tokenize_sounds. Other processes render and tokenise fresh clips
@@ -24,8 +24,9 @@ from .audio_tokenizer import load_audio_tokenizer
 from .checkpoint_parts import write_parts
 from .device_batches import DeviceBatch, DeviceSounds, drawing_batch, picture_batch, source_batch
 from .device_clips import DeviceClips
-from .language_model import PRESETS
+from .language_model import PRESETS, LanguageModelConfig
 from .muon import set_rates
+from .recorded import record as record_work
 from .render_farm import CLIPS, CodeFarm
 from .text_tokenizer import TextTokenizer
 from .token_data import SoundShards
@@ -38,6 +39,7 @@ from .train_language_model import (
     SOURCE_WEIGHT,
     AttributeHead,
     Trainer,
+    load_checkpoint,
     new_trainer,
 )
 
@@ -51,7 +53,7 @@ BESIDE_ROWS = {
     "VIDEO_TO_TEXT": 64,
     "AUDIO_TO_TEXT": 96,
 }
-BESIDE_SHARES = (0.30, 0.22, 0.08, 0.17, 0.17, 0.06)
+BESIDE_SHARES = (0.25, 0.20, 0.08, 0.25, 0.16, 0.06)
 SECOND_SAVE = 0.75  # of the time: weights are written then, too
 EMA_DECAY = 0.998
 FILL_EVERY = 4  # steps
@@ -131,18 +133,8 @@ class Step:
             self.losses[row].copy_(torch.stack([value.detach().float() for value in values]))
 
     def record(self, pool) -> None:
-        """Records the work; three times it is done without, so that everything is there that stays."""
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                self._forget()
-                self._work()
-        torch.cuda.current_stream().wait_stream(side)
-        self._forget()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):
-            self._work()
+        """Records the work; `pool`: of the memory that all recorded steps share."""
+        graph = record_work(self._work, self._forget, pool)
         self.gradients = [parameter.grad for parameter in self.parameters]
         self._forget()
         self.graph = graph
@@ -217,8 +209,11 @@ def train(options: argparse.Namespace) -> None:
     tokenizer = TextTokenizer.load(paths.CHECKPOINTS / "text-tokenizer.json")
     codebook = new_tokenizer().codebook
     farm = CodeFarm(load_sources("train"), codebook, tokenizer, options.processes, options.seed)
-    config = PRESETS[options.preset]
+    state = load_checkpoint(options.resume_from) if options.resume_from else None
+    config = LanguageModelConfig.from_dict(state["config"]) if state else PRESETS[options.preset]
     trainer = new_trainer(config, options.seed, options)
+    if state:
+        trainer.restore(state)
     trainer.model.contents.describe(codebook.fine)
     trainer.model.describe_sounds(load_audio_tokenizer().contents())
     trainer.model.to(device)
@@ -233,12 +228,13 @@ def train(options: argparse.Namespace) -> None:
     if device.type == "cuda" and options.record:
         record(steps)
     print(f"{sum(p.numel() for p in parameters) / 1e6:.2f} M parameters, {len(clips)} clips to begin with", flush=True)
-    curve, saved, started = Curve(options.out, options.show), False, time.monotonic()
+    curve, saved, started, first = Curve(options.out, options.show), False, time.monotonic(), trainer.step
+    seconds = options.until - time.time() if options.until else options.seconds
     done = torch.cuda.Event() if device.type == "cuda" else None
-    while (elapsed := time.monotonic() - started) < options.seconds:
+    while (elapsed := time.monotonic() - started) < seconds:
         if trainer.step % FILL_EVERY == 0:
             clips.fill(farm, options.slots, wait=False)
-        rate = rate_at(elapsed / options.seconds, trainer.step, options.decay_from)
+        rate = options.peak * rate_at(elapsed / seconds, trainer.step - first, options.decay_from)
         step = steps[int(rng.choice(len(steps), p=BESIDE_SHARES))]
         step()
         curve.add(step)
@@ -254,7 +250,7 @@ def train(options: argparse.Namespace) -> None:
             done.synchronize()
             done.record()
         curve.show(elapsed, trainer.step, clips.filled)
-        if not saved and elapsed > SECOND_SAVE * options.seconds:
+        if not saved and elapsed > SECOND_SAVE * seconds:
             saved = True
             write_model(trainer, average, trainer.step, options)
     farm.close()
@@ -267,8 +263,11 @@ def train(options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=480)
+    parser.add_argument("--until", type=float, help="end at this time (seconds of the epoch) instead")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--resume-from", type=Path, help="a checkpoint to go on from")
+    parser.add_argument("--peak", type=float, default=1.0, help="share of the full rates while they are constant")
     parser.add_argument("--preset", choices=PRESETS, default="small")
     parser.add_argument("--processes", type=int, default=14, help="that render")
     parser.add_argument("--places", type=int, default=327_680, help="clips kept on the device")

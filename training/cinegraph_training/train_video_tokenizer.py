@@ -56,7 +56,8 @@ def psnr(output: Tensor, target: Tensor) -> float:
 class ConvolutionMuon(torch.optim.Optimizer):
     """Muon (muon.py) for convolutions: kernels as `[out, in * h * w]` matrices. Mutates its parameters."""
 
-    def __init__(self, parameters, lr: float, momentum: float = 0.95):
+    def __init__(self, parameters, lr: float, momentum: float = 0.95, dtype: torch.dtype = torch.float32):
+        self.dtype = dtype  # of the orthogonalisation
         super().__init__(parameters, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
@@ -71,12 +72,14 @@ class ConvolutionMuon(torch.optim.Optimizer):
                 state["buffer"].lerp_(parameter.grad, 1 - group["momentum"])
                 update = parameter.grad.lerp(state["buffer"], group["momentum"]).flatten(1)
                 scale = group["lr"] * max(1.0, update.shape[0] / update.shape[1]) ** 0.5
-                parameter.add_(orthogonalise(update[None])[0].view(parameter.shape), alpha=-scale)
+                parameter.sub_(scale * orthogonalise(update[None], dtype=self.dtype)[0].view(parameter.shape))
 
 
-def optimizers_for(model: VideoTokenizer, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
+def optimizers_for(
+    model: VideoTokenizer, muon_lr: float, adam_lr: float, on_gpu: bool = False
+) -> list[torch.optim.Optimizer]:
     """Muon for the inner convolutions, AdamW for those at both ends, for norms and biases.
-    Each group remembers its full learning rate as `base_lr`."""
+    Each group remembers its full learning rate as `base_lr`. `on_gpu`: their steps can be recorded."""
     ends = ("decoder.enter.", "decoder.out.")
     inner, others = [], []
     for name, parameter in model.named_parameters():
@@ -84,8 +87,8 @@ def optimizers_for(model: VideoTokenizer, muon_lr: float, adam_lr: float) -> lis
             is_inner = parameter.ndim == 4 and parameter.shape[0] > 1 and not name.startswith(ends)
             (inner if is_inner else others).append(parameter)
     chosen = [
-        ConvolutionMuon(inner, lr=muon_lr),
-        torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0),
+        ConvolutionMuon(inner, lr=muon_lr, dtype=torch.bfloat16 if on_gpu else torch.float32),
+        torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0, capturable=on_gpu),
     ]
     remember_rates(chosen)
     return chosen
