@@ -114,7 +114,7 @@ async function table(name: string, bandwidth: number | undefined): Promise<void>
     }
   }
   for (const [form, way] of onCuda ? PEERS : []) {
-    const left = endsAt - performance.now();
+    const left = Math.floor(endsAt - performance.now());
     const found = left <= 0 ? undefined : output(options.python, [PYTORCH, folder, form, way, String(ENTRIES), options.steps, options.batches], ROOT, left);
     row(`PyTorch on CUDA, ${form}${way === 'recorded' ? ', recorded as a graph' : ''}`, form, found === undefined ? [] : (JSON.parse(found) as { ms: number[] }).ms, true);
   }

@@ -200,10 +200,11 @@ def load_start(model: VideoTokenizer, fresh: bool) -> None:
 
 
 def take(folder: Path) -> int:
-    """Ships the decoder that train_decoder_on_gpu.py left in the folder with the codebook just fitted; its steps."""
+    """Ships the decoder that train_decoder_on_gpu.py left in the folder with the codebook just fitted, or else with the
+    shipped one; its steps."""
     stored = torch.load(io.BytesIO(join_parts(folder, "decoder")), weights_only=True)
     model = VideoTokenizer(TokenizerConfig(**stored["config"]))
-    load_start(model, fresh=True)
+    load_start(model, fresh=CODEBOOK.exists())
     model.decoder.load_state_dict({name: value.float() for name, value in stored["decoder"].items()})
     ship(model, SHIPPED, stored["step"])
     return stored["step"]
