@@ -1,9 +1,10 @@
 /**
  * `node bench/studio.ts [assets] [wheel,fling]`: how soon the Studio can be typed into, and how smoothly a library of so many assets (10,000)
  * scrolls: with a wheel at 2,500 px/s, three screens a second, and with a third of a screen in each frame of the page, 18,000 px/s at 60 Hz.
- * Each asset has a thumbnail of its own. Starts the program on an embedded Postgres of its own, and Debian's Chromium. Asserts nothing.
+ * Each asset has a thumbnail of its own. A page of nothing but numbered lines, as high as the library, is scrolled in the same way after it: what
+ * the machine does not manage there, no library could. Starts the program on an embedded Postgres of its own, and Debian's Chromium. Asserts nothing.
  */
-import { chromium, type Page } from '@playwright/test';
+import { chromium } from '@playwright/test';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,7 +15,9 @@ import { createCinegraphClient } from '../src/client/index.ts';
 import { loadConfig } from '../src/config.ts';
 import { EmbeddedPostgres } from '../src/db/embedded/embedded-postgres.ts';
 import { copyAssets } from '../test/support/many-assets.ts';
-import { CATEGORIES, readTrace } from './presented-frames.ts';
+import { BarePage } from './bare-page.ts';
+import { MachineWatch } from './machine-watch.ts';
+import { CATEGORIES, readTrace, SCROLL_BEGINS, SCROLL_ENDS, type Stall, type TracedScroll } from './presented-frames.ts';
 import { processorTime, residentBytes, used } from './processor-time.ts';
 
 const ASSETS = Number(process.argv[2] ?? 10_000);
@@ -25,6 +28,9 @@ const SCROLLS = (process.argv[3] ?? 'wheel,fling').split(',');
 const WHEEL_SPEED = 2_500;
 /** Threads that are told by name. */
 const THREADS = 14;
+/** Of each scroll, and threads of each. */
+const TOLD_STALLS = 8;
+const STALL_THREADS = 5;
 
 /** Runs in the page: when the prompt can be typed into. */
 const NOTE_INTERACTIVE = `(function look() {
@@ -42,12 +48,23 @@ const FLING = `new Promise((resolve) => {
     else resolve();
   });
 })`;
-/** Runs in the page: how many pixels all the assets take. */
-const heightOf = (assets: number) => `(() => {
+/** Runs in the page: how many rows all the assets take, and the pixels from one to the next. */
+const rowsOf = (assets: number) => `(() => {
   const tops = [...document.querySelectorAll('.tile')].map((tile) => tile.getBoundingClientRect().top);
   const columns = tops.filter((top) => top === tops[0]).length;
-  return Math.ceil(${assets} / columns) * (tops[columns] - tops[0]);
+  return { count: Math.ceil(${assets} / columns), px: tops[columns] - tops[0] };
 })()`;
+/** Runs in the page: marks the first scroll event, and the last one when `endScroll` is called. */
+const MARK_SCROLL = `(() => {
+  let first, last;
+  addEventListener('scroll', ({ timeStamp }) => {
+    first ??= performance.mark('${SCROLL_BEGINS}', { startTime: timeStamp });
+    last = timeStamp;
+  }, { passive: true });
+  window.endScroll = () => void performance.mark('${SCROLL_ENDS}', { startTime: last });
+})()`;
+/** A page without a script, a picture or anything to fetch. */
+const plainPage = ({ count, px }: Rows) => `<!doctype html><title>plain</title><style>body { margin: 0 } p { margin: 0; height: ${px}px }</style>${Array.from({ length: count }, (_, row) => `<p>${row}</p>`).join('')}`;
 /** Runs in the page: from now on looks four times a second at how many of the tiles on screen show their picture. */
 const WATCH_PICTURES = `(() => {
   window.pictures = { shown: 0, tiles: 0 };
@@ -57,6 +74,11 @@ const WATCH_PICTURES = `(() => {
     window.pictures.shown += tiles.filter((tile) => tile.querySelector('img')?.naturalWidth > 0).length;
   }, 250);
 })()`;
+
+interface Rows {
+  readonly count: number;
+  readonly px: number;
+}
 
 const folder = await mkdtemp(path.join(tmpdir(), 'cinegraph-bench-'));
 const log = pino({ level: 'silent' });
@@ -117,41 +139,57 @@ async function giveThumbnails(): Promise<void> {
 }
 
 async function scrollLibrary(how: string): Promise<void> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  await page.goto(`${app.url}/library`);
-  await page.locator('.tile-link').first().waitFor();
+  await using page = await BarePage.open(browser, 1280, 900);
+  await page.goto(`${app.url}/library`, '.tile-link');
   const before = await heapMegabytes(page);
+  const rows = await page.evaluate<Rows>(rowsOf(ASSETS));
   await page.evaluate(WATCH_PICTURES);
-  await browser.startTracing(page, { categories: CATEGORIES });
+  await scroll(page, how, how, rows);
+  const after = await heapMegabytes(page);
+  const { tiles, shown } = await page.evaluate<{ readonly tiles: number; readonly shown: number }>('({ tiles: document.querySelectorAll(".tile").length, shown: pictures.shown / pictures.tiles })');
+  console.log(`${how}: ${(shown * 100).toFixed(0)} % of the tiles on screen with their picture; heap ${before.toFixed(1)} MB before, ${after.toFixed(1)} MB at the end; ${tiles} tiles in the page; the renderer has ${((await residentBytes(process.pid, 'renderer')) / 1e6).toFixed(0)} MB resident`);
+  await page.goto('about:blank', 'body');
+  await page.evaluate(`document.write(${JSON.stringify(plainPage(rows))})`);
+  await scroll(page, how, `${how}, plain page`, rows);
+}
+
+async function scroll(page: BarePage, how: string, label: string, rows: Rows): Promise<void> {
+  await page.evaluate(MARK_SCROLL);
+  await browser.startTracing(undefined, { categories: CATEGORIES });
+  using machine = new MachineWatch();
   const timeBefore = await processorTime(process.pid);
   if (how === 'fling') await page.evaluate(FLING);
-  else await wheel(page, await page.evaluate<number>(heightOf(ASSETS)));
+  else await wheel(page, rows.count * rows.px);
+  await page.evaluate('endScroll()');
   const time = used(timeBefore, await processorTime(process.pid));
-  const { intervals, incomplete, mainTasks } = readTrace(await browser.stopTracing());
-  const after = await heapMegabytes(page);
-  const { tiles, shown, top } = await page.evaluate<{ readonly tiles: number; readonly shown: number; readonly top: number }>('({ tiles: document.querySelectorAll(".tile").length, shown: pictures.shown / pictures.tiles, top: scrollY })');
-  const at = (share: number) => (intervals.toSorted((a, b) => a - b)[Math.floor((intervals.length - 1) * share)] ?? 0).toFixed(1);
-  console.log(`${how}: ${top.toFixed(0)} px in ${intervals.length} presented frames: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms, ${intervals.filter((ms) => ms > LONG_FRAME_MS).length} over ${LONG_FRAME_MS} ms; ${incomplete} with a part not painted; ${(shown * 100).toFixed(0)} % of the tiles on screen with their picture`);
-  console.log(`${how}: longest task of the page's main thread ${mainTasks.reduce((longest, ms) => Math.max(longest, ms), 0).toFixed(1)} ms of processor time, ${mainTasks.filter((ms) => ms > LONG_FRAME_MS).length} over ${LONG_FRAME_MS} ms`);
+  const top = await page.evaluate<number>('scrollY');
+  tell(label, readTrace(await browser.stopTracing(), LONG_FRAME_MS), top, machine);
   const sum = time.reduce((total, { ms }) => total + ms, 0);
   const perScreen = (ms: number) => ((ms / top) * 900).toFixed(1);
-  console.log(`${how}: processor time for each 900 px, ${perScreen(sum)} ms: ${time.slice(0, THREADS).map(({ name, ms }) => `${name} ${perScreen(ms)}`).join(', ')}`);
-  console.log(`${how}: heap ${before.toFixed(1)} MB before, ${after.toFixed(1)} MB at the end; ${tiles} tiles in the page; the renderer has ${((await residentBytes(process.pid, 'renderer')) / 1e6).toFixed(0)} MB resident`);
-  await page.close();
+  console.log(`${label}: processor time for each 900 px, ${perScreen(sum)} ms: ${time.slice(0, THREADS).map(({ name, ms }) => `${name} ${perScreen(ms)}`).join(', ')}`);
+}
+
+function tell(label: string, { intervals, incomplete, mainTasks, stalls }: TracedScroll, top: number, machine: MachineWatch): void {
+  const at = (share: number) => (intervals.toSorted((a, b) => a - b)[Math.floor((intervals.length - 1) * share)] ?? 0).toFixed(1);
+  console.log(`${label}: ${top.toFixed(0)} px in ${intervals.length} presented frames: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms, ${stalls.length} over ${LONG_FRAME_MS} ms; ${incomplete} with a part not painted`);
+  console.log(`${label}: longest task of the page's main thread ${mainTasks.reduce((longest, ms) => Math.max(longest, ms), 0).toFixed(1)} ms of processor time, ${mainTasks.filter((ms) => ms > LONG_FRAME_MS).length} over ${LONG_FRAME_MS} ms`);
+  for (const stall of stalls.toSorted((a, b) => b.ms - a.ms).slice(0, TOLD_STALLS)) tellStall(label, stall, machine);
+}
+
+function tellStall(label: string, { from, to, afterMs, ms, threads }: Stall, machine: MachineWatch): void {
+  const { busy, ownMs } = machine.between(from, to);
+  const told = threads.slice(0, STALL_THREADS).map(({ name, tookMs, ranMs }) => `${name} ${tookMs.toFixed(0)} (${ranMs.toFixed(0)})`);
+  console.log(`${label}: ${ms.toFixed(0)} ms without a frame, ${(afterMs / 1000).toFixed(1)} s after the start; processors ${(busy * 100).toFixed(0)} % busy, server ${ownMs.toFixed(0)} ms; tasks of Chromium, ms (of processor time): ${told.join(', ')}`);
 }
 
 /** Wheel events, as a mouse sends them: the compositor scrolls, the page follows. */
-async function wheel(page: Page, height: number): Promise<void> {
-  const session = await page.context().newCDPSession(page);
-  await session.send('Input.synthesizeScrollGesture', { x: 640, y: 600, yDistance: -height, speed: WHEEL_SPEED, gestureSourceType: 'mouse' });
-  await session.detach();
+async function wheel(page: BarePage, height: number): Promise<void> {
+  await page.send('Input.synthesizeScrollGesture', { x: 640, y: 600, yDistance: -height, speed: WHEEL_SPEED, gestureSourceType: 'mouse' });
 }
 
 /** After a garbage collection. */
-async function heapMegabytes(page: Page): Promise<number> {
-  const session = await page.context().newCDPSession(page);
-  await session.send('HeapProfiler.collectGarbage');
-  const { usedSize } = await session.send('Runtime.getHeapUsage');
-  await session.detach();
+async function heapMegabytes(page: BarePage): Promise<number> {
+  await page.send('HeapProfiler.collectGarbage');
+  const { usedSize } = (await page.send('Runtime.getHeapUsage')) as { readonly usedSize: number };
   return usedSize / 1e6;
 }
