@@ -1,5 +1,5 @@
 /**
- * What shortcuts of the engine save and change: the same prompts and seeds drawn plainly, in each precision, with what stands still copied, and several positions in one run. Prints
+ * What shortcuts of the engine save and change: the same prompts and seeds drawn plainly in each precision, and several positions in one run. Prints
  * steps of the model (a run of several positions is one) and processor time per clip, and how many codes are those of the plain run; keeps the codes, for an attribute reader to say what
  * it costs in quality:
  *
@@ -33,7 +33,7 @@ const spec = taskSpec(bundle.manifest, 'TEXT_TO_VIDEO');
 const grid = new VideoGrid(bundle.manifest);
 const input = promptsFile === undefined ? { prompts: bundle.manifest.examples } : (JSON.parse(readFileSync(promptsFile, 'utf8')) as { readonly prompts: readonly string[] });
 
-type Ways = Pick<EngineOptions, 'copyUnchanged' | 'positionsPerRun'>;
+type Ways = Pick<EngineOptions, 'positionsPerRun'>;
 
 interface Run {
   /** `[positions, 2]` of each clip. */
@@ -76,7 +76,6 @@ async function measure(name: string, precision: Precision, ways: Ways): Promise<
 }
 
 for (const precision of models.language.precisions) await measure(precision, precision, {});
-await measure('fp32 copied', 'fp32', { copyUnchanged: true });
 for (const positionsPerRun of POSITIONS_PER_RUN) await measure(`fp32 ${positionsPerRun} a run`, 'fp32', { positionsPerRun });
 const plain = runs['fp32'] as Run;
 console.table(

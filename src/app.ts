@@ -148,7 +148,6 @@ function startInference(config: Config, log: Logger): ForkedInferenceClient {
     threads: config.inferenceThreads,
     maxRows: config.maxRows,
     positionsPerRun: config.positionsPerRun,
-    copyUnchanged: config.copyUnchanged,
     ...(config.precision === 'auto' && { measurementsDir: join(config.dataDir, 'inference') }),
     log: ({ level, message, details }) => log[level]({ part: 'inference', ...details }, message),
   });

@@ -73,7 +73,6 @@ export const VARIABLES = {
   MAX_ROWS: variable(integer(1, 256), '8', '1 to 256', 'Sequences that the model works on at once. A job takes one or two for each candidate.'),
   PRECISION: variable(z.enum(['auto', 'fp32']), 'auto', 'auto or fp32', '`auto`: the model multiplies as integers where that is faster on this machine. `fp32`: never, so that several workers draw the same clip from a seed whatever each of them measured.'),
   POSITIONS_PER_RUN: variable(integer(1, 256), '32', '1 to 256', 'Positions of a clip that one run of the model draws from guesses, as many as turn out right. The clip is the same with any number. 1: one position at a time, the clips in one batch.'),
-  COPY_UNCHANGED: variable(flag, '0', '0 or 1', 'Where positions are drawn one at a time: copy what stands still from one latent frame to the next instead. About a fifth fewer steps for a clip, and now and then a trace of something that has moved on.'),
   JOB_CONCURRENCY: variable(integer(1, 64), '4', '1 to 64', 'Jobs that run at once.'),
   MAX_QUEUED_JOBS: variable(integer(1, 100_000), '200', '1 to 100000', 'Jobs that may wait; more are refused with `QUEUE_FULL`.'),
   MAX_QUERY_DEPTH: variable(integer(1, 100), '12', '1 to 100', 'How deep a document may nest its fields. Deeper ones are refused with `DOCUMENT_TOO_COMPLEX`, as are those of the next lines.'),
@@ -186,7 +185,6 @@ export interface Config {
   readonly maxRows: number;
   readonly precision: ValueOf<'PRECISION'>;
   readonly positionsPerRun: number;
-  readonly copyUnchanged: boolean;
   readonly jobConcurrency: number;
   readonly maxQueuedJobs: number;
   readonly urlTtlSeconds: number;
@@ -254,7 +252,6 @@ export function loadConfig(given: Env = process.env, flags: Env = {}): Config {
     maxRows: required('MAX_ROWS', env),
     precision: required('PRECISION', env),
     positionsPerRun: required('POSITIONS_PER_RUN', env),
-    copyUnchanged: required('COPY_UNCHANGED', env),
     jobConcurrency: required('JOB_CONCURRENCY', env),
     maxQueuedJobs: required('MAX_QUEUED_JOBS', env),
     urlTtlSeconds: required('URL_TTL_SECONDS', env),

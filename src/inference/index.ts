@@ -22,8 +22,6 @@ export interface InferenceClientOptions {
   readonly measurementsDir?: string;
   /** Positions of a clip that one run of the model draws at most. Default 32. */
   readonly positionsPerRun?: number;
-  /** Copy what does not change from one latent frame to the next instead of drawing it. Default: no. */
-  readonly copyUnchanged?: boolean;
   readonly log?: LogSink;
   readonly restart?: Partial<RestartPolicy>;
   /** Longest time from fork to the end of the self-check, ms. */
@@ -43,9 +41,9 @@ const DEFAULT_RESTART: RestartPolicy = { maxCrashes: 5, backoffMs: 250, maxBacko
 
 /** Forks the inference process. Returns at once; `ready()` resolves after its self-check. Owner: the caller, who closes it. */
 export function createInferenceClient(options: InferenceClientOptions): ForkedInferenceClient {
-  const { bundleDir, provider = 'auto', threads = 0, maxRows = 16, maxWaiting = 64, measurementsDir, positionsPerRun = 32, copyUnchanged = false, log = () => undefined } = options;
+  const { bundleDir, provider = 'auto', threads = 0, maxRows = 16, maxWaiting = 64, measurementsDir, positionsPerRun = 32, log = () => undefined } = options;
   return new SupervisedClient({
-    start: { bundleDir, provider, threads, maxRows, maxWaiting, measurementsDir, positionsPerRun, copyUnchanged },
+    start: { bundleDir, provider, threads, maxRows, maxWaiting, measurementsDir, positionsPerRun },
     restart: { ...DEFAULT_RESTART, ...options.restart },
     startTimeoutMs: options.startTimeoutMs ?? 120_000,
     silenceTimeoutMs: options.silenceTimeoutMs ?? 60_000,

@@ -13,7 +13,6 @@ import type { Invariance } from './batch-invariance.ts';
 import { CodeDrawer } from './code-drawer.ts';
 import { JacobiDecoder } from './jacobi-decoder.ts';
 import { StepRunner, type Drawn } from './step-runner.ts';
-import { UnchangedCopier } from './unchanged-copier.ts';
 import { Wake } from './wake.ts';
 
 /** With what `findInvariance` found. */
@@ -28,8 +27,6 @@ export interface EngineOptions extends Invariance {
   readonly prefixBytes?: number;
   /** Positions of a clip that one run draws at most, where the bundle and the provider can; the clip is the same. Default 1: steps draw one of each sequence. */
   readonly positionsPerRun?: number;
-  /** Copy what does not change from one latent frame to the next instead of drawing it: fewer steps, approximate. Default: no. */
-  readonly copyUnchanged?: boolean;
 }
 
 const MAX_PAUSE_MS = 20;
@@ -49,7 +46,7 @@ export class Engine {
   readonly #loop: Promise<void>;
 
   constructor(model: LanguageModel, manifest: Manifest, options: EngineOptions) {
-    const { maxRows, maxWaiting, maxPauseMs = MAX_PAUSE_MS, batchInvariant, headInvariant, prefixBytes, positionsPerRun = 1, copyUnchanged = false } = options;
+    const { maxRows, maxWaiting, maxPauseMs = MAX_PAUSE_MS, batchInvariant, headInvariant, prefixBytes, positionsPerRun = 1 } = options;
     const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
     this.maxRows = pairedRows(maxRows);
     const slots = this.maxRows + SPARE_SLOTS;
@@ -61,9 +58,8 @@ export class Engine {
     const layout = new TokenLayout(manifest);
     const drawer = new CodeDrawer(widest);
     const jacobi = positionsPerRun > 1 && model.runsAhead ? new JacobiDecoder({ model, caches, layout, grid, drawer, positions: positionsPerRun }) : undefined;
-    const copier = copyUnchanged ? new UnchangedCopier(caches.slots.shape, grid) : undefined;
     this.#scheduler = new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs, runsAlone: (sequence) => jacobi?.takes(sequence) === true });
-    this.#runner = new StepRunner(model, caches, layout, { headInvariant, subCodes: manifest.video.subCodebooks[1], drawer, jacobi, copier });
+    this.#runner = new StepRunner(model, caches, layout, { headInvariant, subCodes: manifest.video.subCodebooks[1], drawer, jacobi });
     this.#loop = this.#run();
   }
 

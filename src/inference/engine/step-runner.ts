@@ -13,7 +13,6 @@ import { VideoOutput } from '../tokenizers/video-output.ts';
 import { STREAM, type CodeDrawer } from './code-drawer.ts';
 import type { JacobiDecoder } from './jacobi-decoder.ts';
 import { LeadRunner } from './lead-runner.ts';
-import type { UnchangedCopier } from './unchanged-copier.ts';
 
 /** The code of a sequence's next position, drawn or given; several of one sequence follow each other. */
 export interface Drawn {
@@ -38,8 +37,6 @@ export interface StepRunnerOptions {
   readonly drawer: CodeDrawer;
   /** Draws several positions of a clip in a run; undefined: a step draws one of each sequence. */
   readonly jacobi: JacobiDecoder | undefined;
-  /** Copies what does not change; undefined: the model draws every position. */
-  readonly copier: UnchangedCopier | undefined;
 }
 
 export class StepRunner {
@@ -50,16 +47,14 @@ export class StepRunner {
   readonly #drawer: CodeDrawer;
   readonly #jacobi: JacobiDecoder | undefined;
   readonly #subCodes: number;
-  readonly #copier: UnchangedCopier | undefined;
   readonly #leads: LeadRunner;
 
-  constructor(model: LanguageModel, caches: Caches, layout: TokenLayout, { headInvariant, subCodes, drawer, jacobi, copier }: StepRunnerOptions) {
+  constructor(model: LanguageModel, caches: Caches, layout: TokenLayout, { headInvariant, subCodes, drawer, jacobi }: StepRunnerOptions) {
     this.#model = model;
     this.#caches = caches;
     this.#layout = layout;
     this.#headInvariant = headInvariant;
     this.#subCodes = subCodes;
-    this.#copier = copier;
     this.#drawer = drawer;
     this.#jacobi = jacobi;
     this.#leads = new LeadRunner(model, caches.slots.shape, layout);
@@ -130,21 +125,10 @@ export class StepRunner {
     await this.#keepLeads(plan);
     return [
       ...plan.sequences.flatMap((sequence) => (sequence.nextGiven === undefined ? [] : [{ sequence, code: sequence.nextGiven }])),
-      ...this.#withCopies(plan, await this.#drawVideo(plan, logits, hidden)),
+      ...(await this.#drawVideo(plan, logits, hidden)),
       ...(await this.#drawAudio(plan, hidden)),
       ...(await this.#drawText(plan, hidden)),
     ];
-  }
-
-  #withCopies({ sequences, firstSlot }: DecodePlan, drawn: readonly Drawn[]): readonly Drawn[] {
-    const copier = this.#copier;
-    if (copier === undefined) return drawn;
-    return drawn.flatMap(({ sequence, code }) => {
-      const before = sequences.slice(0, sequences.indexOf(sequence)).reduce((rows, other) => rows + other.rows, 0);
-      const view = this.#caches.slots.view(firstSlot + before, sequence.rows);
-      const copied = 'device' in view ? [] : copier.copy(sequence, code, view);
-      return [code, ...copied].map((next) => ({ sequence, code: next }));
-    });
   }
 
   /** Sub-token a, to which the task mask applies, then b, every one of which is legal. */

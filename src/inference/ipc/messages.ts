@@ -18,7 +18,6 @@ export const startOptionsSchema = z
     /** Folder that keeps what was measured on this machine. */
     measurementsDir: z.string().min(1).optional(),
     positionsPerRun: z.int().positive(),
-    copyUnchanged: z.boolean(),
   })
   .readonly();
 
