@@ -151,6 +151,7 @@ def _manifest(facts: BundleFacts, model: LanguageModel, states: list[list[int]])
             "windows": WINDOWS,
             "prefill": "lm-prefill.onnx",
             "given": "lm-given.onnx",
+            "together": "lm-together.onnx",
             "decode": decode_file("fp32"),
             "precisions": {form: decode_file(form) for form in DECODE_FORMS if form != "fp32"},
             "head": "lm-head.onnx",

@@ -23,6 +23,10 @@ INT8_CACHE = {"k_quant_type": "PER_TENSOR", "v_quant_type": "PER_TENSOR", "kv_ca
 DECODE_FORMS = ("fp32", "int8", "dynamic")
 
 
+# Rows of which one run of lm-together.onnx computes windows of positions.
+ROWS_TOGETHER = 8
+
+
 def decode_file(form: str) -> str:
     return "lm-decode.onnx" if form == "fp32" else f"lm-decode-{form}.onnx"
 
@@ -42,8 +46,9 @@ def codebook_table(model: LanguageModel) -> CodebookTable:
 
 
 def export_language_model(model: LanguageModel, folder: Path, codebook: WeightFile) -> None:
-    """Writes `lm-prefill.onnx`, `lm-decode.onnx`, `lm-head.onnx`, `lm-audio-head.onnx`, `lm-text-head.onnx` and their
-    shared `lm-weights.bin`; the table of what codes look like goes to `codebook`."""
+    """Writes `lm-prefill.onnx`, `lm-decode.onnx`, `lm-given.onnx`, `lm-together.onnx`, `lm-head.onnx`,
+    `lm-audio-head.onnx`, `lm-text-head.onnx` and their shared `lm-weights.bin`; the table of what codes look like goes
+    to `codebook`."""
     weights = WeightFile(folder / "lm-weights.bin")
     parameters = {name: value.detach().float().numpy() for name, value in model.named_parameters()}
     buffers = {name: value.numpy() for name, value in model.named_buffers()}
@@ -60,6 +65,9 @@ def export_language_model(model: LanguageModel, folder: Path, codebook: WeightFi
         graph = Graph(file, weights)
         write(graph, model.config, parameters)
         graph.save(folder / f"{file}.onnx")
+    graph = Graph("lm-together", weights)
+    _given(graph, model.config, parameters, buffers, table.add(graph, codebook), ROWS_TOGETHER)
+    graph.save(folder / "lm-together.onnx")
     weights.write()
 
 
@@ -88,13 +96,15 @@ def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers
     decode_blocks(graph, config, parameters, buffers, residual, far)
 
 
-def _given(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str) -> None:
-    """The next output positions of one row, whose codes are given or guessed, in one run."""
+def _given(
+    graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str, rows: int = 1
+) -> None:
+    """The next output positions of each of `rows` rows, whose codes are given or guessed, in one run."""
     residual, far = _outputs(graph, config, parameters, buffers, content)
     seen = (config.far_contexts.stop - config.far_contexts.start) * (config.content_dimensions + 1)
     residual = graph.node("Reshape", [residual, graph.constant([1, -1, config.width])])
     far = graph.node("Reshape", [far, graph.constant([1, -1, seen])])
-    decode_blocks(graph, config, parameters, buffers, residual, far, one_row=True)
+    decode_blocks(graph, config, parameters, buffers, residual, far, rows=rows)
 
 
 def _outputs(
@@ -120,22 +130,27 @@ def decode_blocks(
     buffers: dict,
     residual: str,
     far: str,
-    one_row: bool = False,
+    rows: int | None = None,
     cache_scales: CacheScales | None = None,
 ) -> None:
     """The blocks on one position `residual` `[B, 1, d]` per row, and the logits of sub-token a. `far`: what the looks
-    see, `[B, 1, contexts (D + 1)]`. `one_row`: on the next positions `[1, N, d]` of one row, logits `[N, V]`.
-    `cache_scales`: the caches are int8."""
-    cache_shape = [1 if one_row else "B", config.kv_heads, "M", config.head_dim]
+    see, `[B, 1, contexts (D + 1)]`. `rows`: on the next positions `[1, N, d]` of that many rows, one after the other,
+    logits `[N, V]`; of several, `counts` `[rows]` says how many positions each has, and each has a cache and lengths
+    of its own. `cache_scales`: the caches are int8."""
+    of_row = [f"_{row}" for row in range(rows)] if rows is not None and rows > 1 else [""]
+    cache_shape = ["B" if rows is None else 1, config.kv_heads, "M", config.head_dim]
     cache_type = "float" if cache_scales is None else "int8"
-    for layer in range(config.layers):
-        graph.input(f"past_key_{layer}", cache_type, cache_shape)
-        graph.input(f"past_value_{layer}", cache_type, cache_shape)
-    graph.input("seqlens_k", "int32", [1 if one_row else "B"])
-    total = graph.input("total_sequence_length", "int32", [])
+    for suffix in of_row:
+        for layer in range(config.layers):
+            graph.input(f"past_key_{layer}{suffix}", cache_type, cache_shape)
+            graph.input(f"past_value_{layer}{suffix}", cache_type, cache_shape)
+        graph.input(f"seqlens_k{suffix}", "int32", ["B" if rows is None else 1])
+        graph.input(f"total_sequence_length{suffix}", "int32", [])
+    if len(of_row) > 1:
+        graph.input("counts", "int64", [rows])
     # First output: a Sequence. onnxruntime-node throws on it after the run, before it would copy every fetched tensor;
     # the engine catches exactly that and reads the tensors that it bound.
-    graph.node("SequenceConstruct", [total], ["aa_sentinel"])
+    graph.node("SequenceConstruct", [f"total_sequence_length{of_row[0]}"], ["aa_sentinel"])
     graph.outputs.append(
         helper.make_value_info(
             "aa_sentinel", helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.INT32, []))
@@ -149,28 +164,51 @@ def decode_blocks(
             residual, update = _look(graph, parameters, f"looks.{layer}", far, residual, update)
         normed, residual = _skip_norm(graph, parameters, f"{block}.attention_norm", residual, update)
         qkv = _linear(graph, parameters, f"{block}.qkv", normed)
-        attended = graph.node(
-            "GroupQueryAttention",
-            [
-                *(qkv, "", "", f"past_key_{layer}", f"past_value_{layer}", "seqlens_k", total, cos, sin),
-                *_cache_scales(graph, cache_scales, layer),
-            ],
-            [f"attended_{layer}", f"present_key_{layer}", f"present_value_{layer}"],
-            domain=MICROSOFT,
-            num_heads=config.heads,
-            kv_num_heads=config.kv_heads,
-            do_rotary=1,
-            rotary_interleaved=0,
-            scale=config.head_dim**-0.5,
-            **({} if cache_scales is None else INT8_CACHE),
-        )
+        parts = [qkv] if len(of_row) == 1 else [f"qkv_{layer}{suffix}" for suffix in of_row]
+        if len(of_row) > 1:
+            graph.node("Split", [qkv, "counts"], parts, axis=1)
+        attended = [
+            _attend_cached(graph, config, part, layer, suffix, cos, sin, cache_scales)
+            for part, suffix in zip(parts, of_row, strict=True)
+        ]
+        attended = attended[0] if len(attended) == 1 else graph.node("Concat", attended, axis=1)
         update = _linear(graph, parameters, f"{block}.out", attended)
         normed, residual = _skip_norm(graph, parameters, f"{block}.mlp_norm", residual, update)
         update = _swiglu(graph, config, parameters, block, normed)
-    _predict(graph, config, parameters, residual, update, 0 if one_row else 1)
-    for layer in range(config.layers):
-        graph.output(f"present_key_{layer}", cache_type, cache_shape)
-        graph.output(f"present_value_{layer}", cache_type, cache_shape)
+    _predict(graph, config, parameters, residual, update, 1 if rows is None else 0)
+    for suffix in of_row:
+        for layer in range(config.layers):
+            graph.output(f"present_key_{layer}{suffix}", cache_type, cache_shape)
+            graph.output(f"present_value_{layer}{suffix}", cache_type, cache_shape)
+
+
+def _attend_cached(
+    graph: Graph,
+    config: LanguageModelConfig,
+    qkv: str,
+    layer: int,
+    suffix: str,
+    cos: str,
+    sin: str,
+    cache_scales: CacheScales | None,
+) -> str:
+    """Causal attention over a cache and what is new, which it writes into the cache. `suffix`: of the row's names."""
+    return graph.node(
+        "GroupQueryAttention",
+        [
+            *(qkv, "", "", f"past_key_{layer}{suffix}", f"past_value_{layer}{suffix}"),
+            *(f"seqlens_k{suffix}", f"total_sequence_length{suffix}", cos, sin),
+            *_cache_scales(graph, cache_scales, layer),
+        ],
+        [f"attended_{layer}{suffix}", f"present_key_{layer}{suffix}", f"present_value_{layer}{suffix}"],
+        domain=MICROSOFT,
+        num_heads=config.heads,
+        kv_num_heads=config.kv_heads,
+        do_rotary=1,
+        rotary_interleaved=0,
+        scale=config.head_dim**-0.5,
+        **({} if cache_scales is None else INT8_CACHE),
+    )
 
 
 def _cache_scales(graph: Graph, scales: CacheScales | None, layer: int) -> list[str]:

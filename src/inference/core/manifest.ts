@@ -82,6 +82,7 @@ const languageModel = z.object({
   prefill: bundlePath,
   /** Given positions of a row in one run. */
   given: bundlePath.optional(),
+  together: bundlePath.optional(),
   decode: bundlePath,
   /** The decode graph in precisions other than fp32. */
   precisions: z.partialRecord(z.enum(PRECISIONS).exclude(['fp32']), bundlePath).default({}),
@@ -158,7 +159,7 @@ function findFault(manifest: Manifest): string | undefined {
   const { tasks, video, audio: sound, languageModel: model, text, files } = manifest;
   const [frames, height, width] = video.grid;
   const listed = new Set(files.map((file) => file.path));
-  const missing = [model.prefill, model.decode, model.given, ...Object.values(model.precisions), model.head, video.codebook, video.encoder.file, video.decoder.file, text.file, model.audioHead, model.textHead, sound?.encoder.file, sound?.decoder.file, manifest.control?.depth.file, manifest.superResolution?.file].find((path) => path !== undefined && !listed.has(path));
+  const missing = [model.prefill, model.decode, model.given, model.together, ...Object.values(model.precisions), model.head, video.codebook, video.encoder.file, video.decoder.file, text.file, model.audioHead, model.textHead, sound?.encoder.file, sound?.decoder.file, manifest.control?.depth.file, manifest.superResolution?.file].find((path) => path !== undefined && !listed.has(path));
   if (missing !== undefined) return `files does not list ${missing}`;
   if (listed.size !== files.length) return 'files lists a path twice';
   const output = model.outputRanges.video;
