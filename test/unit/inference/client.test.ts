@@ -1,9 +1,9 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createInferenceClient, type ForkedInferenceClient, type InferenceClientOptions } from '../../../src/inference/index.ts';
 import { clipBytes, collect, makeRequest, TINY_BUNDLE } from '../../support/inference.ts';
@@ -104,6 +104,17 @@ describe('the process', () => {
     const of = async (file: string): Promise<string[]> => (await readFile(`/proc/${client.pid}/${file}`, 'utf8')).split('\0');
     expect((await of('cmdline')).slice(0, 2)).toEqual([process.execPath, '--max-semi-space-size=8']);
     expect(await of('environ')).toContain('MALLOC_ARENA_MAX=2');
+  });
+
+  it.runIf(process.platform === 'linux')('runs behind what serves requests, with the threads that decode', async () => {
+    const client = open();
+    await client.ready();
+    const pid = client.pid as number;
+    expect(getPriority(pid)).toBe(Math.max(getPriority(), 5));
+    const threads = await Promise.all((await readdir(`/proc/${pid}/task`)).map(async (thread) => [(await readFile(`/proc/${pid}/task/${thread}/comm`, 'utf8')).trim(), getPriority(Number(thread))] as const));
+    const decoding = threads.filter(([name]) => name === 'WorkerThread');
+    expect(decoding.length).toBeGreaterThan(0);
+    for (const [, nice] of decoding) expect(nice).toBe(getPriority(pid));
   });
 });
 
