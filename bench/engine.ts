@@ -1,6 +1,6 @@
 /**
  * Prints what the engine does on a bundle: ms per step, time to the first and to the last frame for one and for four clips at once,
- * deterministic sequences sharing the batch, stepping alone, and ordinary ones.
+ * deterministic sequences sharing their runs, running alone, and ordinary ones, also by steps.
  *
  *     node bench/engine.ts [models/cinegraph-small] [threads] [repeats]
  *
@@ -10,8 +10,9 @@
 import { readFileSync } from 'node:fs';
 import { bundleFile, openBundle, type Bundle } from '../src/inference/core/bundle.ts';
 import type { GenerationRequest } from '../src/inference/core/generation.ts';
+import { findAheadInvariance } from '../src/inference/engine/ahead-invariance.ts';
 import { findInvariance } from '../src/inference/engine/batch-invariance.ts';
-import { Engine } from '../src/inference/engine/engine.ts';
+import { Engine, type EngineOptions } from '../src/inference/engine/engine.ts';
 import { KvCache } from '../src/inference/kv-cache/kv-cache.ts';
 import { openModels, type Models } from '../src/inference/open-models.ts';
 import { Generator } from '../src/inference/pipelines/generator.ts';
@@ -22,6 +23,8 @@ import { VideoGrid } from '../src/inference/tokenizers/video-grid.ts';
 
 const MAX_ROWS = 16;
 const STEPS = 120;
+/** The default of the program. */
+const POSITIONS_PER_RUN = 32;
 
 const [dir = 'models/cinegraph-small', threadsText, repeatsText = '3'] = process.argv.slice(2);
 const threads = threadsText === undefined ? defaultThreads() : Number(threadsText);
@@ -32,6 +35,8 @@ console.log(`${bundle.manifest.name}, ${deviceName('cpu', threads)}, ${new Date(
 const provedAt = performance.now();
 const { batchInvariant: invariant, headInvariant } = await findInvariance(bundle.manifest, models.language, MAX_ROWS);
 console.log(`batch invariant: ${invariant}, head: ${headInvariant} (proof: ${(performance.now() - provedAt).toFixed(0)} ms, self-check: ${models.check.totalMs.toFixed(0)} ms)`);
+const ahead = await findAheadInvariance(bundle.manifest, models.language, POSITIONS_PER_RUN);
+console.log(`runs of ${POSITIONS_PER_RUN} positions over ${models.language.rowsAhead} rows, invariant: ${ahead}`);
 console.table(await benchSteps(bundle, models));
 console.table(await benchGraphs(bundle, models));
 console.table(await benchClips(bundle, models));
@@ -107,15 +112,16 @@ interface ClipTimes {
 
 async function benchClips(bundle: Bundle, models: Models): Promise<Record<string, unknown>[]> {
   const modes = [
-    { mode: 'ordinary', deterministic: false, batchInvariant: invariant },
-    { mode: 'deterministic, sharing', deterministic: true, batchInvariant: true },
-    { mode: 'deterministic, alone', deterministic: true, batchInvariant: false },
+    { mode: 'ordinary', deterministic: false, batchInvariant: invariant, aheadInvariant: ahead, positionsPerRun: POSITIONS_PER_RUN },
+    { mode: 'deterministic, sharing', deterministic: true, batchInvariant: true, aheadInvariant: true, positionsPerRun: POSITIONS_PER_RUN },
+    { mode: 'deterministic, alone', deterministic: true, batchInvariant: false, aheadInvariant: false, positionsPerRun: POSITIONS_PER_RUN },
+    { mode: 'ordinary, steps', deterministic: false, batchInvariant: invariant, aheadInvariant: false, positionsPerRun: 1 },
   ];
   const rows: Record<string, unknown>[] = [];
   for (const clips of [1, 4]) {
-    for (const { mode, deterministic, batchInvariant } of modes) {
+    for (const { mode, deterministic, ...options } of modes) {
       const runs: ClipTimes[] = [];
-      for (let repeat = 0; repeat < repeats; repeat += 1) runs.push(await runClips(bundle, models, clips, deterministic, batchInvariant));
+      for (let repeat = 0; repeat < repeats; repeat += 1) runs.push(await runClips(bundle, models, clips, deterministic, options));
       const least = (pick: (times: ClipTimes) => number): string => Math.min(...runs.map(pick)).toFixed(0);
       const tokens = clips * bundle.manifest.video.grid.reduce((product, extent) => product * extent, 1);
       rows.push({
@@ -134,8 +140,8 @@ async function benchClips(bundle: Bundle, models: Models): Promise<Record<string
 }
 
 /** Runs guided clips side by side; the times are those of the slowest. */
-async function runClips(bundle: Bundle, models: Models, clips: number, deterministic: boolean, batchInvariant: boolean): Promise<ClipTimes> {
-  const engine = new Engine(models.language, bundle.manifest, { maxRows: MAX_ROWS, maxWaiting: 64, batchInvariant, headInvariant });
+async function runClips(bundle: Bundle, models: Models, clips: number, deterministic: boolean, options: Pick<EngineOptions, 'batchInvariant' | 'aheadInvariant' | 'positionsPerRun'>): Promise<ClipTimes> {
+  const engine = new Engine(models.language, bundle.manifest, { maxRows: MAX_ROWS, maxWaiting: 64, headInvariant, ...options });
   const tokenizer = TextTokenizer.parse(readFileSync(bundleFile(bundle, bundle.manifest.text.file), 'utf8'));
   const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, depth: models.depth, enlarger: models.enlarger, executionProvider: 'cpu' });
   const startedAt = performance.now();

@@ -55,7 +55,7 @@ async function run(ways: Ways): Promise<Run> {
   const cpuAt = process.cpuUsage();
   const codes: number[][] = [];
   for (let first = 0; first < input.prompts.length; first += clipsAtOnce) {
-    const engine = new Engine(models.language, bundle.manifest, { maxRows: 2 * clipsAtOnce, maxWaiting: clipsAtOnce, batchInvariant: true, headInvariant: true, ...ways });
+    const engine = new Engine(models.language, bundle.manifest, { maxRows: 2 * clipsAtOnce, maxWaiting: clipsAtOnce, batchInvariant: true, headInvariant: true, aheadInvariant: true, ...ways });
     const clips = input.prompts.slice(first, first + clipsAtOnce).map((prompt, i) => sequenceOf(prompt, first + i));
     const follow = async (clip: Sequence): Promise<void> => {
       for await (const _ of engine.generate([clip], new AbortController().signal)) if (clip.done > 0) steps += 1;
