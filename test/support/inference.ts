@@ -42,12 +42,13 @@ export interface EngineSettings {
   readonly maxWaiting?: number;
   readonly batchInvariant?: boolean;
   readonly headInvariant?: boolean;
+  readonly aheadInvariant?: boolean;
   readonly prefixBytes?: number;
   readonly positionsPerRun?: number;
 }
 
 export function openEngine({ bundle, models }: TinyInference, settings: EngineSettings = {}): Engine {
-  return new Engine(models.language, bundle.manifest, { maxRows: 8, maxWaiting: 64, batchInvariant: true, headInvariant: true, ...settings });
+  return new Engine(models.language, bundle.manifest, { maxRows: 8, maxWaiting: 64, batchInvariant: true, headInvariant: true, aheadInvariant: true, ...settings });
 }
 
 export function openGenerator({ bundle, models, tokenizer }: TinyInference, engine: Engine): Generator {

@@ -8,15 +8,14 @@
  * that begins where memory is aligned is enough), it runs for each deterministic sequence by itself.
  */
 import { openSlots } from '../kv-cache/caches.ts';
-import type { CacheShape, Slots } from '../kv-cache/slots.ts';
-import type { PrefixCache } from '../core/cache-view.ts';
+import type { Slots } from '../kv-cache/slots.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { StepInput } from '../core/step-input.ts';
 import type { LanguageModel } from '../models/language-model.ts';
 import { CounterRandom } from '../sampling/philox.ts';
 import { MIN_SHARED_ROWS, pairedRows } from '../scheduler/scheduler.ts';
 import { TokenLayout } from '../tokenizers/token-layout.ts';
-import { VideoGrid } from '../tokenizers/video-grid.ts';
+import { randomEntries, randomTokens, sameBits } from './random-rows.ts';
 
 interface Probe {
   /** One row. */
@@ -47,7 +46,7 @@ export async function findInvariance(manifest: Manifest, model: LanguageModel, m
   const cache = openSlots<string>(shape, model.deviceRows(maxRows));
   const random = new CounterRandom(1, 0);
   const layout = new TokenLayout(manifest);
-  const probes = Array.from({ length: maxRows }, (_, row) => makeProbe(manifest, layout, random, row));
+  const probes = Array.from({ length: maxRows }, (_, row): Probe => ({ input: randomTokens(manifest, layout, random, row), length: 1 + Math.floor(random.uniform(row, 1500) * (maxLength - 2)) }));
   probes.forEach((probe, row) => cache.write(row, randomEntries(shape, probe.length, random, row)));
   try {
     return await compare(model, cache, layout, probes);
@@ -90,37 +89,4 @@ async function runRows(model: LanguageModel, cache: Slots<string>, layout: Token
   if (model.config.textHead !== undefined) heads.push(await model.textHead(hidden));
   const cut = (all: Float32Array, row: number): Float32Array => all.slice((row * all.length) / rows, ((row + 1) * all.length) / rows);
   return taken.map((_, row) => ({ step: [cut(logits, row), cut(hidden, row)], head: heads.map((head) => cut(head, row)) }));
-}
-
-/** A row at a random position of the clip, with random codes around it. */
-function makeProbe(manifest: Manifest, layout: TokenLayout, random: CounterRandom, row: number): Probe {
-  const { video, languageModel } = manifest;
-  const positions = video.grid.reduce((product, extent) => product * extent, 1);
-  const codes = Int32Array.from({ length: 2 * positions }, (_, i) => Math.floor(random.uniform(i, 1000 + row) * video.subCodebooks[i % 2 === 0 ? 0 : 1]));
-  const grid = new VideoGrid(manifest);
-  const condition = Int32Array.from({ length: positions }, (_, i) => Math.floor(random.uniform(i, 3000 + row) * grid.nullCode));
-  const input = layout.empty(1);
-  grid.write({ codes, condition }, Math.floor(random.uniform(row, 2000) * positions), input, 0);
-  return { input, length: 1 + Math.floor(random.uniform(row, 2001) * (languageModel.maxLength - 2)) };
-}
-
-/** A row's beginning of random entries. */
-function randomEntries({ layers, kvHeads, headDim }: CacheShape, length: number, random: CounterRandom, row: number): PrefixCache {
-  const side = (first: number): Float32Array[] =>
-    Array.from({ length: layers }, (_, layer) => {
-      const values = new Float32Array(kvHeads * length * headDim);
-      fillRandom(values, random, 4000 + (2 * row + first) * layers + layer);
-      return values;
-    });
-  return { length, keys: side(0), values: side(1) };
-}
-
-function fillRandom(values: Float32Array, random: CounterRandom, stream: number): void {
-  // A cheap walk over a short random table: millions of Philox blocks would take longer than the proof.
-  const table = Float32Array.from({ length: 1021 }, (_, i) => 2 * random.uniform(i, stream) - 1);
-  for (let i = 0; i < values.length; i += 1) values[i] = table[(i + (i >> 10)) % 1021] as number;
-}
-
-function sameBits(left: readonly Float32Array[], right: readonly Float32Array[]): boolean {
-  return left.every((values, i) => values.every((value, j) => Object.is(value, right[i]?.[j])));
 }

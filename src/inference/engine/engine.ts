@@ -6,7 +6,7 @@ import type { Manifest } from '../core/manifest.ts';
 import type { Sequence } from '../core/sequence.ts';
 import { openCaches, type Caches } from '../kv-cache/caches.ts';
 import type { LanguageModel } from '../models/language-model.ts';
-import { pairedRows, Scheduler } from '../scheduler/scheduler.ts';
+import { pairedRows, Scheduler, type StepPlan } from '../scheduler/scheduler.ts';
 import { TokenLayout } from '../tokenizers/token-layout.ts';
 import { VideoGrid } from '../tokenizers/video-grid.ts';
 import type { Invariance } from './batch-invariance.ts';
@@ -25,6 +25,8 @@ export interface EngineOptions extends Invariance {
   readonly maxPauseMs?: number;
   /** Memory for prefixes that several sequences begin with. Default: as much as the slots take. */
   readonly prefixBytes?: number;
+  /** What `findAheadInvariance` found: deterministic sequences may share runs of several positions. Default: no. */
+  readonly aheadInvariant?: boolean;
   /** Positions of a clip that one run draws at most, where the bundle and the provider can; the clip is the same. Default 1: steps draw one of each sequence. */
   readonly positionsPerRun?: number;
 }
@@ -46,7 +48,7 @@ export class Engine {
   readonly #loop: Promise<void>;
 
   constructor(model: LanguageModel, manifest: Manifest, options: EngineOptions) {
-    const { maxRows, maxWaiting, maxPauseMs = MAX_PAUSE_MS, batchInvariant, headInvariant, prefixBytes, positionsPerRun = 1 } = options;
+    const { maxRows, maxWaiting, maxPauseMs = MAX_PAUSE_MS, batchInvariant, headInvariant, prefixBytes, positionsPerRun = 1, aheadInvariant = false } = options;
     const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
     this.maxRows = pairedRows(maxRows);
     const slots = this.maxRows + SPARE_SLOTS;
@@ -58,7 +60,8 @@ export class Engine {
     const layout = new TokenLayout(manifest);
     const drawer = new CodeDrawer(widest);
     const jacobi = positionsPerRun > 1 && model.runsAhead ? new JacobiDecoder({ model, caches, layout, grid, drawer, positions: positionsPerRun }) : undefined;
-    this.#scheduler = new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs, runsAlone: (sequence) => jacobi?.takes(sequence) === true });
+    const ahead = jacobi === undefined ? undefined : { takes: (sequence: Sequence) => jacobi.takes(sequence), rows: jacobi.rowsAhead, invariant: aheadInvariant };
+    this.#scheduler = new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs, ahead });
     this.#runner = new StepRunner(model, caches, layout, { headInvariant, subCodes: manifest.video.subCodebooks[1], drawer, jacobi });
     this.#loop = this.#run();
   }
@@ -155,7 +158,7 @@ export class Engine {
   async #step(): Promise<boolean> {
     const plan = this.#scheduler.schedule();
     if (plan === undefined) return false;
-    const sequences = plan.type === 'prefill' ? [plan.sequence] : plan.sequences;
+    const sequences = sequencesOf(plan);
     const startedAt = performance.now();
     try {
       const drawn = await this.#runner.run(plan);
@@ -190,6 +193,17 @@ export class Engine {
       if (!sequence.ended) sequence.status = 'canceled';
     }
     this.#work.wake();
+  }
+}
+
+function sequencesOf(plan: StepPlan): readonly Sequence[] {
+  switch (plan.type) {
+    case 'prefill':
+      return [plan.sequence];
+    case 'decode':
+      return plan.sequences;
+    case 'ahead':
+      return plan.turns.map(({ sequence }) => sequence);
   }
 }
 

@@ -24,11 +24,26 @@ export interface JacobiDecoderParts {
   readonly positions: number;
 }
 
+/** A sequence that is drawn, and the slot of its first row. */
+export interface AheadTurn {
+  readonly sequence: Sequence;
+  readonly firstSlot: number;
+}
+
+/** A turn with the positions that it draws. */
+interface Window extends AheadTurn {
+  readonly output: VideoOutput;
+  readonly count: number;
+}
+
 export class JacobiDecoder {
+  /** Of how many rows one run computes positions. */
+  readonly rowsAhead: number;
   readonly #parts: JacobiDecoderParts;
 
   constructor(parts: JacobiDecoderParts) {
     this.#parts = parts;
+    this.rowsAhead = parts.model.rowsAhead;
   }
 
   /** Whether it draws the sequence: always or never, so that a clip takes the same route whatever runs beside it. */
@@ -36,12 +51,24 @@ export class JacobiDecoder {
     return sequence.input.output instanceof VideoOutput;
   }
 
-  /** Codes of the next positions, one at least, for the engine to append. The rows of `sequence` lie in the slots from `firstSlot` on. Writes guesses into its output. */
-  async run(sequence: Sequence, firstSlot: number): Promise<readonly number[]> {
-    const output = sequence.input.output as VideoOutput;
-    const count = Math.min(this.#parts.positions, sequence.total - sequence.done);
-    this.#guess(sequence, output, sequence.done + count);
-    const drawn = await this.#draw(sequence, output, count, firstSlot);
+  /**
+   * Codes of the next positions of each sequence, one at least, for the engine to append. They share runs: `rowsAhead` rows each. How many positions of a sequence a run
+   * draws does not depend on the others, and no row's result on the rows beside it (engine/ahead-invariance.ts). Writes guesses into the outputs.
+   */
+  async run(turns: readonly AheadTurn[]): Promise<readonly (readonly number[])[]> {
+    const windows = turns.map((turn): Window => {
+      const { sequence } = turn;
+      return { ...turn, output: sequence.input.output as VideoOutput, count: Math.min(this.#parts.positions, sequence.total - sequence.done) };
+    });
+    for (const { sequence, output, count } of windows) this.#guess(sequence, output, sequence.done + count);
+    const rows = await this.#predict(windows);
+    const codes: (readonly number[])[] = [];
+    for (const [i, window] of windows.entries()) codes.push(this.#accept(window, await this.#draw(window, rows[i] as readonly DecodeOutput[])));
+    return codes;
+  }
+
+  /** Takes what was drawn as the next guesses; the codes that are right. */
+  #accept({ sequence, output }: Window, drawn: readonly number[]): readonly number[] {
     const codes = drawn.map((code, i) => sequence.givenAt(sequence.done + i) ?? code);
     const wrong = codes.findIndex((code, i) => code !== this.#codeAt(output, sequence.done + i));
     codes.forEach((code, i) => output.take(sequence.done + i, code));
@@ -58,14 +85,37 @@ export class JacobiDecoder {
     sequence.guessed = end;
   }
 
-  /** What each of the next `count` positions draws when the guesses before it are right. */
-  async #draw(sequence: Sequence, output: VideoOutput, count: number, firstSlot: number): Promise<number[]> {
-    const { model, caches, layout, grid, drawer } = this.#parts;
-    const told = layout.empty(count);
-    for (let i = 0; i < count; i += 1) output.describe(sequence.done + i, told, i);
-    const rows: DecodeOutput[] = [];
-    // Several positions with a past come from one row at a time.
-    for (let row = 0; row < sequence.rows; row += 1) rows.push(await model.ahead(told, sequence.cacheLength(row), caches.slots.view(firstSlot + row, 1)));
+  /** What the positions of each window predict, one output for each row of its sequence. */
+  async #predict(windows: readonly Window[]): Promise<readonly (readonly DecodeOutput[])[]> {
+    const rows = windows.flatMap((window) => Array.from({ length: window.sequence.rows }, (_, row) => ({ window, row })));
+    const outputs: DecodeOutput[] = [];
+    for (let first = 0; first < rows.length; first += this.rowsAhead) outputs.push(...(await this.#runOnce(rows.slice(first, first + this.rowsAhead))));
+    let row = 0;
+    return windows.map(({ sequence }) => outputs.slice(row, (row += sequence.rows)));
+  }
+
+  async #runOnce(rows: readonly { readonly window: Window; readonly row: number }[]): Promise<DecodeOutput[]> {
+    const { model, caches, layout } = this.#parts;
+    const total = rows.reduce((sum, { window }) => sum + window.count, 0);
+    const told = layout.empty(total);
+    let at = 0;
+    for (const { window } of rows) for (let i = 0; i < window.count; i += 1) window.output.describe(window.sequence.done + i, told, at++);
+    const { logits, hidden } = await model.ahead(
+      told,
+      rows.map(({ window: { sequence, firstSlot, count }, row }) => ({ count, length: sequence.cacheLength(row), cache: caches.slots.view(firstSlot + row, 1) })),
+    );
+    let first = 0;
+    return rows.map(({ window: { count } }) => {
+      const cut = (all: Float32Array): Float32Array => all.subarray((first * all.length) / total, ((first + count) * all.length) / total);
+      const own = { logits: cut(logits), hidden: cut(hidden) };
+      first += count;
+      return own;
+    });
+  }
+
+  /** What each position of the window draws when the guesses before it are right, from what its rows predict. */
+  async #draw({ sequence, output, count }: Window, rows: readonly DecodeOutput[]): Promise<number[]> {
+    const { model, grid, drawer } = this.#parts;
     const at = (all: Float32Array, i: number): Float32Array => all.subarray((i * all.length) / count, ((i + 1) * all.length) / count);
     const draw = (stream: number, logitsAt: (i: number) => readonly Float32Array[]): number[] =>
       Array.from({ length: count }, (_, i) => drawer.draw(sequence, sequence.done + i, stream, logitsAt(i)));

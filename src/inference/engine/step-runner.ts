@@ -22,6 +22,7 @@ export interface Drawn {
 
 type PrefillPlan = Extract<StepPlan, { type: 'prefill' }>;
 type DecodePlan = Extract<StepPlan, { type: 'decode' }>;
+type AheadPlan = Extract<StepPlan, { type: 'ahead' }>;
 
 /** A sequence whose next code is to be drawn, and its first row in the step. */
 interface Turn<Kind> {
@@ -65,7 +66,9 @@ export class StepRunner {
       case 'prefill':
         return await this.#prefill(plan);
       case 'decode':
-        return (await this.#drawAhead(plan)) ?? (await this.#decode(plan));
+        return await this.#decode(plan);
+      case 'ahead':
+        return await this.#drawAhead(plan);
     }
   }
 
@@ -113,10 +116,11 @@ export class StepRunner {
     }
   }
 
-  /** Several positions of the one sequence of a run; undefined where the plan is an ordinary step. */
-  async #drawAhead({ sequences: [sequence], firstSlot }: DecodePlan): Promise<readonly Drawn[] | undefined> {
-    if (sequence === undefined || this.#jacobi?.takes(sequence) !== true) return undefined;
-    return (await this.#jacobi.run(sequence, firstSlot)).map((code) => ({ sequence, code }));
+  /** Several positions of each sequence. */
+  async #drawAhead({ turns }: AheadPlan): Promise<readonly Drawn[]> {
+    if (this.#jacobi === undefined) throw new Error('nobody draws several positions in a run');
+    const codes = await this.#jacobi.run(turns);
+    return turns.flatMap(({ sequence }, i) => (codes[i] as readonly number[]).map((code) => ({ sequence, code })));
   }
 
   async #decode(plan: DecodePlan): Promise<readonly Drawn[]> {

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CinegraphError } from '../../errors.ts';
 import type { CacheUsage, GenerationRequest, InferenceInfo, RawFrame } from '../core/generation.ts';
+import { findAheadInvariance } from '../engine/ahead-invariance.ts';
 import { Engine } from '../engine/engine.ts';
 import { choosePrecisions, type KeptChoice } from '../engine/precision-choice.ts';
 import { openModels, type Models } from '../open-models.ts';
@@ -38,12 +39,13 @@ export async function openInferenceHost(options: StartOptions, send: (report: Re
   const tokenizer = TextTokenizer.parse(await readFile(bundleFile(bundle, bundle.manifest.text.file), 'utf8'), bundle.manifest.text.file);
   const device = deviceName(choice.provider, threads);
   const { plan, ...invariance } = await choosePrecisions(bundle.manifest, models.language, options.maxRows, keptChoice(options, bundle, device));
-  await send({ type: 'log', level: 'info', message: 'precision and batch invariance', details: { ...plan, ...invariance } });
-  const engine = new Engine(models.language, bundle.manifest, { ...options, ...invariance });
+  const aheadInvariant = await findAheadInvariance(bundle.manifest, models.language, options.positionsPerRun);
+  await send({ type: 'log', level: 'info', message: 'precision and batch invariance', details: { ...plan, ...invariance, aheadInvariant } });
+  const engine = new Engine(models.language, bundle.manifest, { ...options, ...invariance, aheadInvariant });
   const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, depth: models.depth, enlarger: models.enlarger, executionProvider: choice.provider });
   const info: InferenceInfo = {
     // The default where it costs nothing (bench/determinism.md).
-    bundle: describeBundle(bundle, invariance.batchInvariant),
+    bundle: describeBundle(bundle, invariance.batchInvariant && aheadInvariant),
     executionProvider: choice.provider,
     device: `${choice.provider}: ${device}`,
     providerNotes: choice.notes,

@@ -15,6 +15,15 @@ export interface DecodeOutput {
   readonly hidden: Float32Array;
 }
 
+/** Consecutive positions of one row, to be computed in one run. */
+export interface PositionWindow {
+  readonly count: number;
+  /** Valid entries of the row before them. */
+  readonly length: number;
+  /** The row alone. */
+  readonly cache: CacheView;
+}
+
 /** Which precision a step runs in. */
 export interface PrecisionPlan {
   /** Of every step with a deterministic sequence: one for all batch sizes, since each rounds in its own way. */
@@ -31,6 +40,7 @@ const REFERENCE: PrecisionPlan = { deterministic: 'fp32', free: ['fp32'] };
 interface Graphs {
   readonly prefill: GraphSession;
   readonly given: GraphSession | undefined;
+  readonly together: GraphSession | undefined;
   readonly decode: ReadonlyMap<Precision, GraphSession>;
   readonly head: GraphSession;
   readonly audioHead: GraphSession | undefined;
@@ -41,12 +51,15 @@ export class LanguageModel {
   readonly config: Manifest['languageModel'];
   readonly #graphs: Graphs;
   #plan = REFERENCE;
+  /** Where the padding of a run over fewer rows than its graph has writes to: one entry of a layer. */
+  readonly #spare: Float32Array;
   /** Tensors over a view's memory live as long as the view. */
   readonly #cacheTensors = new WeakMap<HostView, { readonly feeds: Tensors; readonly fetches: Tensors }>();
 
   private constructor(config: Manifest['languageModel'], graphs: Graphs) {
     this.config = config;
     this.#graphs = graphs;
+    this.#spare = new Float32Array(config.kvHeads * config.headDim);
   }
 
   static async open(bundle: Bundle, options: SessionOptions): Promise<LanguageModel> {
@@ -64,6 +77,8 @@ export class LanguageModel {
     return new LanguageModel(config, {
       prefill: await open(config.prefill),
       given: config.given !== undefined ? await open(config.given) : undefined,
+      // A kernel of the CPU as well.
+      together: onCpu && config.together !== undefined ? await open(config.together) : undefined,
       decode,
       head: await open(config.head),
       audioHead: config.audioHead === undefined ? undefined : await open(config.audioHead),
@@ -108,13 +123,58 @@ export class LanguageModel {
     await this.#runPositions(input, length, cache, {});
   }
 
-  /** The same with what each position predicts, `N` rows: right where all the codes that it and those before it are told are. */
-  async ahead(input: StepInput, length: number, cache: CacheView): Promise<DecodeOutput> {
-    if ('device' in cache) throw new Error('several positions in a run need a cache in this process');
+  /** Of how many rows one run of `ahead` can compute positions. */
+  get rowsAhead(): number {
+    const names = this.#graphs.together?.inputNames ?? [];
+    return Math.max(1, names.filter((name) => name.startsWith('past_key_0_')).length);
+  }
+
+  /**
+   * The same for windows of `rowsAhead` rows at most, told one after the other by `input`, with what each position predicts, one after the other `[N, V]` and `[N, d]`:
+   * right where all the codes that it and those before it in its window are told are.
+   */
+  async ahead(input: StepInput, windows: readonly PositionWindow[]): Promise<DecodeOutput> {
+    const [first, ...others] = windows.map(({ cache, ...window }) => {
+      if ('device' in cache) throw new Error('several positions in a run need a cache in this process');
+      return { ...window, cache };
+    });
+    if (first === undefined) throw new Error('a run without positions');
     const count = this.#positionsOf(input);
+    if (others.length > 0) return await this.#runTogether(input, [first, ...others]);
     const output = this.#emptyOutput(count);
-    await this.#runPositions(input, length, cache, this.#outputTensors(output, count));
+    await this.#runPositions(input, first.length, first.cache, this.#outputTensors(output, count));
     return output;
+  }
+
+  /** Rows that the graph has and nobody needs get one position each. */
+  async #runTogether(input: StepInput, windows: readonly (PositionWindow & { readonly cache: HostView })[]): Promise<DecodeOutput> {
+    const together = required(this.#graphs.together, 'graph for positions of several rows');
+    const padding = this.rowsAhead - windows.length;
+    if (padding < 0) throw new Error(`a run has ${this.rowsAhead} rows, not ${windows.length}`);
+    const total = this.#positionsOf(input);
+    const output = this.#emptyOutput(total + padding);
+    const { kvHeads, headDim, layers } = this.config;
+    const spare = floatTensor(this.#spare, [1, kvHeads, 1, headDim]);
+    const counts = new BigInt64Array(this.rowsAhead).fill(1n);
+    const [feeds, fetches]: [Record<string, Tensors[string]>, Record<string, Tensors[string]>] = [{}, {}];
+    for (let row = 0; row < this.rowsAhead; row += 1) {
+      const window = windows[row];
+      const { count, length } = window ?? { count: 1, length: 0 };
+      counts[row] = BigInt(count);
+      feeds[`seqlens_k_${row}`] = int32Tensor(Int32Array.of(length + count - 1), [1]);
+      feeds[`total_sequence_length_${row}`] = int32Tensor(Int32Array.of(length + count), []);
+      const known = window === undefined ? undefined : this.#tensorsOf(window.cache).feeds;
+      for (let layer = 0; layer < layers; layer += 1) {
+        for (const side of ['key', 'value'] as const) {
+          const tensor = known?.[`past_${side}_${layer}`] ?? spare;
+          feeds[`past_${side}_${layer}_${row}`] = tensor;
+          fetches[`present_${side}_${layer}_${row}`] = tensor;
+        }
+      }
+    }
+    const told = inputsOf(padded(input, total, padding), [total + padding], together);
+    await together.runInPlace({ ...told, counts: int64Tensor(counts, [this.rowsAhead]), ...feeds }, { ...this.#outputTensors(output, total + padding), ...fetches });
+    return { logits: output.logits.subarray(0, total * this.config.outputSize), hidden: output.hidden.subarray(0, total * this.config.width) };
   }
 
   async #runPositions(input: StepInput, length: number, cache: HostView, outputs: Tensors): Promise<void> {
@@ -191,8 +251,8 @@ export class LanguageModel {
   }
 
   async close(): Promise<void> {
-    const { prefill, given, decode, head, audioHead, textHead } = this.#graphs;
-    await Promise.all([prefill, given, ...decode.values(), head, audioHead, textHead].map(async (graph) => await graph?.close()));
+    const { prefill, given, together, decode, head, audioHead, textHead } = this.#graphs;
+    await Promise.all([prefill, given, together, ...decode.values(), head, audioHead, textHead].map(async (graph) => await graph?.close()));
   }
 
   #positionsOf({ rowIds }: StepInput): number {
@@ -239,6 +299,16 @@ export class LanguageModel {
 function required(graph: GraphSession | undefined, name: string): GraphSession {
   if (graph === undefined) throw new Error(`the bundle has no ${name}`);
   return graph;
+}
+
+/** `tokens` tokens, and `more` of zeros behind: the first entry of each table. */
+function padded({ rowIds, codeIds, audioIds }: StepInput, tokens: number, more: number): StepInput {
+  const longer = (ids: BigInt64Array): BigInt64Array => {
+    const all = new BigInt64Array((ids.length / tokens) * (tokens + more));
+    all.set(ids);
+    return all;
+  };
+  return { rowIds: longer(rowIds), codeIds: longer(codeIds), audioIds: longer(audioIds) };
 }
 
 /** `[...dims, ids of a token]` each. A bundle without sound has no audio inputs. */

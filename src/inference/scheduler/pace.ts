@@ -25,9 +25,9 @@ export class Pace {
     this.#expectedMs = Math.max(ms, 0.9 * this.#expectedMs);
   }
 
-  /** One of `runs` runs had its turn. */
-  stepped(runs: number): void {
-    this.#turns += 1;
+  /** `turns` of `runs` runs had their turn. */
+  stepped(runs: number, turns = 1): void {
+    this.#turns += turns;
     if (this.#turns < runs) return;
     [this.#turns, this.#prefills, this.#spentMs] = [0, 0, 0];
   }

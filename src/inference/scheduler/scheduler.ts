@@ -4,7 +4,7 @@
  *
  * A deterministic sequence gets the same bits whatever runs beside it. On a machine whose kernels are batch invariant
  * (engine/batch-invariance.ts) it may share, as long as a shared step never has a row without another; elsewhere it steps alone, always in the same shape.
- * A clip of which one run draws several positions is alone as well.
+ * Clips of which one run draws several positions take turns with the others, together as far as the rows of such a run go.
  *
  * Both rows of a guided sequence lie side by side and come and go together. When the slots are taken, an owner who has more than a newcomer
  * would have gives some back: the cache of a sequence is kept, and copied into slots when it goes on (vLLM's "swapping", Kwon et al., SOSP 2023).
@@ -20,9 +20,19 @@ export type StepPlan =
   /** The next row of the sequence, or all of them at once where they are known. */
   | { readonly type: 'prefill'; readonly sequence: Sequence; readonly firstSlot: number }
   /** The sequences' rows lie in this order in the slots from `firstSlot` on; rows after theirs are padding, in a slot whose contents nobody needs. */
-  | { readonly type: 'decode'; readonly sequences: readonly Sequence[]; readonly firstSlot: number; readonly rows: number };
+  | { readonly type: 'decode'; readonly sequences: readonly Sequence[]; readonly firstSlot: number; readonly rows: number }
+  /** Several positions of each sequence. */
+  | { readonly type: 'ahead'; readonly turns: readonly { readonly sequence: Sequence; readonly firstSlot: number }[] };
 
 type Run = 'shared' | Sequence;
+
+export interface AheadOptions {
+  takes(sequence: Sequence): boolean;
+  /** The most rows of a run; a sequence of more runs alone. */
+  readonly rows: number;
+  /** Deterministic sequences may share a run. */
+  readonly invariant: boolean;
+}
 
 export interface SchedulerOptions {
   /** Sequences that may wait for slots. */
@@ -30,8 +40,8 @@ export interface SchedulerOptions {
   readonly batchInvariant: boolean;
   /** How long prefills may hold up the running sequences between two of their steps, ms; a single one may take longer. */
   readonly maxPauseMs: number;
-  /** Sequences that never share a step. */
-  runsAlone(sequence: Sequence): boolean;
+  /** Sequences of which a run draws several positions; undefined: of none. */
+  readonly ahead?: AheadOptions | undefined;
 }
 
 /** A shared step on a batch-invariant machine has pairs of rows: a row without another takes another kernel (matrix times vector, or the rest of a tile). */
@@ -47,15 +57,15 @@ export class Scheduler {
   readonly #waiting: WaitingQueue;
   readonly #pace: Pace;
   readonly #batchInvariant: boolean;
-  readonly #runsAlone: SchedulerOptions['runsAlone'];
+  readonly #ahead: AheadOptions | undefined;
   /** Runs in turn order; the first is next. */
   #ring: Run[] = [];
   #preemptions = 0;
 
-  constructor(caches: Caches, { maxWaiting, batchInvariant, maxPauseMs, runsAlone }: SchedulerOptions) {
+  constructor(caches: Caches, { maxWaiting, batchInvariant, maxPauseMs, ahead }: SchedulerOptions) {
     this.#caches = caches;
     this.#batchInvariant = batchInvariant;
-    this.#runsAlone = runsAlone;
+    this.#ahead = ahead;
     this.#waiting = new WaitingQueue(maxWaiting);
     this.#pace = new Pace(maxPauseMs);
   }
@@ -87,9 +97,10 @@ export class Scheduler {
     if (fresh !== undefined && (ready.length === 0 || this.#pace.allows)) return { type: 'prefill', sequence: fresh, firstSlot: this.#firstSlot(fresh) };
     const [run] = ready;
     if (run === undefined) return undefined;
-    this.#ring = [...this.#ring.filter((other) => other !== run), run];
-    this.#pace.stepped(ready.length);
-    return this.#plan(run);
+    const together = this.#together(run, ready);
+    this.#ring = [...this.#ring.filter((other) => !together.includes(other)), ...together];
+    this.#pace.stepped(ready.length, together.length);
+    return this.#plan(run, together);
   }
 
   /** Tells how long a planned step took, ms. */
@@ -136,7 +147,7 @@ export class Scheduler {
   /** Who is next does not fit: nobody overtakes, however small. */
   #admit(): void {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      const side: Side = this.#runsAlone(next) || (next.input.sampling.deterministic && !this.#batchInvariant) ? 'private' : 'shared';
+      const side: Side = this.#ahead?.takes(next) === true || (next.input.sampling.deterministic && !this.#batchInvariant) ? 'private' : 'shared';
       if (!this.#makeRoom(next)) return;
       if (!this.#caches.slots.claim(next, next.rows, side)) throw new Error('scheduler: the room that was made is not free');
       this.#waiting.take(next);
@@ -188,7 +199,28 @@ export class Scheduler {
     return sequences.filter((sequence) => sequence.status === 'decode');
   }
 
-  #plan(run: Run): StepPlan {
+  /** `run`, and those of `ready` that go with it, in turn order: the others of which several positions are drawn, as many as fit. */
+  #together(run: Run, ready: readonly Run[]): readonly Run[] {
+    const ahead = this.#ahead;
+    if (run === 'shared' || ahead?.takes(run) !== true || !this.#sharesAhead(run, ahead)) return [run];
+    const taken: Sequence[] = [run];
+    let rows = run.rows;
+    for (const other of ready) {
+      if (other === run || other === 'shared' || !ahead.takes(other) || !this.#sharesAhead(other, ahead) || rows + other.rows > ahead.rows) continue;
+      taken.push(other);
+      rows += other.rows;
+    }
+    return taken;
+  }
+
+  #sharesAhead({ input }: Sequence, { invariant }: AheadOptions): boolean {
+    return invariant || !input.sampling.deterministic;
+  }
+
+  #plan(run: Run, together: readonly Run[]): StepPlan {
+    if (run !== 'shared' && this.#ahead?.takes(run) === true) {
+      return { type: 'ahead', turns: together.flatMap((other) => (other === 'shared' ? [] : [{ sequence: other, firstSlot: this.#firstSlot(other) }])) };
+    }
     const sequences = this.#sequencesOf(run);
     const rows = sequences.reduce((total, sequence) => total + sequence.rows, 0);
     if (run !== 'shared') return { type: 'decode', sequences, firstSlot: this.#firstSlot(run), rows };

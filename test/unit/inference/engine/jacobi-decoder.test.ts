@@ -20,11 +20,12 @@ interface Counts {
 }
 
 /** The model, its steps and its runs of several positions counted; as in a bundle that cannot run several on demand. */
-function counted(counts: Counts, runsAhead = true): TinyInference {
+function counted(counts: Counts, runsAhead = true, rowsAhead = Infinity): TinyInference {
   const model = tiny.models.language;
   const language = new Proxy(model, {
     get(target, name) {
       if (name === 'runsAhead') return runsAhead && target.runsAhead;
+      if (name === 'rowsAhead') return Math.min(rowsAhead, target.rowsAhead);
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
       return (...args: unknown[]): unknown => {
@@ -104,6 +105,34 @@ describe('drawing several positions in a run', () => {
     const settings = { seed: 9 };
     expect(await codesOf(settings, { positionsPerRun: 20 }, counted(counts, false))).toEqual(await codesOf(settings));
     expect(counts).toEqual({ steps: POSITIONS, runs: 0 });
+  });
+
+  it('clips that share runs have the codes that each has alone, whatever is drawn, given and shown', { timeout: 120_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(clips, { minLength: 2, maxLength: 6 }), fc.integer({ min: 2, max: POSITIONS }), fc.integer({ min: 1, max: 8 }), async (settings, positionsPerRun, rowsAhead) => {
+        const sequences = settings.map((each) => makeSequence(tiny, each));
+        await run(sequences, { maxRows: 12, positionsPerRun }, counted({ steps: 0, runs: 0 }, true, rowsAhead));
+        for (const [i, each] of settings.entries()) expect([...(sequences[i] as Sequence).codes]).toEqual(await codesOf(each, { positionsPerRun }));
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('eight clips take as many runs as the one that takes most, where the bundle computes eight rows in a run', async () => {
+    const settings = Array.from({ length: 8 }, (_, seed): SequenceSettings => ({ seed, sampling: { guidance: 1 } }));
+    const alone: number[] = [];
+    for (const each of settings) {
+      const counts = { steps: 0, runs: 0 };
+      await codesOf(each, { positionsPerRun: 20 }, counted(counts));
+      alone.push(counts.runs);
+    }
+    // All begin together once they are filled.
+    const together = { steps: 0, runs: 0 };
+    await run(settings.map((each) => makeSequence(tiny, each)), { maxRows: 8, positionsPerRun: 20 }, counted(together));
+    expect(together.runs).toBeLessThan(Math.max(...alone) + settings.length);
+    const one = { steps: 0, runs: 0 };
+    await run(settings.map((each) => makeSequence(tiny, each)), { maxRows: 8, positionsPerRun: 20 }, counted(one, true, 1));
+    expect(one.runs).toBe(alone.reduce((sum, runs) => sum + runs, 0));
   });
 
   it('a clip whose reader leaves in the middle has the beginning of the whole one, and frees its slots', async () => {

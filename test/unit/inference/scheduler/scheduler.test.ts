@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Sequence } from '../../../../src/inference/core/sequence.ts';
 import { openCaches, type Caches } from '../../../../src/inference/kv-cache/caches.ts';
-import { Scheduler, type StepPlan } from '../../../../src/inference/scheduler/scheduler.ts';
+import { Scheduler, type AheadOptions, type StepPlan } from '../../../../src/inference/scheduler/scheduler.ts';
 import { PLAIN } from '../../../support/inference.ts';
 import { OUTPUT, prefixOf } from '../../../support/outputs.ts';
 
@@ -17,12 +17,19 @@ function sequence(requestId: string, { owner = requestId, rows = 2, deterministi
   return new Sequence({ requestId, owner, candidate: 0, seed: 1, output: { ...OUTPUT, forced: Int32Array.from(forced) }, sampling: { ...PLAIN, deterministic }, prefixes });
 }
 
-function openScheduler(slots: number, { batchInvariant = false, maxWaiting = 8, maxPauseMs = 20 } = {}): { target: Scheduler; caches: Caches } {
-  const caches = openCaches({ slots, layers: 1, kvHeads: 1, maxLength: 8, headDim: 2 }, { batchInvariant });
-  return { target: new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs, runsAlone: () => false }), caches };
+interface SchedulerSettings {
+  readonly batchInvariant?: boolean;
+  readonly maxWaiting?: number;
+  readonly maxPauseMs?: number;
+  readonly ahead?: AheadOptions;
 }
 
-function scheduler(slots: number, options: { batchInvariant?: boolean; maxWaiting?: number; maxPauseMs?: number } = {}): Scheduler {
+function openScheduler(slots: number, { batchInvariant = false, maxWaiting = 8, maxPauseMs = 20, ahead }: SchedulerSettings = {}): { target: Scheduler; caches: Caches } {
+  const caches = openCaches({ slots, layers: 1, kvHeads: 1, maxLength: 8, headDim: 2 }, { batchInvariant });
+  return { target: new Scheduler(caches, { maxWaiting, batchInvariant, maxPauseMs, ahead }), caches };
+}
+
+function scheduler(slots: number, options: SchedulerSettings = {}): Scheduler {
   return openScheduler(slots, options).target;
 }
 
@@ -155,10 +162,62 @@ function follow(target: Scheduler, count: number, prefillMs: number): string[] {
     if (plan === undefined) return 'nothing';
     target.ran(plan, plan.type === 'prefill' ? prefillMs : 1);
     if (plan.type === 'decode') return names(plan).join('+');
+    if (plan.type === 'ahead') return `ahead ${plan.turns.map((turn) => turn.sequence.input.requestId).join('+')}`;
     plan.sequence.status = 'decode';
     return `prefill ${plan.sequence.input.requestId}`;
   });
 }
+
+describe('sequences of which a run draws several positions', () => {
+  /** Those whose names begin with `v`; runs of four rows. */
+  const ahead: AheadOptions = { takes: ({ input }) => input.requestId.startsWith('v'), rows: 4, invariant: true };
+
+  it('share runs as far as the rows go, and take turns', () => {
+    const target = scheduler(12, { ahead });
+    for (const name of ['v1', 'v2', 'v3', 'v4', 'v5']) target.add([sequence(name, { rows: 1 })]);
+    expect(follow(target, 10, 1).slice(5)).toEqual(['ahead v1+v2+v3+v4', 'ahead v5+v1+v2+v3', 'ahead v4+v5+v1+v2', 'ahead v3+v4+v5+v1', 'ahead v2+v3+v4+v5']);
+    target.checkIntegrity();
+  });
+
+  it('keep both rows of a guided one in a run, and one that is too wide by itself', () => {
+    const target = scheduler(12, { ahead: { ...ahead, rows: 3 } });
+    target.add([sequence('v1')]);
+    target.add([sequence('v2')]);
+    target.add([sequence('v3', { rows: 1 })]);
+    expect(follow(target, 5, 1).slice(3)).toEqual(['ahead v1+v3', 'ahead v2+v3']);
+    const narrow = scheduler(12, { ahead: { ...ahead, rows: 1 } });
+    narrow.add([sequence('v1')]);
+    narrow.add([sequence('v2')]);
+    expect(follow(narrow, 4, 1).slice(2)).toEqual(['ahead v1', 'ahead v2']);
+  });
+
+  it('are planned with the slots of their own, beside the steps of the others', () => {
+    const { target, caches } = openScheduler(12, { ahead });
+    for (const name of ['v1', 'a', 'v2']) target.add([sequence(name)]);
+    expect(follow(target, 3, 1)).toEqual(['prefill a', 'prefill v1', 'prefill v2']);
+    const plan = target.schedule();
+    if (plan?.type !== 'ahead') throw new Error('expected a run of several positions');
+    expect(plan.turns.map(({ firstSlot }) => firstSlot)).toEqual(plan.turns.map(({ sequence: own }) => caches.slots.table.firstSlot(own)));
+    expect(follow(target, 2, 1)).toEqual(['a', 'ahead v1+v2']);
+  });
+
+  it.each([
+    [true, ['ahead d1+v1+v2', 'ahead d1+v1+v2']],
+    [false, ['ahead d1', 'ahead v1+v2']],
+  ])('share with a deterministic one if no result depends on the others (%s)', (invariant, expected) => {
+    const target = scheduler(12, { ahead: { ...ahead, takes: () => true, invariant } });
+    target.add([sequence('d1', { rows: 1, deterministic: true })]);
+    target.add([sequence('v1', { rows: 1 })]);
+    target.add([sequence('v2', { rows: 1 })]);
+    expect(follow(target, 5, 1).slice(3)).toEqual(expected);
+  });
+
+  it('wait for a prefill between two of their runs', () => {
+    const target = scheduler(12, { ahead, maxPauseMs: 20 });
+    for (const name of ['v1', 'v2', 'v3']) target.add([sequence(name)]);
+    expect(follow(target, 6, 20)).toEqual(['prefill v1', 'ahead v1', 'prefill v2', 'ahead v2+v1', 'prefill v3', 'ahead v3+v2']);
+  });
+});
 
 describe('the pace of prefills', () => {
   it('lets one go between two steps of those that run, when each takes as long as the limit', () => {
