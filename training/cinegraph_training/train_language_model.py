@@ -88,13 +88,15 @@ class AttributeHead(nn.Module):
         self.out = nn.Linear(width, sum(self.sizes))
 
     def loss(self, hidden: Tensor, valid: Tensor, scenes: Tensor, told: Tensor) -> Tensor:
-        """Mean cross-entropy over the attributes that the prefix tells of its clip."""
-        if not told.any():
-            return hidden.new_zeros(())
+        """Mean cross-entropy over the attributes that the prefixes tell of their clips: hidden states `[B, P, d]` and
+        their validity `[B, P]`, class numbers `[B, columns]` and which of them are told, bool. Shapes do not depend on
+        the data: recorded.py."""
         mean = (hidden * valid[..., None]).sum(1) / valid.sum(1, keepdim=True)
         logits = self.out(mean.float()).split(self.sizes, dim=1)
-        columns = [i for i in range(len(self.sizes)) if told[:, i].any()]
-        return torch.stack([F.cross_entropy(logits[i][told[:, i]], scenes[told[:, i], i]) for i in columns]).mean()
+        each = [F.cross_entropy(part, scenes[:, i], reduction="none") for i, part in enumerate(logits)]
+        counts = told.sum(0)
+        means = (torch.stack(each, 1) * told).sum(0) / counts.clamp_min(1)
+        return means.sum() / (counts > 0).sum().clamp_min(1)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import paths
-from .attributes import COLUMNS
 from .audio_tokenizer import load_audio_tokenizer
 from .checkpoint_parts import write_parts
 from .device_batches import DeviceBatch, DeviceSounds, drawing_batch, picture_batch, source_batch
@@ -37,7 +36,6 @@ from .train_language_model import (
     ENTRY_WEIGHT,
     SOURCE_ATTRIBUTE_WEIGHT,
     SOURCE_WEIGHT,
-    AttributeHead,
     Trainer,
     load_checkpoint,
     new_trainer,
@@ -63,7 +61,7 @@ def batch_losses(trainer: Trainer, batch: DeviceBatch) -> tuple[Tensor, Tensor, 
     """As `train_language_model.losses`, without shapes that depend on the data; and the loss of told attributes."""
     model = trainer.model
     prefix, hidden = model(batch.prefix, batch.prefix_valid, batch.inputs)
-    told = told_loss(trainer.attributes, prefix, batch)
+    told = trainer.attributes.loss(prefix, batch.prefix_valid, batch.scenes, batch.told)
     if batch.kind == "audio":
         levels = model.config.audio_levels
         parts = [
@@ -81,19 +79,6 @@ def batch_losses(trainer: Trainer, batch: DeviceBatch) -> tuple[Tensor, Tensor, 
     hidden = hidden.flatten(0, 1)
     loss_a = F.cross_entropy(model.logits_a(hidden).float(), a)
     return loss_a, F.cross_entropy(model.logits_b(hidden, a.clamp_min(0)).float(), b), told
-
-
-def told_loss(head: AttributeHead, hidden: Tensor, batch: DeviceBatch) -> Tensor:
-    """As `AttributeHead.loss`."""
-    valid = batch.prefix_valid[..., None]
-    mean = (hidden * valid).sum(1) / valid.sum(1)
-    logits = head.out(mean.float()).split(head.sizes, dim=1)
-    losses = []
-    for column in range(len(COLUMNS)):
-        each = F.cross_entropy(logits[column], batch.scenes[:, column], reduction="none")
-        told = batch.told[:, column]
-        losses.append((each * told).sum() / told.sum().clamp_min(1))
-    return torch.stack(losses).mean()
 
 
 def weighted(batch: DeviceBatch, a: Tensor, b: Tensor, told: Tensor) -> Tensor:
