@@ -27,7 +27,7 @@ import { VideoOutput } from '../src/inference/tokenizers/video-output.ts';
 
 const CLIPS = 8;
 const MAX_ROWS = 2 * (CLIPS + 1);
-/** Tokens of the running clips when the ninth joins. */
+/** Tokens that each of the running clips has when the ninth joins. */
 const JOIN_AT = 80;
 
 const [dir = 'models/cinegraph-small', threadsText, repeatsText = '5', guidanceText = '-', precisionText, positionsText = '32,1'] = process.argv.slice(2);
@@ -171,7 +171,7 @@ async function joinNinth(deterministic: boolean, positionsPerRun: number): Promi
         longest[busy] = Math.max(longest[busy], cpu - cpuAt);
       }
       [at, cpuAt] = [now, cpu];
-      if (sequence === running[0] && arrival === undefined && sequence.done >= JOIN_AT) {
+      if (arrival === undefined && running.every(({ done }) => done >= JOIN_AT)) {
         arrival = follow(engine, ninth, () => {
           if (ninth.done >= 3) stop.abort();
         });

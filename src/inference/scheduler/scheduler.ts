@@ -199,16 +199,24 @@ export class Scheduler {
     return sequences.filter((sequence) => sequence.status === 'decode');
   }
 
-  /** `run`, and those of `ready` that go with it, in turn order: the others of which several positions are drawn, as many as fit. */
+  /**
+   * `run`, and those of `ready` that go with it, in turn order: the others of which several positions are drawn. When they do not fit into one run they are spread
+   * evenly over as few as it takes, so that nobody waits for two full ones: nine clips go five and four.
+   */
   #together(run: Run, ready: readonly Run[]): readonly Run[] {
     const ahead = this.#ahead;
     if (run === 'shared' || ahead?.takes(run) !== true || !this.#sharesAhead(run, ahead)) return [run];
-    const taken: Sequence[] = [run];
-    let rows = run.rows;
-    for (const other of ready) {
-      if (other === run || other === 'shared' || !ahead.takes(other) || !this.#sharesAhead(other, ahead) || rows + other.rows > ahead.rows) continue;
-      taken.push(other);
-      rows += other.rows;
+    const sharing = ready.filter((other) => other !== 'shared' && ahead.takes(other) && this.#sharesAhead(other, ahead)) as Sequence[];
+    const all = sharing.reduce((sum, { rows }) => sum + rows, 0);
+    const widest = Math.max(...sharing.map(({ rows }) => rows));
+    // A pair of rows is not taken apart.
+    const most = Math.min(ahead.rows, Math.ceil(all / Math.ceil(all / ahead.rows)) + widest - 1);
+    const taken: Sequence[] = [];
+    let rows = 0;
+    for (const sequence of sharing) {
+      if (sequence !== run && rows + sequence.rows > most) continue;
+      taken.push(sequence);
+      rows += sequence.rows;
     }
     return taken;
   }
