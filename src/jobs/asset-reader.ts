@@ -192,6 +192,17 @@ export class AssetReader {
     return { codes: await inference.encodeControl(whole.frames, signal), latents: whole.latents };
   }
 
+  /** What the model sees in the beginning of a clip, the likeliest words; empty where it writes no text. */
+  async described(frames: readonly RawFrame[]): Promise<string> {
+    const { bundle, inference, requestId, signal } = this.#options;
+    if (bundle.caption === null || !bundle.tasks.includes('VIDEO_TO_TEXT')) return '';
+    const { codes: video } = await this.encode(frames.slice(0, bundle.frameCount));
+    const sampling = { ...bundle.caption.sampling, temperature: 0, deterministic: true };
+    let said = '';
+    for await (const event of inference.generate({ id: `${requestId}:described`, task: 'VIDEO_TO_TEXT', prompt: '', video, seed: 0, candidates: 1, sampling }, signal)) if (event.type === 'text') said = event.text;
+    return said;
+  }
+
   /** Every frame that codes `[latents, H, W]` give; `upscale`: enlarged. */
   async decode(codes: Int32Array, upscale: boolean): Promise<RawFrame[]> {
     const { bundle, inference, requestId, signal } = this.#options;

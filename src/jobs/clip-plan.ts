@@ -4,6 +4,7 @@ import { MAX_LATENTS, UNKNOWN, type BundleInfo, type ClipSource, type ModelTask,
 import type { MediaBytes } from '../media/reader.ts';
 import type { Padding, Rectangle } from '../services/contract.ts';
 import type { AssetReader, KnownClip } from './asset-reader.ts';
+import { styleOf, withoutStyle } from './prompt.ts';
 import { composite, hide, inverse, maskOfBox, maskOfPicture, placed, sameSize, type Box, type Mask, type Size } from './mask.ts';
 
 /** What is known of a clip before it is made, and what becomes of its frames. */
@@ -13,6 +14,8 @@ export interface ClipPlan {
   readonly skip: number;
   /** Puts kept pixels over a decoded frame; `index` counts from the result's first. Undefined: what is decoded is the result. */
   readonly compose: ((frame: RawFrame, index: number) => RawFrame) | undefined;
+  /** What the model is told instead of the job's prompt. */
+  readonly prompt?: string;
   /** Ids of the assets that it is made from. */
   readonly parents: readonly string[];
   /** Codes of the control video that the clip follows. */
@@ -26,6 +29,7 @@ export type ClipTask = Exclude<ModelTask, 'TEXT_TO_AUDIO' | 'VIDEO_TO_AUDIO' | '
 
 /** The parts of a job's stored input that say what it is made from; checked when the job was accepted. */
 export interface ClipInput {
+  readonly prompt?: unknown;
   readonly durationMs?: number | null;
   readonly image?: string;
   readonly video?: string;
@@ -68,7 +72,7 @@ export async function planClip(task: ClipTask, input: ClipInput, reader: AssetRe
     case 'OUTPAINT_VIDEO':
       return planOutpainting(given(input.video), given(input.padding), size, reader, bundle);
     case 'STYLIZE_VIDEO':
-      return planStylization(given(input.video), reader);
+      return planStylization(given(input.video), typeof input.prompt === 'string' ? input.prompt : '', reader);
     case 'AUDIO_TO_VIDEO':
       return planForSound(given(input.audio), reader, bundle);
   }
@@ -144,10 +148,14 @@ async function planOutpainting(video: string, padding: Padding, size: Size, read
   return { source: { latents: encoded.latents, codes }, skip: 0, compose: over(kept.frames, kept.mask), parents: [video] };
 }
 
-/** Nothing of the source's look is kept: the model sees its depth and motion alone. */
-async function planStylization(video: string, reader: AssetReader): Promise<ClipPlan> {
-  const control = await reader.control(await reader.seen(video));
-  return { source: { latents: control.latents, codes: NOTHING }, skip: 0, compose: undefined, parents: [video], control: control.codes };
+/** Nothing of the source's look is kept: the model sees its depth and motion alone. A prompt that says a look and nothing else goes behind what the model sees in the clip. */
+async function planStylization(video: string, prompt: string, reader: AssetReader): Promise<ClipPlan> {
+  const frames = await reader.seen(video);
+  const control = await reader.control(frames);
+  const shown = styleOf(prompt) === undefined ? '' : withoutStyle(await reader.described(frames));
+  if (shown !== '') reader.warn('SOURCE_DESCRIBED', `The clip was made without a prompt: the model was told what it sees in it, "${shown}".`);
+  const plan = { source: { latents: control.latents, codes: NOTHING }, skip: 0, compose: undefined, parents: [video], control: control.codes };
+  return shown === '' ? plan : { ...plan, prompt: `${shown}, ${prompt}` };
 }
 
 /** Where the source lies in the model's frame when the padded picture is scaled to fit into it. */

@@ -91,7 +91,7 @@ interface FollowedClip {
 async function followClip(run: Attempt, task: ClipTask, plan: ClipPlan, clips: ClipCollector, context: RunContext): Promise<FollowedClip> {
   const { store, info: { bundle }, recorder, reader, signal } = context;
   const { source, heard, control } = plan;
-  const prompt = composePrompt(run.input);
+  const prompt = plan.prompt ?? composePrompt(run.input);
   const withAudio = run.input['withAudio'] === true;
   const soundEach = withAudio ? soundTokens(source.latents, { ...bundle, audio: audioOf(bundle) }) : 0;
   // Known when the first event comes.

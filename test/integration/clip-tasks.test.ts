@@ -234,13 +234,19 @@ describe('clip tasks', () => {
     expect(other.asset.framesSha256).not.toBe(asset.framesSha256);
   });
 
-  it('stylizes an upload of any length, window by window, by its look alone', async () => {
+  it('stylizes an upload of any length, window by window: told its look alone, it says first what it sees', async () => {
     const bytes = await mp4(24);
     const { sha256, byteSize } = await stack.database.blobs.put(bytes);
     const source = await stack.database.prisma.asset.create({ data: { id: randomUUID(), ownerId: ADA.ownerId, kind: 'VIDEO', origin: 'UPLOADED', contentType: 'video/mp4', byteSize, sha256, tags: [], width: 64, height: 48, fps: 8, frameCount: 24, durationMs: 3000 } });
     const { asset, job, events } = await make({ task: 'STYLIZE_VIDEO', video: source.id, prompt: 'in pixel art style', candidates: 2 });
     expect(job.warnings).toContainEqual({ code: 'INPUT_FITTED', message: expect.stringContaining('64 x 48') as string });
-    expect(requests.at(-1)).toMatchObject({ prompt: 'in pixel art style', source: { latents: 6 } });
+    const [described, drawn] = requests.slice(-2);
+    expect(described).toMatchObject({ task: 'VIDEO_TO_TEXT', candidates: 1, sampling: { temperature: 0, deterministic: true } });
+    expect(described?.video, 'as much as the model looks at').toHaveLength(5 * FRAME);
+    const told = /^(.+), in pixel art style$/.exec(drawn?.prompt ?? '')?.[1];
+    expect(told).toBeTruthy();
+    expect(job.warnings).toContainEqual({ code: 'SOURCE_DESCRIBED', message: expect.stringContaining(`"${told}"`) as string });
+    expect(drawn).toMatchObject({ task: 'STYLIZE_VIDEO', source: { latents: 6 } });
     expect([asset.frameCount, await parentsOf(asset)]).toEqual([21, [source.id]]);
     expect(events.filter(({ type }) => type === 'ShotStarted')).toHaveLength(2);
     expect(followed.at(-1)?.map(({ width, height }) => [width, height])).toEqual(Array.from({ length: 21 }, () => [32, 32]));

@@ -25,7 +25,7 @@ LIMITS = """\
 - It draws what its prompt says nearly as well as its codes can show it; the figures below say how often. What the codes say of moving edges limits it: a thing that moves is softer than one at
   rest, outlines and pixels are half lost, and things of alike shape are taken for one another.
 - A picture of your own loses its fine detail (about 21 dB PSNR on photos), and what it shows may turn into something that the model knows. Stylization keeps place and
-  motion; told a style alone, it guesses what the thing and the background are.
+  motion; told a style alone, it goes by what it sees in the clip itself, and what it does not know it guesses.
 - Voices are learnt from few recordings: of those that it never heard it knows a little more than half.
 - Sound is 16 kHz mono at 1 kbit/s: ten kinds of natural sounds, and sounds of motion that are synthesised (thuds, sweeps, whirrs). No speech, no music.
 - Captions name the object, its motion, the background, the camera and the style in one sentence of a fixed form; of a sound, what makes it.
