@@ -1,7 +1,6 @@
 import type { Queryable } from '../db/blobs/blob-store.ts';
 import type { Database } from '../db/database.ts';
 import type { Log } from '../db/log.ts';
-import { isStorageAway } from '../db/pg-error.ts';
 import { transaction } from '../db/transaction.ts';
 import { Rounds } from './rounds.ts';
 
@@ -38,7 +37,7 @@ export class AssetSweeper {
 
   constructor(options: SweeperOptions) {
     this.#options = options;
-    this.#rounds = new Rounds(INTERVAL_MS, () => this.#tick());
+    this.#rounds = new Rounds({ everyMs: INTERVAL_MS, doing: 'sweeping assets', log: options.log }, stopping => this.#tick(stopping));
   }
 
   async stop(): Promise<void> {
@@ -46,9 +45,9 @@ export class AssetSweeper {
   }
 
   /** Uploads past their time, assets past their time to live, deleted assets past their grace, and the bytes that only those used. */
-  async sweep(): Promise<Swept> {
+  async sweep(stopping?: AbortSignal): Promise<Swept> {
     const swept: Swept = { uploads: 0, expired: 0, assets: 0, blobs: 0 };
-    for (let batch = 0; batch < MOST_BATCHES && !this.#rounds.stopped; batch++) {
+    for (let batch = 0; batch < MOST_BATCHES && stopping?.aborted !== true; batch++) {
       const before = swept.uploads + swept.expired + swept.assets;
       await this.#forget(await transaction(this.#options.database.pool, client => this.#batch(client, swept)), swept);
       if (swept.uploads + swept.expired + swept.assets === before) break;
@@ -62,13 +61,9 @@ export class AssetSweeper {
     return swept;
   }
 
-  async #tick(): Promise<void> {
-    try {
-      const swept = await this.sweep();
-      if (Object.values(swept).some(count => count > 0)) this.#options.log.info({ ...swept }, 'swept');
-    } catch (error) {
-      if (!isStorageAway(error)) this.#options.log.error({ err: error }, 'sweeping assets');
-    }
+  async #tick(stopping: AbortSignal): Promise<void> {
+    const swept = await this.sweep(stopping);
+    if (Object.values(swept).some(count => count > 0)) this.#options.log.info({ ...swept }, 'swept');
   }
 
   /** Returns the digests that may have lost their last user. */

@@ -1,40 +1,16 @@
 import type { Database } from '../db/database.ts';
 import { checkIntegrity, lastIntegrityReport } from '../db/integrity.ts';
 import type { Log } from '../db/log.ts';
-import { isStorageAway } from '../db/pg-error.ts';
+import { Rounds } from './rounds.ts';
 
 /** How often it is looked whether a check is due. */
 const INTERVAL_MS = 600_000;
 /** Of all processes on a database one checks at a time. The number says nothing. */
 const LOCK_KEY = 7_236_002;
 
-/** Owner: the composition root, which stops it before it closes the database. */
-export interface IntegrityWatch {
-  stop(): Promise<void>;
-}
-
-/** Checks that every byte and every reference is right, as often as that; /metrics tells the outcome. */
-export function startIntegrityWatch({ database, everyMs, log }: { readonly database: Database; readonly everyMs: number; readonly log: Log }): IntegrityWatch {
-  const stopping = new AbortController();
-  let running = Promise.resolve();
-  const look = async (): Promise<void> => {
-    if (stopping.signal.aborted) return;
-    try {
-      await checkIfDue(database, everyMs, log, stopping.signal);
-    } catch (error) {
-      if (!stopping.signal.aborted && !isStorageAway(error)) log.error({ err: error }, 'checking the integrity');
-    }
-  };
-  const timer = setInterval(() => {
-    running = running.then(look);
-  }, INTERVAL_MS).unref();
-  return {
-    async stop() {
-      stopping.abort();
-      clearInterval(timer);
-      await running;
-    },
-  };
+/** Checks that every byte and every reference is right, as often as that; /metrics tells the outcome. Owner: the composition root, which stops it before it closes the database. */
+export function startIntegrityWatch({ database, everyMs, log }: { readonly database: Database; readonly everyMs: number; readonly log: Log }): Rounds {
+  return new Rounds({ everyMs: INTERVAL_MS, doing: 'checking the integrity', log }, stopping => checkIfDue(database, everyMs, log, stopping));
 }
 
 async function checkIfDue(database: Database, everyMs: number, log: Log, signal: AbortSignal): Promise<void> {

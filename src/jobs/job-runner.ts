@@ -17,6 +17,7 @@ import { mayRunAgain } from './may-run-again.ts';
 import { type Attempt, Fenced, JobStore, MOST_TRIES } from './job-store.ts';
 import { ModeratedJobStore } from './moderation/moderated-job-store.ts';
 import { Moderation, type ModerationOptions } from './moderation/moderation.ts';
+import { Rounds } from './rounds.ts';
 import { isCancel, Stop } from './stop.ts';
 import { WorkerPulse } from './workers/worker-pulse.ts';
 
@@ -73,8 +74,7 @@ class Runner implements JobRunner {
   #stopping = false;
   #modelGone = false;
   #unsubscribe: (() => void) | undefined;
-  #overdue: NodeJS.Timeout | undefined;
-  #sweep: Promise<void> = Promise.resolve();
+  #overdue: Rounds | undefined;
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
@@ -87,7 +87,7 @@ class Runner implements JobRunner {
   }
 
   start(): void {
-    const { database, inference } = this.#options;
+    const { database, inference, queue, log } = this.#options;
     this.#unsubscribe = database.bus.subscribe({
       message: message => {
         if (message.type === 'cancel') this.#runs.get(message.job)?.controller.abort(new Stop('canceled'));
@@ -97,13 +97,11 @@ class Runner implements JobRunner {
       // A cancel that got lost is noticed at the next event: the job's row says so.
       resync: () => this.#wake(),
     });
-    this.#overdue = setInterval(() => {
-      this.#sweep = this.#failOverdue();
-    }, OVERDUE_INTERVAL_MS);
+    this.#overdue = new Rounds({ everyMs: OVERDUE_INTERVAL_MS, doing: 'looking for overdue jobs', log }, () => this.#store.failOverdue((client, jobId) => queue.drop(client, jobId)));
     // Which jobs are ours, the model tells. One that cannot start takes none: they wait for another worker.
     void inference.ready().then(
       ({ bundle: { name, digest } }) => this.#takeJobs({ name, digest }),
-      (error: unknown) => this.#options.log.error({ err: error }, 'no jobs are taken: the model cannot start'),
+      (error: unknown) => log.error({ err: error }, 'no jobs are taken: the model cannot start'),
     );
   }
 
@@ -135,12 +133,12 @@ class Runner implements JobRunner {
 
   async stop({ graceMs, finishMs = 0 }: { readonly graceMs: number; readonly finishMs?: number }): Promise<void> {
     this.#stopping = true;
-    clearInterval(this.#overdue);
+    const overdue = this.#overdue?.stop();
     this.#pulse.drain();
     await this.#options.queue.stopWork();
     if (finishMs > 0) await withDeadline(this.#allDone(), finishMs, undefined);
     for (const { controller } of this.#runs.values()) controller.abort(new Stop('handed back'));
-    await withDeadline(Promise.all([this.#sweep, this.#allDone()]), graceMs, undefined);
+    await withDeadline(Promise.all([overdue, this.#allDone()]), graceMs, undefined);
     this.#unsubscribe?.();
     await withDeadline(this.#pulse.stop(), graceMs, undefined);
   }
@@ -233,14 +231,6 @@ class Runner implements JobRunner {
     } catch (settled) {
       if (settled instanceof Fenced) throw new DeliverAgain('taken over');
       throw settled;
-    }
-  }
-
-  async #failOverdue(): Promise<void> {
-    try {
-      await this.#store.failOverdue((client, jobId) => this.#options.queue.drop(client, jobId));
-    } catch (error) {
-      if (!isDatabaseAway(error)) this.#options.log.error({ err: error }, 'looking for overdue jobs');
     }
   }
 }

@@ -1,7 +1,6 @@
 import type { Queryable } from '../db/blobs/blob-store.ts';
 import type { Database } from '../db/database.ts';
 import type { Log } from '../db/log.ts';
-import { isDatabaseAway } from '../db/pg-error.ts';
 import { JobStore, type Seen } from './job-store.ts';
 import { hasMessage, type JobQueue } from './queue/job-queue.ts';
 import { Rounds } from './rounds.ts';
@@ -49,14 +48,14 @@ export class LostJobSweeper {
   constructor(options: LostJobSweeperOptions) {
     this.#options = options;
     this.#store = new JobStore(options.database);
-    this.#rounds = new Rounds(INTERVAL_MS, () => this.#tick());
+    this.#rounds = new Rounds({ everyMs: INTERVAL_MS, doing: 'looking for jobs that the queue has lost', log: options.log }, stopping => this.#tick(stopping));
   }
 
   async stop(): Promise<void> {
     await this.#rounds.stop();
   }
 
-  async sweep(): Promise<PutBack> {
+  async sweep(stopping?: AbortSignal): Promise<PutBack> {
     const { database: { pool }, queue, lostAfterMs = LOST_AFTER_MS, onPutBack } = this.#options;
     const putBack: PutBack = { queued: 0, ended: 0 };
     const { rows } = await pool.query<Seen>(WITHOUT_MESSAGE, [BATCH]);
@@ -65,7 +64,7 @@ export class LostJobSweeper {
     this.#suspects = new Map(rows.map(seen => [seen.jobId, same(seen, before.get(seen.jobId)) ?? { ...seen, since: now }]));
     for (const seen of this.#suspects.values()) {
       // Seen for the first time, whatever the age.
-      if (this.#rounds.stopped || before.get(seen.jobId) !== seen || now - seen.since < lostAfterMs) continue;
+      if (stopping?.aborted === true || before.get(seen.jobId) !== seen || now - seen.since < lostAfterMs) continue;
       const became = await this.#store.putBack(seen, hasNone(seen.jobId), (client, job) => queue.enqueueAgain(client, job));
       if (became === undefined) continue;
       putBack[became]++;
@@ -74,14 +73,9 @@ export class LostJobSweeper {
     return putBack;
   }
 
-  async #tick(): Promise<void> {
-    const { log } = this.#options;
-    try {
-      const { queued, ended } = await this.sweep();
-      if (queued + ended > 0) log.warn({ queued, ended }, 'the queue had lost jobs');
-    } catch (error) {
-      if (!isDatabaseAway(error)) log.error({ err: error }, 'looking for jobs that the queue has lost');
-    }
+  async #tick(stopping: AbortSignal): Promise<void> {
+    const { queued, ended } = await this.sweep(stopping);
+    if (queued + ended > 0) this.#options.log.warn({ queued, ended }, 'the queue had lost jobs');
   }
 }
 

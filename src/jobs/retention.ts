@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import type { Database } from '../db/database.ts';
 import type { Log } from '../db/log.ts';
-import { isDatabaseAway } from '../db/pg-error.ts';
 import { transaction } from '../db/transaction.ts';
+import { Rounds } from './rounds.ts';
 
 const INTERVAL_MS = 60_000;
 /** Jobs, or deliveries, of one transaction: it stays short. */
@@ -19,35 +19,16 @@ export interface RetentionOptions {
   readonly jobRetentionMs: number;
 }
 
-/** Owner: the composition root, which stops it before it closes the database. */
-export interface Retention {
-  stop(): Promise<void>;
-}
-
-/** Sweeps now and once a minute. */
-export function startRetention(options: RetentionOptions & { readonly log: Log }): Retention {
-  let stopped = false;
-  const run = (): Promise<void> => sweep(options, () => stopped).then(() => undefined, (error: unknown) => {
-    if (!isDatabaseAway(error)) options.log.error({ err: error }, 'sweeping old previews and events');
-  });
-  let running = run();
-  const timer = setInterval(() => {
-    running = running.then(run);
-  }, INTERVAL_MS).unref();
-  return {
-    async stop() {
-      stopped = true;
-      clearInterval(timer);
-      await running;
-    },
-  };
+/** Sweeps now and once a minute. Owner: the composition root, which stops it before it closes the database. */
+export function startRetention({ log, ...options }: RetentionOptions & { readonly log: Log }): Rounds {
+  return new Rounds({ everyMs: INTERVAL_MS, atOnce: true, doing: 'sweeping old previews and events', log }, stopping => sweep(options, stopping));
 }
 
 /** Deletes what is older than its retention, in short transactions, until nothing is left. Returns how many jobs were swept. */
-export async function sweep({ database, previewRetentionMs, eventRetentionMs, jobRetentionMs }: RetentionOptions, isStopped: () => boolean = () => false): Promise<number> {
+export async function sweep({ database, previewRetentionMs, eventRetentionMs, jobRetentionMs }: RetentionOptions, stopping?: AbortSignal): Promise<number> {
   let jobs = 0;
   const untilDone = async (batch: (client: pg.PoolClient) => Promise<number>): Promise<void> => {
-    for (let swept = BATCH; swept === BATCH && !isStopped(); jobs += swept) swept = await transaction(database.pool, client => batchAlone(client, batch));
+    for (let swept = BATCH; swept === BATCH && stopping?.aborted !== true; jobs += swept) swept = await transaction(database.pool, client => batchAlone(client, batch));
   };
   await untilDone(client => sweepJobs(client, 1, previewRetentionMs, 'WITH sounds AS (DELETE FROM preview_sound WHERE job_id = ANY($1::uuid[])) DELETE FROM preview_frame WHERE job_id = ANY($1::uuid[])'));
   // Their pictures go with them. State events stay: a stream that is replayed later still ends with JobFinished.

@@ -3,6 +3,7 @@ import type { Queryable } from '../../db/blobs/blob-store.ts';
 import type { Database } from '../../db/database.ts';
 import type { Log } from '../../db/log.ts';
 import { faultOf } from '../../db/pg-error.ts';
+import { Rounds } from '../rounds.ts';
 import { adoptJobs } from './adopt-jobs.ts';
 import { type Handler, JobPuller, type PullOptions, QUEUE_SCHEMA } from './job-puller.ts';
 
@@ -21,6 +22,7 @@ const STOP_TIMEOUT_MS = 5_000;
 /** What is done stays in the queue for so long, in case somebody asks why, and is looked for this often (pg-boss alone would look once a day). */
 const KEPT_SECONDS = 3600;
 const MAINTENANCE_SECONDS = 300;
+const ADOPTION_INTERVAL_MS = 5_000;
 const SETTINGS = { retryLimit: DELIVERIES, retryDelay: 0, retryBackoff: false, expireInSeconds: EXPIRE_SECONDS, heartbeatSeconds: HEARTBEAT_SECONDS, deleteAfterSeconds: KEPT_SECONDS, notify: false };
 
 /** A job as it waits: the model that it wants, and how many rows of the cache it will take. */
@@ -93,7 +95,7 @@ class PgBossQueue implements JobQueue {
   /** Queues that are known to exist, by name. */
   readonly #known = new Map<string, Promise<void>>();
   #puller: JobPuller | undefined;
-  #adoption: NodeJS.Timeout | undefined;
+  #adoption: Rounds | undefined;
 
   constructor(boss: PgBoss, database: Database, log: Log) {
     this.#boss = boss;
@@ -131,7 +133,7 @@ class PgBossQueue implements JobQueue {
       puller.wake();
     };
     await adopt();
-    this.#adoption = setInterval(() => void adopt().catch((error: unknown) => this.#log.debug(faultOf(error), 'cannot look for jobs to adopt')), 5_000).unref();
+    this.#adoption = new Rounds({ everyMs: ADOPTION_INTERVAL_MS, doing: 'looking for jobs to adopt', log: this.#log }, adopt);
     this.#puller = puller;
     puller.start();
     return puller;
@@ -149,7 +151,7 @@ class PgBossQueue implements JobQueue {
   }
 
   async stopWork(): Promise<void> {
-    clearInterval(this.#adoption);
+    await this.#adoption?.stop();
     this.#puller?.stop();
     await this.#boss.offWork(DELIVERY_QUEUE, { wait: false });
   }
