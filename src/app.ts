@@ -14,6 +14,7 @@ import { type JobRunnerOptions, startJobRunner } from './jobs/job-runner.ts';
 import { LostJobSweeper } from './jobs/lost-job-sweeper.ts';
 import { httpModerator } from './jobs/moderation/http-moderator.ts';
 import { startDeliverer } from './jobs/webhooks/deliverer.ts';
+import { LostDeliverySweeper } from './jobs/webhooks/lost-delivery-sweeper.ts';
 import { sealOldSecrets } from './jobs/webhooks/seal-old-secrets.ts';
 import { startDispatcher } from './jobs/webhooks/dispatcher.ts';
 import { startRetention } from './jobs/retention.ts';
@@ -153,13 +154,14 @@ function startInference(config: Config, log: Logger): ForkedInferenceClient {
   });
 }
 
-/** What one process of those on a database does for all: webhooks, retention, deleted assets, lost jobs, the integrity check. */
+/** What one process of those on a database does for all: webhooks, retention, deleted assets, what the queue has lost, the integrity check. */
 async function startKeeping(config: Config, database: Database, queue: JobQueue, secrets: SecretBox, meters: Metrics, log: Logger): Promise<Closable[]> {
   await startDeliverer({ database, queue, secrets, allowPrivate: config.webhookAllowPrivate, log });
   const dispatcher = startDispatcher({ database, queue, log });
   const retention = startRetention({ database, previewRetentionMs: config.previewRetentionMs, eventRetentionMs: config.eventRetentionMs, jobRetentionMs: config.jobRetentionMs, log });
   const sweeper = new AssetSweeper({ database, graceSeconds: config.deleteGraceSeconds, log });
   const lostJobs = new LostJobSweeper({ database, queue, onPutBack: became => meters.lostJob(became), log });
+  const lostDeliveries = new LostDeliverySweeper({ database, queue, onPutBack: () => meters.lostDelivery(), log });
   const watch = config.integrityCheckMs === 0 ? undefined : startIntegrityWatch({ database, everyMs: config.integrityCheckMs, log });
   return [
     { name: 'integrity', close: async () => watch?.stop() },
@@ -167,6 +169,7 @@ async function startKeeping(config: Config, database: Database, queue: JobQueue,
     { name: 'retention', close: () => retention.stop() },
     { name: 'sweeper', close: () => sweeper.stop() },
     { name: 'lost jobs', close: () => lostJobs.stop() },
+    { name: 'lost deliveries', close: () => lostDeliveries.stop() },
   ];
 }
 

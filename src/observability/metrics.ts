@@ -26,6 +26,7 @@ export class Metrics {
   readonly #firstFrame: Histogram<'task'>;
   readonly #generation: Histogram<'task' | 'outcome'>;
   readonly #lostJobs: Counter<'became'>;
+  readonly #lostDeliveries: Counter;
 
   constructor(sources: MetricSources) {
     const registers = [this.#registry];
@@ -36,6 +37,7 @@ export class Metrics {
     this.#generation = new Histogram({ name: 'cinegraph_generation_seconds', help: 'From the start of a run to its last token and frame.', labelNames: ['task', 'outcome'], buckets: SECONDS, registers });
     this.#lostJobs = new Counter({ name: 'cinegraph_lost_jobs_total', help: 'Jobs that the queue had lost and this process found: queued again, or ended because no attempt was left.', labelNames: ['became'], registers });
     for (const became of ['queued', 'ended']) this.#lostJobs.inc({ became }, 0);
+    this.#lostDeliveries = new Counter({ name: 'cinegraph_lost_deliveries_total', help: 'Deliveries of webhooks that the queue had lost and this process queued again.', registers });
     addJobs(this.#registry, sources.database);
     addIntegrity(this.#registry, sources.database);
     addCache(this.#registry, sources.cache);
@@ -59,6 +61,11 @@ export class Metrics {
   /** One job that the queue had lost. */
   lostJob(became: 'queued' | 'ended'): void {
     this.#lostJobs.inc({ became });
+  }
+
+  /** One webhook delivery that the queue had lost. */
+  lostDelivery(): void {
+    this.#lostDeliveries.inc();
   }
 
   async text(): Promise<{ readonly contentType: string; readonly text: string }> {

@@ -9,8 +9,10 @@ import { createSecretBox } from '../../src/db/secret-box.ts';
 import { JobStore } from '../../src/jobs/job-store.ts';
 import { type DelivererOptions, startDeliverer } from '../../src/jobs/webhooks/deliverer.ts';
 import { type Dispatcher, startDispatcher } from '../../src/jobs/webhooks/dispatcher.ts';
+import { LostDeliverySweeper, type LostDeliverySweeperOptions } from '../../src/jobs/webhooks/lost-delivery-sweeper.ts';
 import { sendWebhook } from '../../src/jobs/webhooks/send.ts';
 import { sealOldSecrets } from '../../src/jobs/webhooks/seal-old-secrets.ts';
+import { Metrics } from '../../src/observability/metrics.ts';
 import { encodeNodeId } from '../../src/node-id.ts';
 import type { WebhookDeliveryRecord } from '../../src/services/contract.ts';
 import { ADA, BOB, type DataStack, openDataStack, silent } from '../support/data-stack.ts';
@@ -29,6 +31,8 @@ interface Received {
 /** A real HTTP server that keeps what it got and answers with the next of the given statuses, then with 200. */
 class Receiver {
   readonly received: Received[] = [];
+  /** What the first message waits for before it is answered. */
+  firstHeld: Promise<void> | undefined;
   readonly #statuses: number[];
   readonly #server: Server;
 
@@ -37,7 +41,9 @@ class Receiver {
     this.#server = createServer(async (request, response) => {
       const body = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>)).toString();
       this.received.push({ path: request.url ?? '', headers: request.headers as Record<string, string>, body });
-      response.writeHead(this.#statuses.shift() ?? 200, { location: '/elsewhere' }).end('thanks');
+      const status = this.#statuses.shift() ?? 200;
+      if (this.received.length === 1) await this.firstHeld;
+      response.writeHead(status, { location: '/elsewhere' }).end('thanks');
     });
   }
 
@@ -183,6 +189,61 @@ describe('webhooks', () => {
     dispatcher = startDispatcher({ database: stack.database, queue: stack.queue, log: silent });
     await settled(id, 2);
     expect(receiver.received).toHaveLength(2);
+  });
+
+  const openSweeper = (options: Partial<LostDeliverySweeperOptions> = {}): LostDeliverySweeper => new LostDeliverySweeper({ database: stack.database, queue: stack.queue, log: silent, overdueSeconds: 0, ...options });
+  const loseMessage = async (): Promise<void> => expect((await stack.database.pool.query(`DELETE FROM pgboss.job WHERE name = 'webhook'`)).rowCount).toBe(1);
+
+  it('are sent once although the queue has lost them', async () => {
+    const { id } = await register();
+    const metrics = new Metrics({ database: stack.database, cache: () => undefined });
+    const sweepers = [openSweeper({ onPutBack: () => metrics.lostDelivery() }), openSweeper({ onPutBack: () => metrics.lostDelivery() }), openSweeper({ overdueSeconds: 30 })] as const;
+    await stack.services.webhooks.test(ADA, id);
+    expect(await sweepers[0].sweep(), 'its message is there').toBe(0);
+    await loseMessage();
+    expect(await sweepers[2].sweep(), 'not due for long').toBe(0);
+    const putBack = await Promise.all(sweepers.map((sweeper) => sweeper.sweep()));
+    expect(putBack.toSorted()).toEqual([0, 0, 1]);
+    expect(await sweepers[1].sweep()).toBe(0);
+    expect((await metrics.text()).text).toContain('cinegraph_lost_deliveries_total 1\n');
+    await run();
+    expect(await settled(id, 1)).toMatchObject([{ status: 'DELIVERED', attempts: 1 }]);
+    expect(receiver.received).toHaveLength(1);
+    await Promise.all(sweepers.map((sweeper) => sweeper.stop()));
+  });
+
+  it('wait for their next attempt even then', async () => {
+    const { id } = await register([500], ['job.failed']);
+    await run({ retrySeconds: [3600] });
+    await failJob();
+    await expect.poll(async () => (await log(id))[0]?.attempts, { timeout: 60_000 }).toBe(1);
+    await stack.database.pool.query(`DELETE FROM pgboss.job WHERE name = 'webhook'`);
+    const sweeper = openSweeper();
+    expect(await sweeper.sweep()).toBe(0);
+    await stack.database.pool.query('UPDATE webhook_delivery SET next_attempt_at = now()');
+    expect(await sweeper.sweep()).toBe(1);
+    expect(await settled(id, 1)).toMatchObject([{ status: 'DELIVERED', attempts: 2 }]);
+    await sweeper.stop();
+  });
+
+  it('are tried again once for each attempt, whoever answers late', async () => {
+    const { id } = await register([500, 500], ['job.failed']);
+    const late = Promise.withResolvers<void>();
+    receiver.firstHeld = late.promise;
+    await run({ retrySeconds: [3600, 3600] });
+    await failJob();
+    await expect.poll(() => receiver.received.length, { timeout: 60_000 }).toBe(1);
+    await loseMessage();
+    const sweeper = openSweeper();
+    expect(await sweeper.sweep()).toBe(1);
+    await expect.poll(async () => (await log(id))[0]?.attempts, { timeout: 60_000 }).toBe(1);
+    late.resolve();
+    // Its message is gone, so that the queue has nothing to end: what comes after it shows that it has been answered.
+    await stack.queue.close();
+    expect(await log(id)).toMatchObject([{ status: 'PENDING', attempts: 1 }]);
+    const { rowCount } = await stack.database.pool.query(`SELECT FROM pgboss.job WHERE name = 'webhook' AND state = 'created'`);
+    expect(rowCount).toBe(1);
+    await sweeper.stop();
   });
 
   it('do not reach into private networks, by address, by name, or by a name that resolves there', async () => {

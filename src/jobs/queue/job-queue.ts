@@ -88,6 +88,11 @@ export function hasMessage(jobId: string): string {
   return `EXISTS (SELECT FROM ${QUEUE_SCHEMA}.job AS message WHERE message.id = ${jobId} AND message.name LIKE '${QUEUES}%' AND message.state < 'completed')`;
 }
 
+/** SQL: a message of the webhook delivery with this id (an expression) waits, or somebody works on it. */
+export function hasDeliveryMessage(deliveryId: string): string {
+  return `EXISTS (SELECT FROM ${QUEUE_SCHEMA}.job AS message WHERE message.name = '${DELIVERY_QUEUE}' AND message.data ->> 'deliveryId' = ${deliveryId}::text AND message.state < 'completed')`;
+}
+
 class PgBossQueue implements JobQueue {
   readonly #boss: PgBoss;
   readonly #database: Database;

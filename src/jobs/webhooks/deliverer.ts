@@ -64,10 +64,13 @@ async function send(delivery: Delivery, { secrets, allowPrivate }: DelivererOpti
   return sendWebhook({ ...delivery, secret, allowPrivate });
 }
 
+/** SQL: nobody else has made this attempt ($2, from 1) meanwhile. A queue may deliver twice what it had lost for a time. */
+const IS_CURRENT = `status = 'PENDING' AND attempts = $2 - 1`;
+
 async function succeed({ id, webhookId, attempts }: Delivery, answer: Answer, { database }: DelivererOptions): Promise<void> {
   await database.pool.query(
     `WITH delivered AS (
-       UPDATE webhook_delivery SET status = 'DELIVERED', attempts = $2, response_status = $3, error = NULL, next_attempt_at = NULL, finished_at = now() WHERE id = $1
+       UPDATE webhook_delivery SET status = 'DELIVERED', attempts = $2, response_status = $3, error = NULL, next_attempt_at = NULL, finished_at = now() WHERE id = $1 AND ${IS_CURRENT}
      ) UPDATE webhook SET failing_since = NULL WHERE id = $4 AND failing_since IS NOT NULL`,
     [id, attempts + 1, 'status' in answer ? answer.status : null, webhookId],
   );
@@ -78,6 +81,7 @@ async function fail(delivery: Delivery, answer: Answer, { database, queue, retry
   const status = 'status' in answer ? answer.status : null;
   const error = 'error' in answer ? answer.error : `answered ${answer.status}`;
   await transaction(database.pool, async (client) => {
+    if ((await client.query(`SELECT FROM webhook_delivery WHERE id = $1 AND ${IS_CURRENT} FOR UPDATE`, [id, attempts + 1])).rowCount === 0) return;
     const disabled = await client.query(
       `UPDATE webhook SET failing_since = coalesce(failing_since, now()),
          enabled = enabled AND NOT ($2 OR coalesce(failing_since < now() - $3 * interval '1 millisecond', false)),
