@@ -1,6 +1,6 @@
 import { CinegraphError } from '../errors.ts';
-import { durationOf } from '../inference/core/clip-length.ts';
-import type { BundleInfo } from '../inference/core/generation.ts';
+import { durationOf, framesOf } from '../inference/core/clip-length.ts';
+import { MAX_LATENTS, type BundleInfo } from '../inference/core/generation.ts';
 import { type FilmShot, shotSpans } from '../jobs/film-plan.ts';
 import { checkDuration, checkPrompt, checkSeed } from './clip-input.ts';
 import type { GenerateInput, ShotInput } from './contract.ts';
@@ -25,10 +25,16 @@ export function checkShots(input: GenerateInput, bundle: BundleInfo, assets: Sou
   if ((input.story != null) === (input.shots != null)) refuse('INVALID_INPUT', 'shots', 'A film has either a story or shots.');
   if (given.length < 1 || given.length > MOST_SHOTS) refuse('INVALID_INPUT', input.shots == null ? 'story' : 'shots', `A film has 1 to ${MOST_SHOTS} shots; these are ${given.length}.`);
   const shots = given.map((shot, index) => checkShot(shot, index, input, bundle, assets));
-  const length = shots.reduce((sum, { durationMs }) => sum + durationMs, 0);
+  const length = shots.reduce((sum, shot) => sum + lengthOf(shot, bundle, assets), 0);
   const longest = input.upscale === 'TWO' ? LONGEST_LARGE_FILM_MS : LONGEST_FILM_MS;
   if (length > longest) refuse('DURATION_NOT_SUPPORTED', 'shots', `The film would be ${length} ms long; ${longest} is the most${input.upscale === 'TWO' ? ' with `upscale`' : ''}.`);
   return { shots, spans: shots.flatMap((shot, index) => (shot.asset === null ? shotSpans(shot, index, input.withAudio === true, bundle) : [])), prompt: shots.map(({ prompt }) => prompt).join(' ') };
+}
+
+/** ms. A clip that takes a shot's place is as long as it is, a minute at most. */
+function lengthOf({ asset: id, durationMs }: FilmShot, bundle: BundleInfo, assets: SourceAssets): number {
+  const clip = id === null ? undefined : assets.get(id);
+  return clip === undefined ? durationMs : Math.min(clip.record.durationMs ?? 0, durationOf(framesOf(MAX_LATENTS, bundle), bundle));
 }
 
 function checkShot(shot: ShotInput, index: number, input: GenerateInput, bundle: BundleInfo, assets: SourceAssets): FilmShot {

@@ -61,6 +61,18 @@ describe('checkInput', () => {
     expect(checkInput({ ...film, upscale: null }, long).source.shots).toHaveLength(4);
   });
 
+  it('counts a clip that takes the place of a shot as long as it is, a minute at most', () => {
+    const long: BundleInfo = { ...bundle, tasks: ['TEXT_TO_VIDEO', 'EXTEND_VIDEO', 'FILM'] };
+    const check = (clipMs: number, count: number) => {
+      const assets = new Map([['clip', { record: { id: 'clip', kind: 'VIDEO', durationMs: clipMs } as AssetRecord, prompt: null, camera: null, style: null }]]);
+      return checkInput({ task: 'FILM', shots: Array.from({ length: count }, () => ({ prompt: 'a red ball', asset: 'clip' })) }, long, assets).source.shots;
+    };
+    expect(check(59_000, 3)).toHaveLength(3);
+    expect(() => check(59_000, 4)).toThrow(expect.objectContaining({ code: 'DURATION_NOT_SUPPORTED', message: 'The film would be 236000 ms long; 180000 is the most.' }));
+    expect(check(3_600_000, 2)).toHaveLength(2);
+    expect(() => check(3_600_000, 3)).toThrow(expect.objectContaining({ code: 'DURATION_NOT_SUPPORTED' }));
+  });
+
   it('takes a duration near the only one there is', () => {
     expect(checkInput({ ...good, durationMs: 2000 }, bundle).durationMs).toBe(2125);
   });
