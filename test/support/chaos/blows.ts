@@ -32,12 +32,26 @@ const BLOWS = {
   'Postgres restarted': (fleet) => signal(fleet.postgres.pid, 'SIGINT'),
   /** A crash: what was not yet written to its log is lost. */
   'Postgres crashed': (fleet) => signal(fleet.postgres.pid, 'SIGQUIT'),
+  'NATS away for 5 s': async ({ beside }) => {
+    await beside?.nats.kill();
+    await sleep(5_000);
+    await beside?.nats.start();
+  },
+  'connections to the store cut': async ({ beside }) => beside?.storeNetwork.cut(),
+  'store away for 5 s': async ({ beside }) => {
+    beside?.storeNetwork.takeDown();
+    await sleep(5_000);
+    beside?.storeNetwork.restore();
+  },
 } as const satisfies Record<string, (fleet: Fleet, random: () => number) => Promise<void>>;
 
 export type Blow = keyof typeof BLOWS;
 
-/** Two blows may overlap, but never two that freeze or cut off workers: one of them has to work. */
-const SLOW: ReadonlySet<string> = new Set(['worker frozen for 14 s', 'worker without a network for 20 s']);
+/** For a fleet whose bytes and news are not in Postgres. */
+const BESIDE: ReadonlySet<string> = new Set(['NATS away for 5 s', 'connections to the store cut', 'store away for 5 s']);
+
+/** Two blows may overlap, but never two that freeze or cut off workers or what they need: one of them has to work. */
+const SLOW: ReadonlySet<string> = new Set(['worker frozen for 14 s', 'worker without a network for 20 s', 'NATS away for 5 s', 'store away for 5 s']);
 
 /** How long a fleet with nobody at work is left alone, ms. A busy machine takes its time to start a process; one that is always killed before it stands proves nothing. */
 const REST_MS = 60_000;
@@ -48,7 +62,7 @@ export async function dealBlows(fleet: Fleet, random: () => number, stop: AbortS
   const going = new Set<Promise<void>>();
   let slow = false;
   while (!stop.aborted) {
-    const names = (Object.keys(BLOWS) as Blow[]).filter((name) => !slow || !SLOW.has(name));
+    const names = (Object.keys(BLOWS) as Blow[]).filter((name) => (fleet.beside !== undefined || !BESIDE.has(name)) && (!slow || !SLOW.has(name)));
     const name = names[between(random, 0, names.length - 1)];
     if (name === undefined) break;
     slow ||= SLOW.has(name);

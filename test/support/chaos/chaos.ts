@@ -12,6 +12,8 @@ export interface ChaosOptions {
   readonly jobs: number;
   readonly apis: number;
   readonly workers: number;
+  /** Bytes in an S3 bucket, news over NATS, and blows for both. */
+  readonly beside?: boolean;
   /** Blows are dealt until the jobs have ended, for this long at most, ms. */
   readonly beatMs: number;
   /** Between two blows, ms. */
@@ -37,9 +39,9 @@ export interface ChaosReport {
 const AT_ONCE = 24;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, jobs, apis, workers, beatMs, pauseMs, spreadMs = 0, deadlineMs, onProgress } = options;
+  const { seed, jobs, apis, workers, beside = false, beatMs, pauseMs, spreadMs = 0, deadlineMs, onProgress } = options;
   const random = seeded(seed);
-  const fleet = await startFleet({ apis, workers, env: { DRAIN_JOBS_SECONDS: '2' } });
+  const fleet = await startFleet({ apis, workers, beside, env: { DRAIN_JOBS_SECONDS: '2' } });
   await using _fleet = fleet;
   const started = performance.now();
   const deadline = AbortSignal.timeout(deadlineMs);
@@ -73,7 +75,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   done.abort();
   const dealt = await blows;
   faults.push(...(await faultsOf(fleet.databaseUrl)));
-  const check = await runProgram('src/cli/check.ts', [], { DATABASE_URL: fleet.databaseUrl });
+  const check = await runProgram('src/cli/check.ts', [], fleet.env);
   if (check.code !== 0) faults.push(`the integrity check: ${check.stdout}${check.stderr}`);
   const total = [...ends.values()].reduce((sum, count) => sum + count, 0);
   if (total !== jobs) faults.push(`${total} of ${jobs} jobs ended`);

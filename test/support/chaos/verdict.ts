@@ -13,7 +13,7 @@ const LAWS: Readonly<Record<string, string>> = {
   'AssetReady does not tell of the assets': `SELECT j.id FROM job j WHERE (SELECT count(*) FROM job_event e WHERE e.job_id = j.id AND e.type = 'AssetReady') <> (SELECT count(*) FROM asset a WHERE a.job_id = j.id AND a.candidate IS NOT NULL)`,
   'a failed job does not say why': `SELECT id FROM job WHERE status = 'FAILED' AND (error_code IS NULL OR error_message IS NULL)`,
   'bytes that belong to nothing': `SELECT sha256 FROM blob b WHERE NOT EXISTS (SELECT FROM asset WHERE sha256 = b.sha256 OR thumbnail_sha256 = b.sha256) AND NOT EXISTS (SELECT FROM asset_variant v WHERE v.sha256 = b.sha256)`,
-  'chunks are not the bytes of their blob': `SELECT b.sha256 FROM blob b LEFT JOIN blob_chunk c ON c.sha256 = b.sha256 GROUP BY b.sha256
+  'chunks are not the bytes of their blob': `SELECT b.sha256 FROM blob b LEFT JOIN blob_chunk c ON c.sha256 = b.sha256 WHERE NOT b.in_object_store GROUP BY b.sha256
      HAVING coalesce(sum(length(c.bytes)), 0) <> b.byte_size OR encode(sha256(string_agg(c.bytes, '' ORDER BY c.index)), 'hex') <> b.sha256`,
   'a checkpoint outlived its job': `SELECT c.job_id FROM job_checkpoint c JOIN job j ON j.id = c.job_id WHERE j.status NOT IN ('QUEUED', 'RUNNING')`,
 };
