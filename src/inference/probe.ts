@@ -2,9 +2,11 @@
 import { openBundle } from './core/bundle.ts';
 import { findRefusals, TOLERANCE } from './graph-trials.ts';
 import { openModels } from './open-models.ts';
+import { endWithParent } from './runtime/end-with-parent.ts';
 import type { ExecutionProvider } from './runtime/graph-session.ts';
 import type { ProviderReport } from './runtime/provider-choice.ts';
 
+await endWithParent();
 const [bundleDir = '', provider = 'cpu', threads = '1'] = process.argv.slice(2);
 process.send?.(await probe(bundleDir, provider as ExecutionProvider, Number(threads)), () => process.exit(0));
 

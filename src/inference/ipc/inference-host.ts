@@ -34,7 +34,7 @@ export interface InferenceHost {
 export async function openInferenceHost(options: StartOptions, send: (report: Report) => Promise<void>): Promise<InferenceHost> {
   const bundle = await openBundle(options.bundleDir);
   const threads = options.threads === 0 ? defaultThreads() : options.threads;
-  const choice = await chooseProvider(options.provider, async (provider) => await probeProvider(options.bundleDir, provider, threads));
+  const choice = await chooseProvider(options.provider, async (provider) => await probeProvider(provider, { bundleDir: options.bundleDir, threads }));
   const models = await openCheckedModels(bundle, choice, threads);
   const tokenizer = TextTokenizer.parse(await readFile(bundleFile(bundle, bundle.manifest.text.file), 'utf8'), bundle.manifest.text.file);
   const device = deviceName(choice.provider, threads);
