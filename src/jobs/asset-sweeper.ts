@@ -47,7 +47,8 @@ export class AssetSweeper {
   /** Uploads past their time, assets past their time to live, deleted assets past their grace, and the bytes that only those used. */
   async sweep(stopping?: AbortSignal): Promise<Swept> {
     const swept: Swept = { uploads: 0, expired: 0, assets: 0, blobs: 0 };
-    for (let batch = 0; batch < MOST_BATCHES && stopping?.aborted !== true; batch++) {
+    for (let batch = 0; batch < MOST_BATCHES; batch++) {
+      if (stopping?.aborted === true) break;
       const before = swept.uploads + swept.expired + swept.assets;
       await this.#forget(await transaction(this.#options.database.pool, client => this.#batch(client, swept)), swept);
       if (swept.uploads + swept.expired + swept.assets === before) break;

@@ -28,7 +28,12 @@ export function startRetention({ log, ...options }: RetentionOptions & { readonl
 export async function sweep({ database, previewRetentionMs, eventRetentionMs, jobRetentionMs }: RetentionOptions, stopping?: AbortSignal): Promise<number> {
   let jobs = 0;
   const untilDone = async (batch: (client: pg.PoolClient) => Promise<number>): Promise<void> => {
-    for (let swept = BATCH; swept === BATCH && stopping?.aborted !== true; jobs += swept) swept = await transaction(database.pool, client => batchAlone(client, batch));
+    let swept: number;
+    do {
+      if (stopping?.aborted === true) return;
+      swept = await transaction(database.pool, client => batchAlone(client, batch));
+      jobs += swept;
+    } while (swept === BATCH);
   };
   await untilDone(client => sweepJobs(client, 1, previewRetentionMs, 'WITH sounds AS (DELETE FROM preview_sound WHERE job_id = ANY($1::uuid[])) DELETE FROM preview_frame WHERE job_id = ANY($1::uuid[])'));
   // Their pictures go with them. State events stay: a stream that is replayed later still ends with JobFinished.

@@ -8,7 +8,7 @@ const EVERY_MS = 1000;
 describe('rounds', () => {
   const logged: unknown[][] = [];
   const note = (...line: unknown[]): void => void logged.push(line);
-  const log = { debug: note, info: note, warn: note, error: note } as unknown as Log;
+  const log: Log = { debug: note, info: note, warn: note, error: note };
   let rounds: Rounds | undefined;
   beforeEach(() => {
     logged.length = 0;
