@@ -2,7 +2,7 @@ import { CinegraphError } from '../errors.ts';
 
 /** SQLSTATE classes and codes (Postgres manual, appendix A) and system errors that mean: the server is not there right now. */
 const AWAY = /^(08...|57P0[123]|53300|ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|P1001|P1002|P1008|P1017|P2024)$/;
-const AWAY_MESSAGE = /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Can't reach database server|Server has closed the connection/i;
+const AWAY_MESSAGE = /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Can't reach database server|Server has closed the connection/i;
 const FULL = /^(53100|ENOSPC|EDQUOT)$/;
 
 /** True when the same statement may succeed once Postgres is back. */

@@ -1,9 +1,21 @@
+import pg from 'pg';
 import { expect, it } from 'vitest';
 import { openDatabase } from '../../src/db/database.ts';
-import { isDatabaseAway } from '../../src/db/pg-error.ts';
+import { asCinegraphError, isDatabaseAway } from '../../src/db/pg-error.ts';
 import { transaction } from '../../src/db/transaction.ts';
 import { silent as log } from '../support/data-stack.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+
+it('an answer that does not come in time means that Postgres is away', async () => {
+  const test = await createTestDatabase();
+  const client = new pg.Client({ connectionString: test.url, query_timeout: 1 });
+  client.on('error', () => {});
+  await client.connect();
+  const error: unknown = await client.query('SELECT pg_sleep(600)').then(() => undefined, (reason: unknown) => reason);
+  expect(asCinegraphError(error)).toMatchObject({ code: 'DATABASE_UNAVAILABLE', retryable: true });
+  await client.end();
+  await test.close();
+});
 
 it('a connection that Postgres drops between two statements of a transaction fails the next one, and ends no process', async () => {
   const test = await createTestDatabase();

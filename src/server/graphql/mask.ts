@@ -1,16 +1,18 @@
 import { GraphQLError } from 'graphql';
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { asCinegraphError } from '../../db/pg-error.ts';
 import { CinegraphError, ERRORS } from '../../errors.ts';
 
 export type ErrorLog = Pick<Logger, 'error'>;
 
 /**
- * What a caller may see of an error: a CinegraphError with its code, a fault of the document or its variables as it is, and of anything
+ * What a caller may see of an error: a CinegraphError with its code, a database that is away or full as one, a fault of the document or its variables as it is, and of anything
  * else only an id that finds the line in the log.
  */
 export function maskError(error: unknown, log: ErrorLog): GraphQLError {
-  const cause = rootCause(error);
+  const root = rootCause(error);
+  const cause = root instanceof GraphQLError ? root : asCinegraphError(root);
   const place = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {};
   if (cause instanceof CinegraphError) {
     if (cause.cause !== undefined) log.error({ err: cause, code: cause.code }, cause.message);
