@@ -27,10 +27,11 @@ export const Mutation: MutationResolvers = {
     orUserErrors(async () => {
       const { services, viewer } = context;
       const id = keyOf('Asset', input.asset, ['input', 'asset']);
-      const asset = await services.assets.choose(viewer, id);
+      await services.assets.candidate(viewer, id);
       const goesOn = input.prompt != null || input.extraMs != null;
       const job = goesOn ? await generate(context, { task: 'EXTEND_VIDEO', video: id, prompt: input.prompt ?? null, extraMs: input.extraMs ?? null, upscale: input.upscale ?? null }) : null;
-      return { asset, job };
+      // What is refused has chosen nothing.
+      return { asset: await services.assets.choose(viewer, id), job };
     }),
   generate: (_root, { input }, context) => jobOrUserErrors(() => generate(context, toGenerateInput(input)), branchOf(input)),
   cancelJob: (_root, { input }, { services, viewer }) =>

@@ -1,7 +1,7 @@
 import { CinegraphError } from '../errors.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 import type { AssetFilter, Viewer } from './contract.ts';
-import { MOST_TAGS } from './generation-input.ts';
+import { isUnstorable, MOST_TAGS } from './generation-input.ts';
 
 const LONGEST_SEARCH = 500;
 
@@ -40,7 +40,7 @@ function descendants(id: string): Prisma.Sql {
 function check({ tags, search, prompt, createdAfter, createdBefore }: AssetFilter): void {
   if ((tags?.length ?? 0) > MOST_TAGS) refuse('tags', `There may be up to ${MOST_TAGS} tags.`);
   for (const [field, text] of [['search', search], ['prompt', prompt], ...(tags ?? []).map(tag => ['tags', tag] as const)] as const) {
-    if (text != null && (text.length > LONGEST_SEARCH || text.includes('\0'))) refuse(field, `${field} must have up to ${LONGEST_SEARCH} characters, without a null character.`);
+    if (text != null && (text.length > LONGEST_SEARCH || isUnstorable(text))) refuse(field, `${field} must have up to ${LONGEST_SEARCH} characters, none of them null or half of one.`);
   }
   for (const [field, date] of [['createdAfter', createdAfter], ['createdBefore', createdBefore]] as const) {
     // Postgres and JavaScript write years of five digits differently.

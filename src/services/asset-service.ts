@@ -60,11 +60,16 @@ export class Assets implements AssetService {
     return jobIds.map(id => found.get(id) ?? []);
   }
 
-  async choose(viewer: Viewer, assetId: string): Promise<AssetRecord> {
+  async candidate(viewer: Viewer, assetId: string): Promise<AssetRecord> {
     const [asset] = await this.byIds(viewer, [assetId]);
     const field = ['input', 'asset'];
     if (asset === undefined || asset === null) throw new CinegraphError('NOT_FOUND', undefined, { field });
     if (asset.jobId === null || asset.candidate === null) throw new CinegraphError('INVALID_INPUT', 'This asset is not a candidate of a job.', { field });
+    return asset;
+  }
+
+  async choose(viewer: Viewer, assetId: string): Promise<AssetRecord> {
+    const asset = await this.candidate(viewer, assetId);
     // One statement: there is never more than one chosen candidate to be seen.
     await this.#deps.database.pool.query('UPDATE asset SET chosen = (id = $1) WHERE job_id = $2 AND owner_id = $3', [assetId, asset.jobId, viewer.ownerId]);
     return { ...asset, chosen: true };

@@ -19,11 +19,14 @@ export function checkPrompt(input: Pick<GenerateInput, 'prompt' | 'camera' | 'st
   const camera = input.camera?.trim() || null;
   const style = input.style?.trim() || null;
   if (prompt === '' && !optional) refuse('PROMPT_EMPTY', 'prompt');
-  // Postgres text cannot hold it, and no prompt means it.
-  if (/\p{Cc}/u.test(`${prompt}${camera ?? ''}${style ?? ''}`.replace(/[\t\n\r]/g, ''))) refuse('INVALID_INPUT', 'prompt', 'The prompt has control characters.');
+  const parts = Object.entries({ prompt, camera, style });
+  // Postgres cannot hold it (a null character, half of a surrogate pair), and no prompt means it.
+  const unreadable = parts.find(([, text]) => /[\p{Cc}\p{Cs}]/u.test(text?.replace(/[\t\n\r]/g, '') ?? ''));
+  if (unreadable !== undefined) refuse('INVALID_INPUT', unreadable[0], `${unreadable[0]} has control characters, or halves of characters.`);
   const length = countCharacters(composePrompt({ prompt, camera, style }));
   if (length > bundle.maxPromptCharacters) {
-    refuse('PROMPT_TOO_LONG', 'prompt', `The prompt, with camera and style, has ${length} characters; the model reads up to ${bundle.maxPromptCharacters}.`);
+    const [field] = parts.find(([, text]) => countCharacters(text ?? '') > bundle.maxPromptCharacters) ?? ['prompt'];
+    refuse('PROMPT_TOO_LONG', field, `The prompt, with camera and style, has ${length} characters; the model reads up to ${bundle.maxPromptCharacters}.`);
   }
   return { prompt, camera, style };
 }

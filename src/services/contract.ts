@@ -356,6 +356,8 @@ export interface AssetService {
   openVariant(assetId: string, format: VariantFormat): Promise<OpenBytes | null>;
   /** The shots that each film made itself. */
   shotsByJobIds(viewer: Viewer, jobIds: readonly string[]): Promise<AssetRecord[][]>;
+  /** A candidate that may be chosen. Throws NOT_FOUND and INVALID_INPUT. */
+  candidate(viewer: Viewer, assetId: string): Promise<AssetRecord>;
   /** Marks one candidate of a job as the chosen one, instead of another. Throws NOT_FOUND and INVALID_INPUT. */
   choose(viewer: Viewer, assetId: string): Promise<AssetRecord>;
 }

@@ -116,8 +116,13 @@ function checkSampling(wish: NonNullable<GenerateInput['sampling']>, defaults: S
 }
 
 export function checkText(text: string | null, field: string, longest: number): string | null {
-  if (text !== null && (text === '' || text.length > longest || text.includes('\0'))) refuse('INVALID_INPUT', field, `${field} must have 1 to ${longest} characters.`);
+  if (text !== null && (text === '' || text.length > longest || isUnstorable(text))) refuse('INVALID_INPUT', field, `${field} must have 1 to ${longest} characters, none of them null or half of one.`);
   return text;
+}
+
+/** Postgres keeps neither a null character nor half of a surrogate pair. */
+export function isUnstorable(text: string): boolean {
+  return text.includes('\0') || !text.isWellFormed();
 }
 
 export function checkTags(tags: readonly string[]): readonly string[] {

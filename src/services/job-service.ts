@@ -63,7 +63,7 @@ export class Jobs implements JobService {
    * ends without it, and it can write nothing more.
    */
   async cancel(viewer: Viewer, id: string): Promise<JobRecord> {
-    const { lastSeq } = await this.#own(viewer, id);
+    const { lastSeq } = await this.#own(viewer, id, ['input', 'jobId']);
     const { database, cancelGraceMs } = this.#deps;
     let ended = await this.#requestEnd(viewer, id, false);
     if (!ended) {
@@ -71,7 +71,7 @@ export class Jobs implements JobService {
       ended = await this.#waitForEnd(id, lastSeq, cancelGraceMs);
       if (!ended) await this.#requestEnd(viewer, id, true);
     }
-    const job = await this.#own(viewer, id);
+    const job = await this.#own(viewer, id, ['input', 'jobId']);
     if (job.status !== 'CANCELED') throw notCancelable();
     return job;
   }
@@ -104,7 +104,7 @@ export class Jobs implements JobService {
   }
 
   async retry(viewer: Viewer, id: string): Promise<JobRecord> {
-    const job = await this.#own(viewer, id);
+    const job = await this.#own(viewer, id, ['input', 'jobId']);
     if (job.status !== 'FAILED' && job.status !== 'CANCELED') throw new CinegraphError('JOB_NOT_RETRYABLE', undefined, { field: ['input', 'jobId'] });
     const bundle = await this.#deps.bundle();
     // The seed that was drawn is kept; the model is whichever is loaded now.
@@ -113,14 +113,18 @@ export class Jobs implements JobService {
   }
 
   async retryShot(viewer: Viewer, id: string, shot: number, { prompt, seed }: { readonly prompt?: string | null; readonly seed?: number | null }): Promise<JobRecord> {
-    const job = await this.#own(viewer, id);
+    const job = await this.#own(viewer, id, ['input', 'jobId']);
     const { shots } = job.input as unknown as GenerateInput;
     if (job.task !== 'FILM' || shots == null) throw new CinegraphError('INVALID_INPUT', 'This job is not a film.', { field: ['input', 'jobId'] });
     if (!TERMINAL.has(job.status)) throw new CinegraphError('JOB_NOT_RETRYABLE', 'The film is still being made.', { field: ['input', 'jobId'] });
     if (shots[shot] === undefined) throw new CinegraphError('INVALID_INPUT', `shot must be from 0 to ${shots.length - 1}.`, { field: ['input', 'shot'] });
     const changed = shots.map((each, index) => (index === shot ? { ...each, prompt: prompt ?? each.prompt, seed: seed ?? randomInt(MAX_SEED + 1), asset: null } : each));
     const input = { ...(job.input as unknown as GenerateInput), shots: changed, seed: job.seed, idempotencyKey: null, model: null };
-    return this.#again(viewer, await this.#keepShots(input, job, shot), await this.#deps.bundle(), id);
+    try {
+      return await this.#again(viewer, await this.#keepShots(input, job, shot), await this.#deps.bundle(), id);
+    } catch (error) {
+      throw ofShot(error, shot);
+    }
   }
 
   /** A film's input in which the shots that are there take their places, but for one and those that continue it. */
@@ -186,9 +190,9 @@ export class Jobs implements JobService {
     return row === null || row.ownerId !== ownerId ? undefined : toJobRecord(row);
   }
 
-  async #own(viewer: Viewer, id: string): Promise<JobRecord> {
+  async #own(viewer: Viewer, id: string, field: readonly string[] = ['id']): Promise<JobRecord> {
     const job = await this.#find(viewer, id);
-    if (job === undefined) throw new CinegraphError('NOT_FOUND', undefined, { field: ['id'] });
+    if (job === undefined) throw new CinegraphError('NOT_FOUND', undefined, { field });
     return job;
   }
 
@@ -201,6 +205,12 @@ async function* nothing(): AsyncGenerator<never, void, undefined> {}
 
 function notCancelable(): CinegraphError {
   return new CinegraphError('JOB_NOT_CANCELABLE', undefined, { field: ['input', 'jobId'] });
+}
+
+/** What is wrong with the shot that is made again, named as {@link JobService.retryShot} takes it. */
+function ofShot(error: unknown, shot: number): unknown {
+  if (!(error instanceof CinegraphError) || error.field?.[1] !== 'shots' || error.field[2] !== String(shot)) return error;
+  return new CinegraphError(error.code, error.message, { field: ['input', ...error.field.slice(3)], cause: error.cause });
 }
 
 function whereJob({ ownerId }: Viewer, { status, task, createdAfter, createdBefore }: JobFilter): Prisma.JobWhereInput {

@@ -38,7 +38,7 @@ function lengthOf({ asset: id, durationMs }: FilmShot, bundle: BundleInfo, asset
 }
 
 function checkShot(shot: ShotInput, index: number, input: GenerateInput, bundle: BundleInfo, assets: SourceAssets): FilmShot {
-  const where = ['shots', String(index)];
+  const where = input.shots == null ? ['story'] : ['shots', String(index)];
   const replaced = shot.asset == null ? null : asset(shot.asset, [...where, 'asset'], ['VIDEO'], assets).id;
   return {
     ...within(where, () => checkPrompt(shot, bundle)),
@@ -49,12 +49,12 @@ function checkShot(shot: ShotInput, index: number, input: GenerateInput, bundle:
   };
 }
 
-/** Puts the shot before the field of what is thrown. */
+/** Puts the shot before the field of what is thrown; a sentence of a story has no fields. */
 function within<T>(where: readonly string[], check: () => T): T {
   try {
     return check();
   } catch (error) {
-    if (error instanceof CinegraphError && error.field !== undefined) refuse(error.code, [...where, ...error.field.slice(1)], error.message);
+    if (error instanceof CinegraphError && error.field !== undefined) refuse(error.code, where[0] === 'story' ? where : [...where, ...error.field.slice(1)], error.message);
     throw error;
   }
 }

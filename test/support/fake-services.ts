@@ -183,6 +183,9 @@ export function createFakeServices(): FakeServices {
         return ids.map((id) => assets.get(id) ?? null);
       },
       shotsByJobIds: async (_viewer, jobIds) => jobIds.map(() => []),
+      candidate: async () => {
+        throw new Error('not in memory');
+      },
       choose: async () => {
         throw new Error('not in memory');
       },

@@ -43,7 +43,7 @@ export function checkNewKey(caller: Caller, input: NewApiKey, now: Date): Checke
 }
 
 function checkText(text: string, field: string, longest: number): string {
-  if (text === '' || text.length > longest || /\p{Cc}/u.test(text)) refuse('INVALID_INPUT', field, `${field} must have 1 to ${longest} characters, none of them a control character.`);
+  if (text === '' || text.length > longest || /[\p{Cc}\p{Cs}]/u.test(text)) refuse('INVALID_INPUT', field, `${field} must have 1 to ${longest} characters, none of them a control character.`);
   return text;
 }
 
