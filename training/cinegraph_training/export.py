@@ -166,7 +166,7 @@ def check(folder: Path, model: LanguageModel, streaming: StreamingDecoder, manif
     if "control" in manifest:
         video = manifest["video"]
         print(f"depth: {check_depth(load_depth(), folder, video['height'], video['width']):.2g}")
-    compared = ("keys", "logits", "hidden", "logits_b", "logits_audio", "logits_text", "given")
+    compared = ("keys", "logits", "hidden", "logits_b", "logits_audio", "logits_text", "given", "together")
     worst = max(found[name] for name in compared)
     if (
         worst > 1e-3
