@@ -1,18 +1,13 @@
 /** The inference process, forked by ipc/child-link.ts: its event loop may block for a run without anyone noticing. */
-import { getPriority, setPriority } from 'node:os';
 import { CinegraphError } from '../errors.ts';
 import { openInferenceHost, type InferenceHost } from './ipc/inference-host.ts';
 import { toFailure } from './ipc/failure.ts';
 import { commandSchema, type Report } from './ipc/messages.ts';
+import { stepBehind } from './runtime/priority.ts';
 
 const HEARTBEAT_MS = 1_000;
-/** Nice value. Runs take whole cores for as long as clips are made: a server, a database and an encoder that need a moment of one in between go first. */
-const NICE = 5;
 
 let host: InferenceHost | undefined;
-
-// The threads that come later have it from this one. A process may not raise what it was started with.
-if (getPriority() < NICE) setPriority(NICE);
 
 /** Resolves when the message is on its way; a slow reader on the other side slows the sender down. */
 async function send(report: Report): Promise<void> {
@@ -23,6 +18,7 @@ async function send(report: Report): Promise<void> {
 async function start(options: Parameters<typeof openInferenceHost>[0]): Promise<void> {
   try {
     host = await openInferenceHost(options, send);
+    await stepBehind();
     await send({ type: 'ready', info: host.info });
   } catch (error) {
     if (!(error instanceof CinegraphError)) throw error;
