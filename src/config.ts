@@ -68,7 +68,7 @@ export const VARIABLES = {
   NATS_SUBJECT: variable(z.string().regex(/^[\w-]+(?:\.[\w-]+)*$/), 'cinegraph', 'a NATS subject', 'The subject of the messages. Installations that share a server need different ones.'),
   SECRETS_KEY: variable(secretsKeyText, null, '32 bytes in base64', 'The key that the secrets of webhooks are stored with. Left out: `DATA_DIR/secrets.key`, which the first start makes. Several servers on one database need the same. `openssl rand -base64 32` makes one.'),
   MODEL_DIR: variable(path, resolve(ROOT, 'models/cinegraph-small'), 'a folder with a manifest.json', 'The model bundle.'),
-  EXECUTION_PROVIDER: variable(z.enum(['auto', 'cuda', 'webgpu', 'cpu']), 'auto', 'auto, cuda, webgpu or cpu', 'Where the model runs. `auto` takes the first that passes the self-check.'),
+  EXECUTION_PROVIDER: variable(z.enum(['auto', 'cuda', 'webgpu', 'cpu']), 'auto', 'auto, cuda, webgpu or cpu', 'Where the model runs. `auto` takes the fastest that passes the self-check.'),
   INFERENCE_THREADS: variable(integer(0, 256), '0', '0 to 256', 'Processor threads for the model. 0: half of the processors.'),
   MAX_ROWS: variable(integer(1, 256), '8', '1 to 256', 'Sequences that the model works on at once. A job takes one or two for each candidate.'),
   PRECISION: variable(z.enum(['auto', 'fp32']), 'auto', 'auto or fp32', '`auto`: the model multiplies as integers where that is faster on this machine. `fp32`: never, so that several workers draw the same clip from a seed whatever each of them measured.'),
