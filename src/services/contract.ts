@@ -328,8 +328,8 @@ export interface OpenBytes {
   readonly byteSize: number;
   /** The asset's title; null when it has none. */
   readonly title: string | null;
-  /** start and end inclusive. */
-  read(start: number, end: number): AsyncIterable<Buffer>;
+  /** start and end inclusive. One buffer when the bytes are at hand. */
+  read(start: number, end: number): AsyncIterable<Buffer> | Buffer;
   /** Where the bytes can be fetched past this server, for so many seconds; null: here alone. */
   link(disposition: string, seconds: number): Promise<string | null>;
 }

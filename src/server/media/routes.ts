@@ -70,7 +70,9 @@ async function send(bytes: OpenBytes | null, secondsLeft: number, request: Reque
   if (range !== 'whole') response.status(206).setHeader('Content-Range', `bytes ${start}-${end}/${byteSize}`);
   response.setHeader('Content-Length', end - start + 1);
   if (request.method === 'HEAD' || byteSize === 0) return void response.end();
-  await pipeline(bytes.read(start, end), response).catch(ignoreGoneClient);
+  const body = bytes.read(start, end);
+  if (Buffer.isBuffer(body)) return void response.end(body);
+  await pipeline(body, response).catch(ignoreGoneClient);
 }
 
 /** The title with the extension of the bytes, without what file systems do not like. */
