@@ -71,8 +71,8 @@ async function quantiles(count: number, run: () => Promise<unknown>): Promise<Qu
 
 /** One decode step and one head, at 200 valid cache entries a row. */
 async function benchSteps({ manifest }: Bundle, { language }: Models): Promise<Record<string, unknown>[]> {
-  const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
-  const cache = new KvCache<string>({ slots: MAX_ROWS, layers, kvHeads, maxLength, headDim });
+  const { maxLength } = manifest.languageModel;
+  const cache = new KvCache<string>({ slots: MAX_ROWS, ...language.rowShape });
   const grid = new VideoGrid(manifest);
   const rows: Record<string, unknown>[] = [];
   for (const B of [1, 2, 4, 8, 16]) {

@@ -71,7 +71,7 @@ export const VARIABLES = {
   EXECUTION_PROVIDER: variable(z.enum(['auto', 'cuda', 'webgpu', 'cpu']), 'auto', 'auto, cuda, webgpu or cpu', 'Where the model runs. `auto` takes the fastest that passes the self-check.'),
   INFERENCE_THREADS: variable(integer(0, 256), '0', '0 to 256', 'Processor threads for the model. 0: half of the processors.'),
   MAX_ROWS: variable(integer(1, 256), '8', '1 to 256', 'Sequences that the model works on at once. A job takes one or two for each candidate.'),
-  PRECISION: variable(z.enum(['auto', 'fp32']), 'auto', 'auto or fp32', '`auto`: the model multiplies as integers where that is faster on this machine. `fp32`: never, so that several workers draw the same clip from a seed whatever each of them measured.'),
+  PRECISION: variable(z.enum(['auto', 'fp32']), 'auto', 'auto or fp32', '`auto`: the model multiplies as integers where that is faster on this machine, and keeps int8 caches where the bundle has graphs for them. `fp32`: never, so that several workers draw the same clip from a seed whatever each of them measured.'),
   POSITIONS_PER_RUN: variable(integer(1, 256), '32', '1 to 256', 'Positions of a clip that one run of the model draws from guesses, as many as turn out right. The clip is the same with any number. 1: one position at a time, the clips in one batch.'),
   JOB_CONCURRENCY: variable(integer(1, 64), '4', '1 to 64', 'Jobs that run at once.'),
   MAX_QUEUED_JOBS: variable(integer(1, 100_000), '200', '1 to 100000', 'Jobs that may wait; more are refused with `QUEUE_FULL`.'),

@@ -14,7 +14,8 @@ const FLOOR_SIZE = 1024;
 const [folder = '', form = '', threads = '1', entries = '512', clock = 'wall'] = process.argv.slice(2);
 const shape = JSON.parse(readFileSync(`${folder}/shape.json`, 'utf8')) as Shape;
 const isFloor = form.startsWith('floor-');
-const session = await GraphSession.open(`${folder}/${isFloor ? form : `decode-${form}`}.onnx`, { provider: 'cpu', threads: Number(threads) });
+const hasInt8Caches = form.endsWith('-q8');
+const session = await GraphSession.open(`${folder}/${isFloor ? form : `decode-${form}`}.onnx`, { provider: 'cpu', threads: Number(threads), wholeAttention: hasInt8Caches });
 
 serve(clock, isFloor ? squareProduct : decodeSteps);
 
@@ -48,7 +49,7 @@ function cacheTensors(B: number): Record<'feeds' | 'fetches', Record<string, Ten
   const size = dims.reduce((product, extent) => product * extent, 1);
   for (let layer = 0; layer < shape.layers; layer += 1) {
     for (const side of ['key', 'value']) {
-      const tensor = form.endsWith('-q8') ? int8Tensor(new Int8Array(size).fill(1), dims) : floatTensor(new Float32Array(size).fill(0.01), dims);
+      const tensor = hasInt8Caches ? int8Tensor(new Int8Array(size).fill(1), dims) : floatTensor(new Float32Array(size).fill(0.01), dims);
       feeds[`past_${side}_${layer}`] = tensor;
       fetches[`present_${side}_${layer}`] = tensor;
     }

@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UNKNOWN } from '../../src/inference/core/generation.ts';
 import type { Prefix, StepInput } from '../../src/inference/core/step-input.ts';
 import { STYLE_WORDS } from '../../src/inference/core/styles.ts';
+import { Engine } from '../../src/inference/engine/engine.ts';
 import { KvCache } from '../../src/inference/kv-cache/kv-cache.ts';
+import type { LanguageModel } from '../../src/inference/models/language-model.ts';
+import { openModels, type Models } from '../../src/inference/open-models.ts';
 import { TokenLayout } from '../../src/inference/tokenizers/token-layout.ts';
 import { VideoGrid } from '../../src/inference/tokenizers/video-grid.ts';
 import { GREEDY, makeSequence, openEngine, openTinyInference, runToEnd, type TinyInference } from '../support/inference.ts';
@@ -72,6 +75,59 @@ describe('graphs against PyTorch', () => {
       expect(relativeError(hidden, golden.tensor('forced.hidden').subarray(step * width, (step + 1) * width))).toBeLessThan(TOLERANCE);
       expect(relativeError(logitsB, golden.tensor('forced.logits_b').subarray(step * second, (step + 1) * second))).toBeLessThan(TOLERANCE);
     }
+  });
+});
+
+describe('on int8 caches', () => {
+  let rounded: Models;
+  beforeAll(async () => {
+    rounded = await openModels(tiny.bundle, { provider: 'cpu', threads: 1, int8Cache: true });
+  });
+  afterAll(async () => await rounded.close());
+
+  /** Logits of the forced steps; the last `ahead` of them in one run. */
+  async function forcedLogits(language: LanguageModel, ahead: number): Promise<Float32Array[]> {
+    const prefix = makeSequence(tiny, golden.prompt(0)).input.prefixes[0] as Prefix;
+    const cache = new KvCache<string>({ slots: 1, ...language.rowShape });
+    cache.write(0, await language.prefill(prefix));
+    const codes = golden.tensor('forced.codes') as Int32Array;
+    const grid = new VideoGrid(tiny.bundle.manifest);
+    const condition = (golden.tensor('forced.condition') as Int32Array).map((code) => (code === grid.nullCode ? UNKNOWN : code));
+    const told = (step: number, count: number): StepInput => {
+      const input = new TokenLayout(tiny.bundle.manifest).empty(count);
+      for (let row = 0; row < count; row += 1) grid.write({ codes, condition }, step + row, input, row);
+      return input;
+    };
+    const found: Float32Array[] = [];
+    for (let step = 0; step < golden.file.steps - ahead; step += 1) found.push((await language.decode(told(step, 1), Int32Array.of(prefix.length + step), cache.view(0, 1))).logits);
+    const first = golden.file.steps - ahead;
+    if (ahead > 0) found.push((await language.ahead(told(first, ahead), [{ count: ahead, length: prefix.length + first, cache: cache.view(0, 1) }])).logits);
+    return found;
+  }
+
+  it('24 forced steps are within a few percent of PyTorch, and not what float32 caches give', async () => {
+    const found = Float32Array.from((await forcedLogits(rounded.language, 0)).flatMap((logits) => [...logits]));
+    const error = relativeError(found, golden.tensor('forced.logits'));
+    expect(error).toBeLessThan(0.05);
+    expect(error).toBeGreaterThan(TOLERANCE);
+  });
+
+  it('several positions in a run predict what as many steps do', async () => {
+    const steps = Float32Array.from((await forcedLogits(rounded.language, 0)).slice(-8).flatMap((logits) => [...logits]));
+    const run = (await forcedLogits(rounded.language, 8)).at(-1) as Float32Array;
+    expect(relativeError(run, steps)).toBeLessThan(TOLERANCE);
+  });
+
+  it('a clip that begins with shared rows is the clip that computed them', async () => {
+    const engine = new Engine(rounded.language, tiny.bundle.manifest, { maxRows: 4, maxWaiting: 8, batchInvariant: true, headInvariant: true });
+    const clip = async (): Promise<number[]> => {
+      const sequence = makeSequence(tiny, { ...golden.prompt(0), sampling: { ...GREEDY, guidance: 1 } });
+      await runToEnd(engine, sequence);
+      return [...sequence.codes];
+    };
+    const first = await clip();
+    expect(await clip()).toEqual(first);
+    await engine.close();
   });
 });
 

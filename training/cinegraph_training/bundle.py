@@ -12,8 +12,16 @@ from .depth import DepthNet
 from .export_audio import export_audio_decoder, export_audio_encoder
 from .export_codebook import CodebookTable
 from .export_depth import control_parameters, export_depth
-from .export_language_model import DECODE_FORMS, codebook_table, decode_file, export_language_model
+from .export_language_model import (
+    DECODE_FORMS,
+    CacheScales,
+    codebook_table,
+    decode_file,
+    export_language_model,
+    graph_file,
+)
 from .language_model import SPECIAL_ROWS, TASK_ROWS, TEXT_START, LanguageModel
+from .matrix_forms import Form
 from .onnx_graph import Graph, WeightFile
 from .super_resolution import SCALE, SuperResolution
 from .text_tokenizer import TextTokenizer
@@ -54,18 +62,20 @@ def write_bundle(
     audio: AudioTokenizer | None,
     depth: DepthNet | None,
     enlarger: SuperResolution | None,
+    cache_scales: CacheScales | None = None,
+    forms: tuple[Form, ...] = DECODE_FORMS,
 ) -> dict:
     """Fills `folder` (emptied first) and returns the manifest. `add_decoder` adds the video decoder's nodes to a graph
     and returns its state shapes, `add_encoder` the encoder's. Without `audio` the bundle neither hears nor sounds,
-    without `depth` it does not stylize, without `enlarger` its clips have one size. The same arguments always give the
-    same bytes."""
+    without `depth` it does not stylize, without `enlarger` its clips have one size, without `cache_scales` it has no
+    graphs that work on int8 caches. `forms`: of the decode graph. The same arguments always give the same bytes."""
     if tokenizer.size > model.config.text_size:
         raise ValueError(f"the tokenizer has {tokenizer.size} pieces, the model room for {model.config.text_size}")
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
     table, codebook = codebook_table(model), WeightFile(folder / export_codebook.FILE)
-    export_language_model(model, folder, codebook)
+    export_language_model(model, folder, codebook, cache_scales, forms)
     states: list[list[int]] = []
     for name, add in (("video-decoder", add_decoder), ("video-encoder", add_encoder)):
         weights = WeightFile(folder / f"{name}.bin")
@@ -81,7 +91,15 @@ def write_bundle(
     enlarger_states = [] if enlarger is None else _enlarger(folder, model, facts.pixels_per_position, enlarger)
     tokenizer.save(folder / "text-tokenizer.json")
     (folder / "MODEL_CARD.md").write_text(facts.model_card, encoding="utf-8")
-    manifest = _manifest(facts, model, states)
+    manifest = _manifest(facts, model, states, forms)
+    if cache_scales is not None:
+        manifest["languageModel"]["int8Cache"] = {
+            "scales": [list(layer) for layer in cache_scales],
+            "given": graph_file("given", True),
+            "together": graph_file("together", True),
+            "decode": decode_file("fp32", True),
+            "precisions": _precisions(forms, int8_cache=True),
+        }
     if audio is not None:
         manifest["audio"] = _audio(model, audio, audio_states)
     else:
@@ -119,7 +137,11 @@ def _file_entry(path: Path) -> dict:
     return {"path": path.name, "byteSize": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _manifest(facts: BundleFacts, model: LanguageModel, states: list[list[int]]) -> dict:
+def _precisions(forms: tuple[Form, ...], int8_cache: bool = False) -> dict[str, str]:
+    return {form: decode_file(form, int8_cache) for form in forms if form != "fp32"}
+
+
+def _manifest(facts: BundleFacts, model: LanguageModel, states: list[list[int]], forms: tuple[Form, ...]) -> dict:
     config = model.config
     return {
         "formatVersion": FORMAT_VERSION,
@@ -153,7 +175,7 @@ def _manifest(facts: BundleFacts, model: LanguageModel, states: list[list[int]])
             "given": "lm-given.onnx",
             "together": "lm-together.onnx",
             "decode": decode_file("fp32"),
-            "precisions": {form: decode_file(form) for form in DECODE_FORMS if form != "fp32"},
+            "precisions": _precisions(forms),
             "head": "lm-head.onnx",
             "audioHead": "lm-audio-head.onnx",
             "textHead": "lm-text-head.onnx",

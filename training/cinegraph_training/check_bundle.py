@@ -14,7 +14,7 @@ import onnxruntime as ort
 import torch
 
 from .export_depth import check_depth
-from .export_language_model import DECODE_FORMS
+from .export_language_model import DECODE_FORMS, CacheScales, graph_file
 from .export_super_resolution import FILE as SUPER_RESOLUTION
 from .language_model import (
     Inputs,
@@ -39,19 +39,31 @@ def open_session(path: Path, threads: int = 1) -> ort.InferenceSession:
 class OnnxLanguageModel:
     """The engine's use of the graphs: slots of one cache, prefill row by row, steps in place."""
 
-    def __init__(self, folder: Path, config, batch: int, threads: int = 1, decode: str = "decode"):
+    def __init__(
+        self,
+        folder: Path,
+        config,
+        batch: int,
+        threads: int = 1,
+        decode: str = "decode",
+        cache_scales: CacheScales | None = None,
+    ):
         self.config = config
         started = time.perf_counter()
         self.prefill_session, self.decode_session, self.head_session, self.audio_session, self.text_session = (
             open_session(folder / f"lm-{name}.onnx", threads)
             for name in ("prefill", decode, "head", "audio-head", "text-head")
         )
-        self.given_session = open_session(folder / "lm-given.onnx", threads)
-        self.together_session = open_session(folder / "lm-together.onnx", threads)
+        self.given_session = open_session(folder / graph_file("given", cache_scales is not None), threads)
+        self.together_session = open_session(folder / graph_file("together", cache_scales is not None), threads)
         self.load_seconds = time.perf_counter() - started
         shape = (batch, config.kv_heads, config.max_length, config.head_dim)
         names = [f"{kind}_{layer}" for layer in range(config.layers) for kind in ("key", "value")]
-        self.cache = {name: ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32)) for name in names}
+        kind = np.float32 if cache_scales is None else np.int8
+        self.cache = {name: ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, kind)) for name in names}
+        steps = [] if cache_scales is None else [step for layer in cache_scales for step in layer]
+        self.steps = dict(zip(names, steps, strict=False))  # of int8 caches: what one stands for, by name
+        self.unwritten = -128 if self.steps else np.nan
         self.lengths = np.zeros(batch, np.int32)
 
     def prefill(self, row: int, prefix: Inputs) -> dict[str, np.ndarray]:
@@ -62,7 +74,7 @@ class OnnxLanguageModel:
         length = len(prefix.rows)
         for name, value in outputs.items():
             slot = self.cache[name].numpy().copy()
-            slot[row, :, :length] = value[0]
+            slot[row, :, :length] = quantised(value[0], self.steps[name]) if self.steps else value[0]
             self.cache[name] = ort.OrtValue.ortvalue_from_numpy(slot)
         self.lengths[row] = length
         return outputs
@@ -91,7 +103,7 @@ class OnnxLanguageModel:
         slots = {name: value.numpy()[row : row + 1].copy() for name, value in self.cache.items()}
         again = {name: ort.OrtValue.ortvalue_from_numpy(slot.copy()) for name, slot in slots.items()}
         for value in again.values():
-            value.numpy()[:, :, total - count :] = np.nan
+            value.numpy()[:, :, total - count :] = self.unwritten
         binding = self.given_session.io_binding()
         for name, values in feeds(inputs).items():
             binding.bind_cpu_input(name, values)
@@ -124,7 +136,7 @@ class OnnxLanguageModel:
             binding.bind_cpu_input(f"total_sequence_length_{row}", np.array(total, np.int32))
             for name, value in self.cache.items():
                 slot = value.numpy()[row : row + 1].copy() if known else np.zeros_like(value.numpy()[:1])
-                slot[:, :, total - count :] = np.nan
+                slot[:, :, total - count :] = self.unwritten
                 again = ort.OrtValue.ortvalue_from_numpy(slot)
                 binding.bind_ortvalue_input(f"past_{name}_{row}", again)
                 binding.bind_ortvalue_output(f"present_{name}_{row}", again)
@@ -136,6 +148,11 @@ class OnnxLanguageModel:
         return self.head_session.run(["logits_b"], {"hidden": hidden, "a": a})[0]
 
 
+def quantised(values: np.ndarray, step: float) -> np.ndarray:
+    """int8, as GroupQueryAttention writes an entry into an int8 cache."""
+    return np.clip(np.rint(values / step), -128, 127).astype(np.int8)
+
+
 def feeds(inputs: Inputs) -> dict[str, np.ndarray]:
     """Inputs as the graphs name them."""
     names = {"row_ids": inputs.rows, "code_ids": inputs.codes, "audio_ids": inputs.sounds}
@@ -144,15 +161,19 @@ def feeds(inputs: Inputs) -> dict[str, np.ndarray]:
 
 def difference(found: np.ndarray, expected: np.ndarray) -> float:
     """Largest absolute difference over the largest magnitude."""
-    return float(np.abs(found - expected).max() / (np.abs(expected).max() + 1e-12))
+    return float(np.abs(found.astype(np.float32) - expected).max() / (np.abs(expected).max() + 1e-12))
 
 
 @torch.no_grad()
 def compare_language_model(
-    folder: Path, model: LanguageModel, steps: int | None = None, decode: str = "decode"
+    folder: Path,
+    model: LanguageModel,
+    steps: int | None = None,
+    decode: str = "decode",
+    cache_scales: CacheScales | None = None,
 ) -> dict[str, float]:
     """Relative differences between the graphs and PyTorch over tasks of every kind, fed with random tokens; two rows of
-    unequal length."""
+    unequal length. `cache_scales`: of the int8 caches that `decode` works on."""
     config = model.config
     generator = torch.Generator().manual_seed(1)
     clip = torch.randint(config.null_code, (config.positions,), generator=generator)
@@ -175,20 +196,20 @@ def compare_language_model(
             "sound": sound if task.startswith("AUDIO") else None,
         }
         prefixes = [prefix_inputs(config, task, list(range(30, 42)), **source), prefix_inputs(config, task, None)]
-        found, milliseconds = _compare_task(folder, model, prefixes, inputs, steps or config.positions, decode)
+        session = OnnxLanguageModel(folder, config, batch=2, decode=decode, cache_scales=cache_scales)
+        found, milliseconds = _compare_task(session, model, prefixes, inputs, steps or config.positions)
         for name, value in found.items():
             worst[name] = max(worst.get(name, 0.0), value)
     return {**worst, "millisecondsPerStep": milliseconds}
 
 
 def _compare_task(
-    folder: Path, model: LanguageModel, prefixes: list[Inputs], inputs: Inputs, steps: int, decode: str
+    session: OnnxLanguageModel, model: LanguageModel, prefixes: list[Inputs], inputs: Inputs, steps: int
 ) -> tuple[dict[str, float], float]:
     """Two rows through the graphs and through PyTorch: relative differences, and the last task's milliseconds a
     step."""
     config = model.config
     steps = min(steps, inputs.rows.shape[1])
-    session = OnnxLanguageModel(folder, config, batch=2, decode=decode)
     worst = dict.fromkeys(
         ("keys", "logits", "hidden", "logits_b", "logits_audio", "logits_text", "given", "together"), 0.0
     )
@@ -305,10 +326,13 @@ def main() -> None:
     model, decoder, tokenizer, audio = tiny_bundle.tiny_models()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tiny_bundle.write_tiny_bundle(folder, model, decoder, tokenizer, audio)
+        manifest = tiny_bundle.write_tiny_bundle(folder, model, decoder, tokenizer, audio)
         print("language model:", compare_language_model(folder, model))
         for form in DECODE_FORMS[1:]:
             print(f"language model in {form}:", compare_language_model(folder, model, decode=f"decode-{form}"))
+        scales = [tuple(layer) for layer in manifest["languageModel"]["int8Cache"]["scales"]]
+        found = compare_language_model(folder, model, decode="decode-q8", cache_scales=scales)
+        print("language model on int8 caches:", found)
         shapes = [list(state.shape) for state in decoder.initial_states()]
         config = model.config
         codes = torch.stack([torch.randint(size, config.grid) for size in config.sub_codebooks], dim=-1)

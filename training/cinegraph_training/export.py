@@ -8,6 +8,7 @@ import argparse
 import json
 import subprocess
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ import torch
 from . import paths, stage
 from .audio_tokenizer import AUDIO_TOKENIZER, load_audio_tokenizer
 from .bundle import BundleFacts, write_bundle
+from .cache_scales import measure_scales
 from .check_bundle import compare_decoder, compare_encoder, compare_enlarger, compare_language_model
 from .depth import DEPTH, load_depth
 from .export_depth import check_depth
@@ -122,7 +124,8 @@ def export(options: argparse.Namespace, known_words: list[str]) -> dict:
         sampling={"temperature": options.temperature, "topK": 0, "topP": options.top_p, "guidance": options.guidance},
         task_sampling=TASK_SAMPLING,
     )
-    manifest = write_bundle(
+    write = partial(
+        write_bundle,
         options.out,
         facts,
         model,
@@ -135,6 +138,10 @@ def export(options: argparse.Namespace, known_words: list[str]) -> dict:
         load_depth() if DEPTH.exists() else None,
         enlarger,
     )
+    manifest = write()
+    if options.int8_cache:
+        texts = [text_tokenizer.encode(text) for text in EXAMPLES]
+        manifest = write(cache_scales=measure_scales(options.out, model.config, texts))
     size = sum(entry["byteSize"] for entry in manifest["files"])
     print(f"{options.out}: {size / 1e6:.1f} MB, language model step {counters['step']}")
     if size > MAXIMUM_BYTES:
@@ -207,6 +214,7 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=0.3)
     parser.add_argument("--top-p", type=float, default=0.95)
     parser.add_argument("--guidance", type=float, default=1.0)
+    parser.add_argument("--int8-cache", action="store_true", help="also graphs that work on int8 caches")
     options = parser.parse_args()
     torch.set_num_threads(1)
     known = stage.known_words()

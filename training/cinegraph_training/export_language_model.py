@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from .export_codebook import CodebookTable
 from .language_model import NORM_EPSILON, LanguageModel, LanguageModelConfig
-from .matrix_forms import MICROSOFT, multiply
+from .matrix_forms import MICROSOFT, Form, multiply
 from .onnx_graph import Graph, WeightFile
 
 # Matrices of the blocks and looks: stored as int8 per output channel. The rest is float16.
@@ -20,15 +20,20 @@ CacheScales = list[tuple[float, float]]
 INT8_CACHE = {"k_quant_type": "PER_TENSOR", "v_quant_type": "PER_TENSOR", "kv_cache_bit_width": 8}
 
 # The decode graph has a file for each; all read the same weights.
-DECODE_FORMS = ("fp32", "int8", "dynamic")
+DECODE_FORMS: tuple[Form, ...] = ("fp32", "int8", "dynamic")
 
 
 # Rows of which one run of lm-together.onnx computes windows of positions.
 ROWS_TOGETHER = 8
 
 
-def decode_file(form: str) -> str:
-    return "lm-decode.onnx" if form == "fp32" else f"lm-decode-{form}.onnx"
+def decode_file(form: str, int8_cache: bool = False) -> str:
+    return graph_file("decode" if form == "fp32" else f"decode-{form}", int8_cache)
+
+
+def graph_file(name: str, int8_cache: bool = False) -> str:
+    """Of the graph of this name that works on float32 caches, or on int8 ones."""
+    return f"lm-{name}{'-q8' if int8_cache else ''}.onnx"
 
 
 def is_int8(name: str) -> bool:
@@ -45,19 +50,30 @@ def codebook_table(model: LanguageModel) -> CodebookTable:
     )
 
 
-def export_language_model(model: LanguageModel, folder: Path, codebook: WeightFile) -> None:
+def export_language_model(
+    model: LanguageModel,
+    folder: Path,
+    codebook: WeightFile,
+    cache_scales: CacheScales | None = None,
+    forms: tuple[Form, ...] = DECODE_FORMS,
+) -> None:
     """Writes `lm-prefill.onnx`, `lm-decode.onnx`, `lm-given.onnx`, `lm-together.onnx`, `lm-head.onnx`,
     `lm-audio-head.onnx`, `lm-text-head.onnx` and their shared `lm-weights.bin`; the table of what codes look like goes
-    to `codebook`."""
+    to `codebook`. With `cache_scales` also the graphs that work on int8 caches. `forms`: of the decode graph."""
     weights = WeightFile(folder / "lm-weights.bin")
     parameters = {name: value.detach().float().numpy() for name, value in model.named_parameters()}
     buffers = {name: value.numpy() for name, value in model.named_buffers()}
     table = codebook_table(model)
-    for form in DECODE_FORMS:
-        graph = Graph("lm-decode", weights, form)
-        _decode(graph, model.config, parameters, buffers, table.add(graph, codebook))
-        graph.save(folder / decode_file(form))
-    for file, write in (("lm-prefill", _prefill), ("lm-given", _given), ("lm-head", _head)):
+    for scales in (None,) if cache_scales is None else (None, cache_scales):
+        for form in forms:
+            graph = Graph("lm-decode", weights, form)
+            _decode(graph, model.config, parameters, buffers, table.add(graph, codebook), scales)
+            graph.save(folder / decode_file(form, scales is not None))
+        for name, rows in (("given", 1), ("together", ROWS_TOGETHER)):
+            graph = Graph(f"lm-{name}", weights)
+            _given(graph, model.config, parameters, buffers, table.add(graph, codebook), rows, scales)
+            graph.save(folder / graph_file(name, scales is not None))
+    for file, write in (("lm-prefill", _prefill), ("lm-head", _head)):
         graph = Graph(file, weights)
         write(graph, model.config, parameters, buffers, table.add(graph, codebook))
         graph.save(folder / f"{file}.onnx")
@@ -65,9 +81,6 @@ def export_language_model(model: LanguageModel, folder: Path, codebook: WeightFi
         graph = Graph(file, weights)
         write(graph, model.config, parameters)
         graph.save(folder / f"{file}.onnx")
-    graph = Graph("lm-together", weights)
-    _given(graph, model.config, parameters, buffers, table.add(graph, codebook), ROWS_TOGETHER)
-    graph.save(folder / "lm-together.onnx")
     weights.write()
 
 
@@ -90,21 +103,48 @@ def _swiglu(graph: Graph, config: LanguageModelConfig, parameters: dict, block: 
     return _linear(graph, parameters, f"{block}.down", graph.node("Mul", [active, up]))
 
 
-def _decode(graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str) -> None:
+def export_decode(
+    model: LanguageModel, folder: Path, name: str, form: Form, cache_scales: CacheScales | None = None
+) -> None:
+    """One decode graph with weights of its own, `<name>.onnx` and `<name>.bin`: what the evaluation of a precision
+    runs before a bundle lists it. `cache_scales`: its caches are int8."""
+    weights = WeightFile(folder / f"{name}.bin")
+    parameters = {key: value.detach().float().numpy() for key, value in model.named_parameters()}
+    buffers = {key: value.numpy() for key, value in model.named_buffers()}
+    graph = Graph("lm-decode", weights, form)
+    _decode(graph, model.config, parameters, buffers, codebook_table(model).add(graph, weights), cache_scales)
+    graph.save(folder / f"{name}.onnx")
+    weights.write()
+
+
+def _decode(
+    graph: Graph,
+    config: LanguageModelConfig,
+    parameters: dict,
+    buffers: dict,
+    content: str,
+    cache_scales: CacheScales | None = None,
+) -> None:
     """One output position per row; the caches are read and written in place (past and present share memory)."""
     residual, far = _outputs(graph, config, parameters, buffers, content)
-    decode_blocks(graph, config, parameters, buffers, residual, far)
+    decode_blocks(graph, config, parameters, buffers, residual, far, cache_scales=cache_scales)
 
 
 def _given(
-    graph: Graph, config: LanguageModelConfig, parameters: dict, buffers: dict, content: str, rows: int = 1
+    graph: Graph,
+    config: LanguageModelConfig,
+    parameters: dict,
+    buffers: dict,
+    content: str,
+    rows: int = 1,
+    cache_scales: CacheScales | None = None,
 ) -> None:
     """The next output positions of each of `rows` rows, whose codes are given or guessed, in one run."""
     residual, far = _outputs(graph, config, parameters, buffers, content)
     seen = (config.far_contexts.stop - config.far_contexts.start) * (config.content_dimensions + 1)
     residual = graph.node("Reshape", [residual, graph.constant([1, -1, config.width])])
     far = graph.node("Reshape", [far, graph.constant([1, -1, seen])])
-    decode_blocks(graph, config, parameters, buffers, residual, far, rows=rows)
+    decode_blocks(graph, config, parameters, buffers, residual, far, rows=rows, cache_scales=cache_scales)
 
 
 def _outputs(

@@ -1,4 +1,4 @@
-"""A complete bundle with random weights, below 1 MB, and its golden fixtures: what the TypeScript tests run on.
+"""A complete bundle with random weights, of about 1 MB, and its golden fixtures: what the TypeScript tests run on.
 
 python -m cinegraph_training.tiny_bundle --out ../test/support/tiny-bundle --golden ../test/golden
 """
@@ -14,12 +14,13 @@ from .audio_tokenizer import AudioTokenizer, random_tokenizer
 from .bundle import BundleFacts, write_bundle
 from .captions import STYLE_WORDS
 from .depth import DepthNet
-from .export_language_model import is_int8
+from .export_language_model import DECODE_FORMS, CacheScales, is_int8
 from .export_video_decoder import is_int8 as is_int8_kernel
 from .export_video_encoder import export_video_encoder
 from .golden import write_golden
-from .language_model import PRESETS, LanguageModel
+from .language_model import PRESETS, KeyValueCache, LanguageModel, prefix_inputs
 from .onnx_graph import to_int8
+from .sample import pad_prefixes
 from .super_resolution import SuperResolution, SuperResolutionConfig
 from .text_tokenizer import TextTokenizer, train_text_tokenizer
 from .tiny_decoder import PATCH, TinyCodebook, TinyDecoder, export_tiny_decoder
@@ -127,6 +128,16 @@ def tiny_enlarger() -> SuperResolution:
     return enlarger.eval().requires_grad_(False)
 
 
+@torch.no_grad()
+def prefix_scales(model: LanguageModel, tokenizer: TextTokenizer) -> CacheScales:
+    """Per layer, what one step of an int8 key and value stands for: half as much again as the prefixes' largest."""
+    prefixes = [prefix_inputs(model.config, "TEXT_TO_VIDEO", tokenizer.encode(text)) for text in TEXTS]
+    cache = KeyValueCache(model.config, len(prefixes))
+    model.prefill(*pad_prefixes(model.config, prefixes), cache)
+    steps = [[float(1.5 / 127 * layer.abs().max()) for layer in side] for side in (cache.keys, cache.values)]
+    return list(zip(*steps, strict=True))
+
+
 def write_tiny_bundle(
     folder: Path,
     model: LanguageModel,
@@ -147,6 +158,8 @@ def write_tiny_bundle(
         audio,
         tiny_depth(),
         tiny_enlarger(),
+        prefix_scales(model, tokenizer),
+        (*DECODE_FORMS, "int4"),
     )
 
 

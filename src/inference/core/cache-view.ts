@@ -1,10 +1,13 @@
+/** One layer's keys or values: as they are, or in steps of the layer's scale (docs/BUNDLE.md, "Int8 caches"). */
+export type CacheEntries = Float32Array | Int8Array;
+
 /** Consecutive slots of the key-value cache, one array per layer: what the decode graph reads and writes in place. */
 export interface HostView {
   readonly firstSlot: number;
   readonly rows: number;
   /** Per layer, `[rows, Kv, M, hd]`; views of the cache's own memory. */
-  readonly keys: readonly Float32Array[];
-  readonly values: readonly Float32Array[];
+  readonly keys: readonly CacheEntries[];
+  readonly values: readonly CacheEntries[];
 }
 
 /** Consecutive slots of a cache that lives in a device's memory: `places[i]` is the device row of slot `i` of the view. */

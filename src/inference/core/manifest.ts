@@ -86,6 +86,15 @@ const languageModel = z.object({
   decode: bundlePath,
   /** The decode graph in precisions other than fp32. */
   precisions: z.partialRecord(z.enum(PRECISIONS).exclude(['fp32']), bundlePath).default({}),
+  /** The same graphs on int8 caches (docs/BUNDLE.md): kernels of the CPU. */
+  int8Cache: z.object({
+    /** Of each layer: what one step of a key, and of a value, stands for. */
+    scales: z.array(z.tuple([z.number().positive(), z.number().positive()])),
+    given: bundlePath.optional(),
+    together: bundlePath.optional(),
+    decode: bundlePath,
+    precisions: z.partialRecord(z.enum(PRECISIONS).exclude(['fp32']), bundlePath).default({}),
+  }).optional(),
   head: bundlePath,
   audioHead: bundlePath.optional(),
   textHead: bundlePath.optional(),
@@ -159,13 +168,16 @@ function findFault(manifest: Manifest): string | undefined {
   const { tasks, video, audio: sound, languageModel: model, text, files } = manifest;
   const [frames, height, width] = video.grid;
   const listed = new Set(files.map((file) => file.path));
-  const missing = [model.prefill, model.decode, model.given, model.together, ...Object.values(model.precisions), model.head, video.codebook, video.encoder.file, video.decoder.file, text.file, model.audioHead, model.textHead, sound?.encoder.file, sound?.decoder.file, manifest.control?.depth.file, manifest.superResolution?.file].find((path) => path !== undefined && !listed.has(path));
+  const { int8Cache } = model;
+  const cached = int8Cache === undefined ? [] : [int8Cache.decode, int8Cache.given, int8Cache.together, ...Object.values(int8Cache.precisions)];
+  const missing = [model.prefill, model.decode, model.given, model.together, ...Object.values(model.precisions), ...cached, model.head, video.codebook, video.encoder.file, video.decoder.file, text.file, model.audioHead, model.textHead, sound?.encoder.file, sound?.decoder.file, manifest.control?.depth.file, manifest.superResolution?.file].find((path) => path !== undefined && !listed.has(path));
   if (missing !== undefined) return `files does not list ${missing}`;
   if (listed.size !== files.length) return 'files lists a path twice';
   const output = model.outputRanges.video;
   if (output.size !== video.subCodebooks[0]) return 'languageModel.outputRanges.video.size is not video.subCodebooks[0]';
   if (output.start + output.size > model.outputSize) return 'languageModel.outputRanges.video ends after outputSize';
   if (model.heads % model.kvHeads !== 0) return 'languageModel.heads is not a multiple of kvHeads';
+  if (int8Cache !== undefined && int8Cache.scales.length !== model.layers) return 'languageModel.int8Cache.scales does not have an entry for each layer';
   const { windows } = model;
   if (windows.overlap >= windows.latents || windows.latents > frames) return 'languageModel.windows: overlap must be smaller than latents, latents at most video.grid[0]';
   const task = tasks.flatMap((name) => (name === 'FILM' ? (['TEXT_TO_VIDEO', 'EXTEND_VIDEO'] as const) : [name])).find((name) => model.rows.tasks[name] === undefined);

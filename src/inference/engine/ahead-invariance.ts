@@ -24,8 +24,8 @@ interface Probe {
 /** Whether windows of up to `positions` positions get the bits that they get alone. */
 export async function findAheadInvariance(manifest: Manifest, model: LanguageModel, positions: number): Promise<boolean> {
   if (!model.runsAhead || model.rowsAhead === 1) return true;
-  const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
-  const cache = new KvCache<never>({ slots: model.rowsAhead, layers, kvHeads, maxLength, headDim });
+  const { maxLength } = manifest.languageModel;
+  const cache = new KvCache<never>({ slots: model.rowsAhead, ...model.rowShape });
   const random = new CounterRandom(2, 0);
   const layout = new TokenLayout(manifest);
   const most = Math.min(positions, maxLength - 1);

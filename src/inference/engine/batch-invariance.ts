@@ -41,12 +41,11 @@ export interface Invariance {
 /** Whether every batch of pairs up to `most` rows gives each row the bits that it gets in a pair alone. Takes `2 * most` steps or less. */
 export async function findInvariance(manifest: Manifest, model: LanguageModel, most: number): Promise<Invariance> {
   const maxRows = pairedRows(most);
-  const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
-  const shape = { slots: maxRows, layers, kvHeads, maxLength, headDim };
+  const shape = { slots: maxRows, ...model.rowShape };
   const cache = openSlots<string>(shape, model.deviceRows(maxRows));
   const random = new CounterRandom(1, 0);
   const layout = new TokenLayout(manifest);
-  const probes = Array.from({ length: maxRows }, (_, row): Probe => ({ input: randomTokens(manifest, layout, random, row), length: 1 + Math.floor(random.uniform(row, 1500) * (maxLength - 2)) }));
+  const probes = Array.from({ length: maxRows }, (_, row): Probe => ({ input: randomTokens(manifest, layout, random, row), length: 1 + Math.floor(random.uniform(row, 1500) * (shape.maxLength - 2)) }));
   probes.forEach((probe, row) => cache.write(row, randomEntries(shape, probe.length, random, row)));
   try {
     return await compare(model, cache, layout, probes);

@@ -49,10 +49,9 @@ export class Engine {
 
   constructor(model: LanguageModel, manifest: Manifest, options: EngineOptions) {
     const { maxRows, maxWaiting, maxPauseMs = MAX_PAUSE_MS, batchInvariant, headInvariant, prefixBytes, positionsPerRun = 1, aheadInvariant = false } = options;
-    const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
     this.maxRows = pairedRows(maxRows);
     const slots = this.maxRows + SPARE_SLOTS;
-    const caches = openCaches({ slots, spare: SPARE_SLOTS, layers, kvHeads, maxLength, headDim }, { batchInvariant, prefixBytes, device: model.deviceRows(slots) });
+    const caches = openCaches({ slots, spare: SPARE_SLOTS, ...model.rowShape }, { batchInvariant, prefixBytes, device: model.deviceRows(slots) });
     this.#caches = caches;
     const { outputSize, rows } = manifest.languageModel;
     const widest = Math.max(outputSize, rows.text.size + 1, manifest.audio?.codebookSize ?? 0);

@@ -94,9 +94,9 @@ export function byTotalTime(times: StepTimes): Precision[] {
 
 /** The least time of a step in each precision at each batch size; the precisions take turns, so that a busy moment meets all. */
 async function measureSteps(manifest: Manifest, model: LanguageModel, sizes: readonly number[]): Promise<StepTimes> {
-  const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
+  const { maxLength } = manifest.languageModel;
   const largest = sizes.at(-1) ?? 1;
-  const cache = new KvCache<string>({ slots: largest, layers, kvHeads, maxLength, headDim });
+  const cache = new KvCache<string>({ slots: largest, ...model.rowShape });
   const grid = new VideoGrid(manifest);
   const layout = new TokenLayout(manifest);
   const times = new Map<Precision, number[]>(model.precisions.map((precision) => [precision, sizes.map(() => Infinity)]));

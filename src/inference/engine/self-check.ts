@@ -40,12 +40,15 @@ export async function selfCheck(manifest: Manifest, { language: model, decoder, 
   const { special, tasks } = manifest.languageModel.rows;
   const layout = new TokenLayout(manifest);
   const prefix = layout.join(layout.plain([special.bos, Object.values(tasks)[0] ?? special.bos, special.bot, special.eot, special.bov]));
-  const { layers, kvHeads, maxLength, headDim } = manifest.languageModel;
-  const cache = openSlots<string>({ slots: ROWS, layers, kvHeads, maxLength, headDim }, model.deviceRows(ROWS));
+  const { kvHeads, headDim } = manifest.languageModel;
+  const cache = openSlots<string>({ slots: ROWS, ...model.rowShape }, model.deviceRows(ROWS));
   const prefilled = await model.prefill(prefix);
   for (const layer of [...prefilled.keys, ...prefilled.values]) requireFinite('lm-prefill', layer);
   const view = cache.view(0, ROWS);
-  for (let slot = 0; slot < ROWS; slot += 1) cache.write(slot, marked(prefilled, { kvHeads, headDim }));
+  const begun = marked(prefilled, { kvHeads, headDim });
+  for (let slot = 0; slot < ROWS; slot += 1) cache.write(slot, begun);
+  // int8 entries are rounded as they are written.
+  const before = 'device' in view ? begun : await cache.read(0, begun.length);
 
   const grid = new VideoGrid(manifest);
   const input = layout.empty(ROWS);
@@ -53,7 +56,7 @@ export async function selfCheck(manifest: Manifest, { language: model, decoder, 
   const lengths = new Int32Array(ROWS).fill(prefix.length);
   const { hidden, logits } = await model.decode(input, lengths, view);
   requireFinite('lm-decode', logits);
-  for (let slot = 0; slot < ROWS; slot += 1) requireInPlace(await cache.read(slot, prefix.length + MARKS), prefilled, { headDim, inPlace: !('device' in view) });
+  for (let slot = 0; slot < ROWS; slot += 1) requireInPlace(await cache.read(slot, begun.length), before, { headDim, inPlace: !('device' in view) });
   const first = logits.slice();
   const stepAt = performance.now();
   await model.decode(input, lengths, view);
@@ -105,16 +108,17 @@ function marked({ length, keys, values }: PrefixCache, { kvHeads, headDim }: { k
   return { length: length + MARKS, keys: keys.map(widen), values: values.map(widen) };
 }
 
-/** Each head of `[Kv, length, hd]` begins as it was `prefilled`, has a new entry in place of its first mark, and still the other; a device keeps no more than the entries that are valid. */
-function requireInPlace({ length, keys, values }: PrefixCache, prefilled: PrefixCache, { headDim, inPlace }: { headDim: number; inPlace: boolean }): void {
-  const before = [...prefilled.keys, ...prefilled.values];
+/** Each head of `[Kv, length, hd]` begins as it was `before`, has a new entry in place of its first mark, and still the other; a device keeps no more than the entries that are valid. */
+function requireInPlace({ length, keys, values }: PrefixCache, before: PrefixCache, { headDim, inPlace }: { headDim: number; inPlace: boolean }): void {
+  const olds = [...before.keys, ...before.values];
   for (const [l, layer] of [...keys, ...values].entries()) {
-    for (let [end, old] = [length * headDim, 0]; end <= layer.length; end += length * headDim, old += prefilled.length * headDim) {
-      const entry = layer.subarray(end - MARKS * headDim, end - headDim);
-      const next = layer.subarray(end - headDim, end);
-      if (layer.subarray(end - length * headDim, end - MARKS * headDim).some((value, i) => value !== before[l]?.[old + i])) throw new Error('lm-decode changed the beginning of the cache');
-      if (entry.some((value) => value === MARK)) throw new Error('lm-decode did not write the cache in place');
-      if (inPlace && next.some((value) => value !== MARK)) throw new Error('lm-decode wrote the cache beyond its entry');
+    const old = olds[l] as Float32Array;
+    for (let end = length * headDim; end <= layer.length; end += length * headDim) {
+      const [entry, next] = [end - MARKS * headDim, end - headDim];
+      const isOld = (from: number, to: number): boolean => layer.subarray(from, to).every((value, i) => value === old[from + i]);
+      if (!isOld(end - length * headDim, entry)) throw new Error('lm-decode changed the beginning of the cache');
+      if (isOld(entry, next)) throw new Error('lm-decode did not write the cache in place');
+      if (inPlace && !isOld(next, end)) throw new Error('lm-decode wrote the cache beyond its entry');
     }
   }
 }

@@ -8,6 +8,7 @@ import { findAheadInvariance } from '../engine/ahead-invariance.ts';
 import { Engine } from '../engine/engine.ts';
 import { choosePrecisions, type KeptChoice } from '../engine/precision-choice.ts';
 import { openModels, type Models } from '../open-models.ts';
+import type { SessionOptions } from '../runtime/graph-session.ts';
 import { Generator } from '../pipelines/generator.ts';
 import { defaultThreads, deviceName } from '../runtime/device.ts';
 import { chooseProvider, type ProviderChoice } from '../runtime/provider-choice.ts';
@@ -35,7 +36,7 @@ export async function openInferenceHost(options: StartOptions, send: (report: Re
   const bundle = await openBundle(options.bundleDir);
   const threads = options.threads === 0 ? defaultThreads() : options.threads;
   const choice = await chooseProvider(options.provider, async (provider) => await probeProvider(provider, { bundleDir: options.bundleDir, threads }));
-  const models = await openCheckedModels(bundle, choice, threads);
+  const models = await openCheckedModels(bundle, choice, { threads, int8Cache: options.measurementsDir !== undefined });
   const tokenizer = TextTokenizer.parse(await readFile(bundleFile(bundle, bundle.manifest.text.file), 'utf8'), bundle.manifest.text.file);
   const device = deviceName(choice.provider, threads);
   const { plan, ...invariance } = await choosePrecisions(bundle.manifest, models.language, options.maxRows, keptChoice(options, bundle, device));
@@ -90,9 +91,9 @@ function answerRequests(generator: Generator, send: (report: Report) => Promise<
 }
 
 /** The provider passed its trial, or is the CPU: a graph that fails now is a damaged bundle. */
-async function openCheckedModels(bundle: Bundle, { provider, onCpu }: ProviderChoice, threads: number): Promise<Models> {
+async function openCheckedModels(bundle: Bundle, { provider, onCpu }: ProviderChoice, options: Pick<SessionOptions, 'threads' | 'int8Cache'>): Promise<Models> {
   try {
-    return await openModels(bundle, { provider, threads, onCpu });
+    return await openModels(bundle, { provider, onCpu, ...options });
   } catch (cause) {
     if (cause instanceof CinegraphError) throw cause;
     throw new CinegraphError('BUNDLE_CORRUPT', `The model bundle cannot be used: ${(cause as Error).message}`, { cause });

@@ -2,6 +2,9 @@
 import type { CacheView, PrefixCache } from '../core/cache-view.ts';
 import type { Side, SlotTable } from './slot-table.ts';
 
+/** Of each layer: what one step of an int8 key, and of an int8 value, stands for. */
+export type CacheScales = readonly (readonly [key: number, value: number])[];
+
 export interface CacheShape {
   readonly slots: number;
   /** Of them, those that always stay free in the middle. Default 0. */
@@ -11,6 +14,8 @@ export interface CacheShape {
   /** M, entries per slot. */
   readonly maxLength: number;
   readonly headDim: number;
+  /** The entries are int8. Default: float32. */
+  readonly scales?: CacheScales | undefined;
 }
 
 export interface Slots<Owner> {

@@ -1,11 +1,12 @@
 /** Adapter of the language model's graphs (docs/BUNDLE.md, "Graphs"). Owner of their sessions. */
-import type { CacheView, DeviceRows, DeviceView, HostView, PrefixCache } from '../core/cache-view.ts';
+import type { CacheEntries, CacheView, DeviceRows, DeviceView, HostView, PrefixCache } from '../core/cache-view.ts';
 import { bundleFile, type Bundle } from '../core/bundle.ts';
 import type { Manifest, Precision } from '../core/manifest.ts';
 import type { Prefix, StepInput } from '../core/step-input.ts';
 import { GpuRows } from '../runtime/gpu-rows.ts';
 import { GraphSession, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
-import { floats, floatTensor, int32Tensor, int64Tensor } from '../runtime/tensors.ts';
+import type { CacheShape } from '../kv-cache/slots.ts';
+import { floats, floatTensor, int32Tensor, int64Tensor, int8Tensor } from '../runtime/tensors.ts';
 
 /** Outputs of one decode step. */
 export interface DecodeOutput {
@@ -32,7 +33,7 @@ export interface PrecisionPlan {
   readonly free: readonly Precision[];
 }
 
-/** Up to this many floats per entry and layer on each side (key-value heads times their dimension), attention is fastest over a row's whole cache at once: bench/RESULTS.md. */
+/** Of float32 caches: up to this many floats per entry and layer on each side (key-value heads times their dimension), attention is fastest over a row's whole cache at once: bench/RESULTS.md. */
 const NARROW_CACHE = 64;
 
 const REFERENCE: PrecisionPlan = { deterministic: 'fp32', free: ['fp32'] };
@@ -49,41 +50,47 @@ interface Graphs {
 
 export class LanguageModel {
   readonly config: Manifest['languageModel'];
+  /** Of one row of a cache that this model works on. */
+  readonly rowShape: Omit<CacheShape, 'slots' | 'spare'>;
   readonly #graphs: Graphs;
   #plan = REFERENCE;
   /** Where the padding of a run over fewer rows than its graph has writes to: one entry of a layer. */
-  readonly #spare: Float32Array;
+  readonly #spare: CacheEntries;
   /** Tensors over a view's memory live as long as the view. */
   readonly #cacheTensors = new WeakMap<HostView, { readonly feeds: Tensors; readonly fetches: Tensors }>();
 
-  private constructor(config: Manifest['languageModel'], graphs: Graphs) {
+  private constructor(config: Manifest['languageModel'], graphs: Graphs, scales: CacheShape['scales']) {
+    const { layers, kvHeads, maxLength, headDim } = config;
     this.config = config;
+    this.rowShape = { layers, kvHeads, maxLength, headDim, scales };
     this.#graphs = graphs;
-    this.#spare = new Float32Array(config.kvHeads * config.headDim);
+    this.#spare = new (scales === undefined ? Float32Array : Int8Array)(kvHeads * headDim);
   }
 
   static async open(bundle: Bundle, options: SessionOptions): Promise<LanguageModel> {
     const config = bundle.manifest.languageModel;
-    const graphOptions = { ...options, wholeAttention: config.kvHeads * config.headDim <= NARROW_CACHE };
+    // The other precisions, and int8 caches, are kernels of the CPU.
+    const onCpu = options.provider === 'cpu';
+    const int8Cache = onCpu && options.int8Cache === true ? config.int8Cache : undefined;
+    const stepping = int8Cache ?? config;
+    const graphOptions = { ...options, wholeAttention: int8Cache !== undefined || config.kvHeads * config.headDim <= NARROW_CACHE };
     const open = (file: string): Promise<GraphSession> => GraphSession.open(bundleFile(bundle, file), graphOptions);
     const sides = Array.from({ length: config.layers }, (_, layer) => [`present_key_${layer}`, `present_value_${layer}`]).flat();
     // The binding counts places by what is fetched, which leaves out the sentinel: each output's place is that of the one before it.
     const resident = options.provider === 'webgpu' ? ['hidden', ...sides] : [];
-    const decode = new Map([['fp32', await GraphSession.open(bundleFile(bundle, config.decode), graphOptions, resident)] as [Precision, GraphSession]]);
-    // The other precisions are kernels of the CPU.
-    const onCpu = options.provider === 'cpu';
-    const others = onCpu ? Object.entries(config.precisions) : [];
+    const decode = new Map([['fp32', await GraphSession.open(bundleFile(bundle, stepping.decode), graphOptions, resident)] as [Precision, GraphSession]]);
+    const others = onCpu ? Object.entries(stepping.precisions) : [];
     for (const [precision, file] of others) decode.set(precision as Precision, await open(file));
     return new LanguageModel(config, {
       prefill: await open(config.prefill),
-      given: config.given !== undefined ? await open(config.given) : undefined,
+      given: stepping.given !== undefined ? await open(stepping.given) : undefined,
       // A kernel of the CPU as well.
-      together: onCpu && config.together !== undefined ? await open(config.together) : undefined,
+      together: onCpu && stepping.together !== undefined ? await open(stepping.together) : undefined,
       decode,
       head: await open(config.head),
       audioHead: config.audioHead === undefined ? undefined : await open(config.audioHead),
       textHead: config.textHead === undefined ? undefined : await open(config.textHead),
-    });
+    }, int8Cache?.scales);
   }
 
   /** Those of the bundle that this provider runs, fp32 first. */
@@ -154,7 +161,7 @@ export class LanguageModel {
     const total = this.#positionsOf(input);
     const output = this.#emptyOutput(total + padding);
     const { kvHeads, headDim, layers } = this.config;
-    const spare = floatTensor(this.#spare, [1, kvHeads, 1, headDim]);
+    const spare = entriesTensor(this.#spare, [1, kvHeads, 1, headDim]);
     const counts = new BigInt64Array(this.rowsAhead).fill(1n);
     const [feeds, fetches]: [Record<string, Tensors[string]>, Record<string, Tensors[string]>] = [{}, {}];
     for (let row = 0; row < this.rowsAhead; row += 1) {
@@ -189,6 +196,7 @@ export class LanguageModel {
     };
     if (given.provider !== 'webgpu') return await given.runInPlace(told, { ...outputs, ...fetches });
     const found = await given.run(told, Object.keys(fetches));
+    // Another provider's caches are float32.
     cache.keys.forEach((layer, l) => layer.set(floats(found[`present_key_${l}`], 'present_key')));
     cache.values.forEach((layer, l) => layer.set(floats(found[`present_value_${l}`], 'present_value')));
   }
@@ -285,7 +293,7 @@ export class LanguageModel {
     const [feeds, fetches]: [Record<string, Tensors[string]>, Record<string, Tensors[string]>] = [{}, {}];
     for (let layer = 0; layer < layers; layer += 1) {
       for (const [side, arrays] of [['key', cache.keys], ['value', cache.values]] as const) {
-        const tensor = floatTensor(arrays[layer] as Float32Array, dims);
+        const tensor = entriesTensor(arrays[layer] as CacheEntries, dims);
         feeds[`past_${side}_${layer}`] = tensor;
         fetches[`present_${side}_${layer}`] = tensor;
       }
@@ -309,6 +317,10 @@ function padded({ rowIds, codeIds, audioIds }: StepInput, tokens: number, more: 
     return all;
   };
   return { rowIds: longer(rowIds), codeIds: longer(codeIds), audioIds: longer(audioIds) };
+}
+
+function entriesTensor(entries: CacheEntries, dims: readonly number[]): Tensors[string] {
+  return entries instanceof Int8Array ? int8Tensor(entries, dims) : floatTensor(entries, dims);
 }
 
 /** `[...dims, ids of a token]` each. A bundle without sound has no audio inputs. */

@@ -10,6 +10,8 @@ export interface SessionOptions {
   readonly threads: number;
   /** GroupQueryAttention on the CPU scores a row's whole cache at once instead of block by block: faster where caches are small. Default: no. */
   readonly wholeAttention?: boolean;
+  /** The language model's caches are int8 where the bundle has graphs for that and the CPU runs them. Default: no. */
+  readonly int8Cache?: boolean;
   /** File names of graphs that run on the processor all the same: the device cannot run them, or gets something else. */
   readonly onCpu?: ReadonlySet<string> | undefined;
 }

@@ -20,7 +20,7 @@ function withFlippedBit(model: LanguageModel, windows: number, part: 'logits' | 
     bits[bits.length - 1] = (bits.at(-1) as number) ^ 1;
     return { ...output, [part]: flipped };
   };
-  return { config: model.config, runsAhead: true, rowsAhead, ahead } as unknown as LanguageModel;
+  return { config: model.config, rowShape: model.rowShape, runsAhead: true, rowsAhead, ahead } as unknown as LanguageModel;
 }
 
 describe('windows of positions that share a run', () => {

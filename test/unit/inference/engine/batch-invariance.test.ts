@@ -22,7 +22,7 @@ function withFlippedBit(model: LanguageModel, rows: number, row: number): Langua
     bits[at] = (bits[at] as number) ^ 1;
     return { logits: flipped, hidden };
   };
-  return { config: model.config, prefill: model.prefill.bind(model), decode, head: model.head.bind(model), audioHead: model.audioHead.bind(model), textHead: model.textHead.bind(model), deviceRows: model.deviceRows.bind(model) } as unknown as LanguageModel;
+  return { config: model.config, rowShape: model.rowShape, prefill: model.prefill.bind(model), decode, head: model.head.bind(model), audioHead: model.audioHead.bind(model), textHead: model.textHead.bind(model), deviceRows: model.deviceRows.bind(model) } as unknown as LanguageModel;
 }
 
 /** The real model with a head whose result for a row depends on the row's place in the batch. */
@@ -32,7 +32,7 @@ function withMovingHead(model: LanguageModel): LanguageModel {
     const width = logits.length / a.length;
     return logits.map((value, i) => value + Math.floor(i / width) * ((i % 7) - 3));
   };
-  return { config: model.config, prefill: model.prefill.bind(model), decode: model.decode.bind(model), head, audioHead: model.audioHead.bind(model), textHead: model.textHead.bind(model), deviceRows: model.deviceRows.bind(model) } as unknown as LanguageModel;
+  return { config: model.config, rowShape: model.rowShape, prefill: model.prefill.bind(model), decode: model.decode.bind(model), head, audioHead: model.audioHead.bind(model), textHead: model.textHead.bind(model), deviceRows: model.deviceRows.bind(model) } as unknown as LanguageModel;
 }
 
 describe('batch invariance', () => {

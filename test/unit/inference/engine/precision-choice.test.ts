@@ -37,11 +37,11 @@ async function stepIn(precision: Precision): Promise<Float32Array> {
 }
 
 describe('the precisions of the decode graph', () => {
-  it.each(['int8', 'dynamic'] as const)('%s agrees with fp32 to a few percent, and is not the same graph', async (precision) => {
+  it.each([['int8', 0.05], ['dynamic', 0.05], ['int4', 0.4]] as const)('%s agrees with fp32 within %d of its largest logit, and is not the same graph', async (precision, most) => {
     const [reference, found] = [await stepIn('fp32'), await stepIn(precision)];
     const largest = reference.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
     const worst = reference.reduce((max, value, i) => Math.max(max, Math.abs(value - (found[i] as number))), 0);
-    expect(worst / largest).toBeLessThan(0.05);
+    expect(worst / largest).toBeLessThan(most);
     expect(worst).toBeGreaterThan(0);
   });
 

@@ -14,7 +14,7 @@ afterAll(async () => await tiny.models.close());
 /** The real model with some of its methods replaced. */
 function changed(changes: Partial<Pick<LanguageModel, 'prefill' | 'decode' | 'head'>>): LanguageModel {
   const model = tiny.models.language;
-  return { config: model.config, prefill: model.prefill.bind(model), decode: model.decode.bind(model), head: model.head.bind(model), audioHead: model.audioHead.bind(model), textHead: model.textHead.bind(model), deviceRows: model.deviceRows.bind(model), ...changes } as unknown as LanguageModel;
+  return { config: model.config, rowShape: model.rowShape, prefill: model.prefill.bind(model), decode: model.decode.bind(model), head: model.head.bind(model), audioHead: model.audioHead.bind(model), textHead: model.textHead.bind(model), deviceRows: model.deviceRows.bind(model), ...changes } as unknown as LanguageModel;
 }
 
 describe('self-check', () => {

@@ -85,6 +85,21 @@ describe('key-value cache', () => {
     expect(cache.view(2, 1).keys[1]?.some((value) => value !== 0)).toBe(false);
   });
 
+  it('keeps entries in steps of their scale where it is told scales, and reads back the same steps', () => {
+    const scales = [[0.5, 2], [1, 4]] as const;
+    const cache = new KvCache<Owner>({ ...SHAPE, scales });
+    const entries = [0, 0.74, -0.76, 63.6, 1000, -1000];
+    const layers = () => [0, 1].map(() => Float32Array.from(entries));
+    cache.write(1, { length: 1, keys: layers(), values: layers() });
+    const copy = cache.read(1, 1);
+    expect([...(copy.keys[0] as Float32Array)]).toEqual([0, 0.5, -1, 63.5, 63.5, -64]);
+    expect([...(copy.values[1] as Float32Array)]).toEqual([0, 0, 0, 64, 508, -512]);
+    expect([...(cache.view(1, 1).keys[0] as Int8Array)].filter((step) => step !== 0)).toEqual([1, -2, 127, 127, -128]);
+    cache.write(2, copy);
+    expect(cache.view(2, 1).keys).toEqual(cache.view(1, 1).keys);
+    expect(cache.bytes).toBe(new KvCache<Owner>(SHAPE).bytes / 4);
+  });
+
   it('reads back what was written, from one slot into another', () => {
     const cache = new KvCache<Owner>(SHAPE);
     const owner = makeOwner(1, 1);
