@@ -99,6 +99,6 @@ export class KvCache<Owner> implements Slots<Owner> {
 }
 
 /** The nearest int8. */
-export function toStep(value: number): number {
+function toStep(value: number): number {
   return Math.max(-128, Math.min(127, Math.round(value)));
 }

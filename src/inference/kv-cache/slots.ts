@@ -3,7 +3,7 @@ import type { CacheView, PrefixCache } from '../core/cache-view.ts';
 import type { Side, SlotTable } from './slot-table.ts';
 
 /** Of each layer: what one step of an int8 key, and of an int8 value, stands for. */
-export type CacheScales = readonly (readonly [key: number, value: number])[];
+type CacheScales = readonly (readonly [key: number, value: number])[];
 
 export interface CacheShape {
   readonly slots: number;
