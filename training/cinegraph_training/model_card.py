@@ -26,7 +26,7 @@ LIMITS = """\
   rest, outlines and pixels are half lost, and things of alike shape are taken for one another.
 - A picture of your own loses its fine detail (about 21 dB PSNR on photos), and what it shows may turn into something that the model knows. Stylization keeps place and
   motion; told a style alone, it goes by what it sees in the clip itself, and what it does not know it guesses.
-- Voices are learnt from few recordings: of those that it never heard it knows a little more than half.
+- Voices are learnt from few recordings: of those that it never heard it knows some three in five.
 - Sound is 16 kHz mono at 1 kbit/s: ten kinds of natural sounds, and sounds of motion that are synthesised (thuds, sweeps, whirrs). No speech, no music.
 - Captions name the object, its motion, the background, the camera and the style in one sentence of a fixed form; of a sound, what makes it.
 - Every tenth combination of object, motion and background was kept out of training; the figures are for those.
