@@ -58,7 +58,7 @@ def model_card(name: str, model: LanguageModel, counters: dict, evaluation: dict
 A small VideoPoet-like model (arXiv 2312.14125): text, video and sound in, image, video, audio or text tokens out, one autoregressive transformer.
 
 - Language model: {config.layers} layers, width {config.width}, {config.heads} heads ({config.kv_heads} key-value heads), {millions:.1f} M parameters; trained for
-  {counters["step"]} steps on {counters["clips"]:,} clips and pictures (repeats counted), in {counters["seconds"] / 60:.0f} minutes; `training/LOG.md` says on what.
+  {counters["step"]} steps on {counters["clips"]:,} clips and pictures (repeats counted); `training/LOG.md` says on what, and how long.
 - Video tokenizer: 4 x 16 x 16 compression, a two-level codebook of 512 x 125 entries and a causal convolutional decoder; 128 x 128 px,
   17 frames at 8 fps.
 - Audio tokenizer: 25 frames a second of 4 codes of 1,024 (a residual vector quantizer over principal components of log-mel spectra), and a causal decoder of tones and noise.

@@ -7,7 +7,7 @@ import numpy as np
 
 from .attributes import COLUMNS
 from .audio_reader import Ear, load_ear
-from .bundle_codec import AudioCodec, VideoCodec
+from .bundle_codec import AudioCodec, Enlarger, VideoCodec
 from .quality_scores import NOTHING, Figure, most_frequent, psnr, share
 from .quality_truth import Facts, Truth, class_numbers
 from .reader import load_reader, read_classes
@@ -33,6 +33,10 @@ class Bench:
     @cached_property
     def audio_codec(self) -> AudioCodec:
         return AudioCodec(self.bundle)
+
+    @cached_property
+    def enlarger(self) -> Enlarger:
+        return Enlarger(self.bundle)
 
     def read(self, clips: Clips) -> np.ndarray:
         """Class numbers int `[N, 7]` of clips of 17 frames; one that is not there reads as nothing."""

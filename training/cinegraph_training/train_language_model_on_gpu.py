@@ -167,13 +167,13 @@ class Curve:
         self.recent = {}
 
 
-def write_model(trainer: Trainer, average: list[Tensor], step: int, options: argparse.Namespace) -> None:
-    """The averaged weights."""
+def write_model(trainer: Trainer, average: list[Tensor], seconds: float, options: argparse.Namespace) -> None:
+    """The averaged weights, after so many seconds of training in all."""
     names = [name for name, _ in trainer.model.named_parameters()]
     weights = {name: value.half().cpu() for name, value in zip(names, average, strict=True)}
     weights["sounds"] = trainer.model.sounds.half().cpu()
     config = trainer.model.config.as_dict()
-    state = {"config": config, "step": step, "seconds": options.seconds, "clips": trainer.clips, "model": weights}
+    state = {"config": config, "step": trainer.step, "seconds": seconds, "clips": trainer.clips, "model": weights}
     write_parts(state, options.out, "language-model")
 
 
@@ -237,9 +237,9 @@ def train(options: argparse.Namespace) -> None:
         curve.show(elapsed, trainer.step, clips.filled)
         if not saved and elapsed > SECOND_SAVE * seconds:
             saved = True
-            write_model(trainer, average, trainer.step, options)
+            write_model(trainer, average, trainer.seconds + elapsed, options)
     farm.close()
-    write_model(trainer, average, trainer.step, options)
+    write_model(trainer, average, trainer.seconds + elapsed, options)
     print(f"language model: {trainer.step} steps, {trainer.clips} clips read, {clips.filled} rendered", flush=True)
     if device.type == "cuda":
         print(f"{torch.cuda.get_device_name()}: {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB", flush=True)
