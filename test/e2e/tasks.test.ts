@@ -93,7 +93,8 @@ it('an uploaded clip takes another look; without a word for it, it is refused', 
   const clip = await client.upload(new File([Uint8Array.from(await mp4(17))], 'clip.mp4', { type: 'video/mp4' }));
   const stylized = await make('stylizeVideo', 'StylizeVideoInput', { video: clip.id, prompt: 'in pixel art style', seed: 4 });
   expect(stylized.job).toMatchObject({ task: 'STYLIZE_VIDEO', input: { video: clip.id, prompt: 'in pixel art style' }, outputs: [{ __typename: 'VideoAsset', frameCount: 17 }] });
-  expect(stylized.job.warnings.map(({ code }) => code)).toEqual(['INPUT_FITTED']);
+  // The tiny model's description is no sentence: it may be too long, of words that it never met.
+  expect(stylized.job.warnings.map(({ code }) => code)).toEqual(expect.arrayContaining(['INPUT_FITTED', 'SOURCE_DESCRIBED']));
   expect(await lineage(stylized.id)).toEqual([clip.id]);
   expect((await mutate('stylizeVideo', 'StylizeVideoInput', { video: clip.id, prompt: ' ' })).userErrors).toMatchObject([{ code: 'PROMPT_EMPTY', field: ['input', 'prompt'] }]);
 });
