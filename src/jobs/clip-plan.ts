@@ -4,7 +4,7 @@ import { MAX_LATENTS, UNKNOWN, type BundleInfo, type ClipSource, type ModelTask,
 import type { MediaBytes } from '../media/reader.ts';
 import type { Padding, Rectangle } from '../services/contract.ts';
 import type { AssetReader, KnownClip } from './asset-reader.ts';
-import { styleOf, withoutStyle } from './prompt.ts';
+import { composePrompt, withoutStyle } from './prompt.ts';
 import { composite, hide, inverse, maskOfBox, maskOfPicture, placed, sameSize, type Box, type Mask, type Size } from './mask.ts';
 
 /** What is known of a clip before it is made, and what becomes of its frames. */
@@ -30,6 +30,8 @@ export type ClipTask = Exclude<ModelTask, 'TEXT_TO_AUDIO' | 'VIDEO_TO_AUDIO' | '
 /** The parts of a job's stored input that say what it is made from; checked when the job was accepted. */
 export interface ClipInput {
   readonly prompt?: unknown;
+  readonly camera?: unknown;
+  readonly style?: unknown;
   readonly durationMs?: number | null;
   readonly image?: string;
   readonly video?: string;
@@ -72,7 +74,7 @@ export async function planClip(task: ClipTask, input: ClipInput, reader: AssetRe
     case 'OUTPAINT_VIDEO':
       return planOutpainting(given(input.video), given(input.padding), size, reader, bundle);
     case 'STYLIZE_VIDEO':
-      return planStylization(given(input.video), typeof input.prompt === 'string' ? input.prompt : '', reader);
+      return planStylization(given(input.video), composePrompt(input), reader);
     case 'AUDIO_TO_VIDEO':
       return planForSound(given(input.audio), reader, bundle);
   }
@@ -152,7 +154,7 @@ async function planOutpainting(video: string, padding: Padding, size: Size, read
 async function planStylization(video: string, prompt: string, reader: AssetReader): Promise<ClipPlan> {
   const frames = await reader.seen(video);
   const control = await reader.control(frames);
-  const shown = styleOf(prompt) === undefined ? '' : withoutStyle(await reader.described(frames));
+  const shown = withoutStyle(prompt) === '' ? withoutStyle(await reader.described(frames)) : '';
   if (shown !== '') reader.warn('SOURCE_DESCRIBED', `The clip was made without a prompt: the model was told what it sees in it, "${shown}".`);
   const plan = { source: { latents: control.latents, codes: NOTHING }, skip: 0, compose: undefined, parents: [video], control: control.codes };
   return shown === '' ? plan : { ...plan, prompt: `${shown}, ${prompt}` };

@@ -251,6 +251,8 @@ describe('clip tasks', () => {
     expect(events.filter(({ type }) => type === 'ShotStarted')).toHaveLength(2);
     expect(followed.at(-1)?.map(({ width, height }) => [width, height])).toEqual(Array.from({ length: 21 }, () => [32, 32]));
     expect(requests.at(-1)?.control).toHaveLength(6 * FRAME);
+    await make({ task: 'STYLIZE_VIDEO', video: source.id, prompt: 'in pixel art style', style: 'NIGHT' });
+    expect(requests.at(-1)?.prompt, 'both looks are kept').toMatch(/^.+, in pixel art style, in moonlight$/);
   });
 
   it('refuses what cannot be, and says which field', async () => {
