@@ -50,6 +50,8 @@ interface Graphs {
 
 export class LanguageModel {
   readonly config: Manifest['languageModel'];
+  /** Of how many rows one run of `ahead` can compute positions. */
+  readonly rowsAhead: number;
   /** Of one row of a cache that this model works on. */
   readonly rowShape: Omit<CacheShape, 'slots' | 'spare'>;
   readonly #graphs: Graphs;
@@ -62,6 +64,7 @@ export class LanguageModel {
   private constructor(config: Manifest['languageModel'], graphs: Graphs, scales: CacheShape['scales']) {
     const { layers, kvHeads, maxLength, headDim } = config;
     this.config = config;
+    this.rowsAhead = Math.max(1, graphs.together?.inputNames.filter((name) => name.startsWith('past_key_0_')).length ?? 0);
     this.rowShape = { layers, kvHeads, maxLength, headDim, scales };
     this.#graphs = graphs;
     this.#spare = new (scales === undefined ? Float32Array : Int8Array)(kvHeads * headDim);
@@ -128,12 +131,6 @@ export class LanguageModel {
    */
   async given(input: StepInput, length: number, cache: HostView): Promise<void> {
     await this.#runPositions(input, length, cache, {});
-  }
-
-  /** Of how many rows one run of `ahead` can compute positions. */
-  get rowsAhead(): number {
-    const names = this.#graphs.together?.inputNames ?? [];
-    return Math.max(1, names.filter((name) => name.startsWith('past_key_0_')).length);
   }
 
   /**
