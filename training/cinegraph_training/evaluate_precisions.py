@@ -9,6 +9,7 @@ A form with `+q8` has int8 caches; their scales come from what the caches of the
 import argparse
 import json
 import tempfile
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,9 @@ class PrecisionEvaluator:
             export_decode(self.model, self.folder, f"lm-{name}", form, scales)
         return OnnxLanguageModel(self.folder, self.model.config, rows, decode=name, cache_scales=scales)
 
-    def calibrate(self) -> CacheScales:
-        """On the prompts of the first batch."""
+    @cached_property
+    def scales(self) -> CacheScales:
+        """Measured on the prompts of the first batch."""
         options = self.options
         texts = self.texts[: options.batch]
         return measure_scales(self.folder, self.model.config, texts, options.temperature, options.top_p)
@@ -89,7 +91,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         evaluator = PrecisionEvaluator(options, Path(folder))
         for form in options.forms:
-            scales = evaluator.calibrate() if form.endswith(INT8_CACHES) else None
+            scales = evaluator.scales if form.endswith(INT8_CACHES) else None
             report[form] = evaluator.measure(form.removesuffix(INT8_CACHES), scales)
             print(f"{form:10}", "  ".join(f"{name} {value:.3f}" for name, value in report[form].items()), flush=True)
     if options.out:
