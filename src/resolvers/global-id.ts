@@ -31,7 +31,11 @@ export function fromGlobalId(id: string, field: readonly string[]): NodeRef {
 export function keyOf(type: NodeType, id: string, field: readonly string[]): string {
   const ref = fromGlobalId(id, field);
   if (ref.type !== type) {
-    throw new CinegraphError('INVALID_ID', `This is the id of a ${ref.type}; the id of a ${type} is needed.`, { field });
+    throw new CinegraphError('INVALID_ID', `This is the id of ${withArticle(ref.type)}; the id of ${withArticle(type)} is needed.`, { field });
   }
   return ref.key;
+}
+
+function withArticle(type: NodeType): string {
+  return `${type.startsWith('A') ? 'an' : 'a'} ${type}`;
 }

@@ -17,6 +17,6 @@ describe('global ids', () => {
   );
 
   it('of another type are refused in words', () => {
-    expect(() => keyOf('Job', toGlobalId('Asset', UUID), ['jobId'])).toThrowError(/id of a Asset; the id of a Job/);
+    expect(() => keyOf('Job', toGlobalId('Asset', UUID), ['jobId'])).toThrowError(/id of an Asset; the id of a Job/);
   });
 });
