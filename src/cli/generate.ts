@@ -61,13 +61,23 @@ async function run(prompt: string | undefined, options: Options): Promise<ExitCo
 
 async function generate(client: CinegraphClient, connection: Connection, prompt: string | undefined, options: Options, reporter: Reporter): Promise<ExitCode> {
   const job = await client.generate(await taskOf(prompt, options, (file) => upload(client, file)));
-  for (const warning of job.warnings) reporter.line(warning.message);
+  const told = new Set<string>();
+  const warn = ({ warnings }: Pick<Job, 'warnings'>): void => {
+    for (const { message } of warnings.filter((each) => !told.has(each.message))) {
+      told.add(message);
+      reporter.line(message);
+    }
+  };
   const release = cancelOnInterrupt(client, job.id, reporter);
   try {
     for await (const event of job.events()) {
       reporter.show(event);
+      // The model has read the prompt by now, and what a clip is made from.
+      if (event.__typename === 'JobStarted') warn(await job.reload());
       if (event.__typename === 'AssetReady') await save(client, job, prompt, event, options, reporter);
-      if (event.__typename === 'JobFinished') return finish(event.job, reporter);
+      if (event.__typename !== 'JobFinished') continue;
+      warn(event.job);
+      return finish(event.job, reporter);
     }
   } finally {
     release();

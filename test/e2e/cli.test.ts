@@ -36,6 +36,11 @@ describe('with a server', () => {
     expect((await readFile(file)).length).toBeGreaterThan(50);
   });
 
+  it('says what the model does not know of the prompt', async () => {
+    const { code, stderr } = await runProgram(GENERATE, ['a fox plays chess', '--image', '-o', join(folder.path, 'chess.png')], { PORT: port });
+    expect([code, stderr.match(/"chess"/g)?.length]).toEqual([0, 1]);
+  });
+
   it('gives a clip another look', async () => {
     const [source, file] = [join(folder.path, 'source.mp4'), join(folder.path, 'sketch.mp4')];
     await writeFile(source, await mp4(17));
