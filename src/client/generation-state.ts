@@ -93,7 +93,7 @@ function afterEvent(state: GenerationState, event: JobEvent): GenerationState {
     case 'AssetReady':
       return { ...state, assets: [...state.assets.filter((asset) => asset.id !== event.asset.id), event.asset] };
     case 'JobFinished':
-      return { ...state, phase: PHASES[event.job.status], job: event.job, queuePosition: null, etaMs: null, assets: event.job.outputs, error: event.job.status === 'FAILED' ? new JobFailedError(event.job) : null };
+      return { ...state, phase: PHASES[event.job.status], job: event.job, queuePosition: null, etaMs: null, assets: event.job.outputs, warnings: event.job.warnings, error: event.job.status === 'FAILED' ? new JobFailedError(event.job) : null };
     default:
       return state;
   }

@@ -24,7 +24,7 @@ export interface JobHandle {
   readonly job: Job;
   /** The seed in use, also when none was given. */
   readonly seed: number;
-  /** Things worth knowing that did not stop the job, for example words that the model does not know. */
+  /** Those of `job`: what the model has to say of the prompt comes when the job starts, so look at `reload()` then, or at what `result()` gives. */
   readonly warnings: readonly JobWarning[];
   /** Every event in order, none twice, none missing, over lost connections; ends after JobFinished. Several readers do not disturb each other. */
   events(options?: WatchOptions): AsyncGenerator<JobEvent, void, void>;

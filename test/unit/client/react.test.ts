@@ -57,9 +57,11 @@ it('shows a generation from its start to its asset', async () => {
   expect(clip.frames[0]?.[0]?.dataUrl).toMatch(/^data:image\/webp;/);
   const asset = services.addAsset(uuid());
   services.emit(uuid(), { type: 'AssetReady', assetId: asset.id, candidate: 0 });
-  services.update(uuid(), { status: 'SUCCEEDED', finishedAt: new Date() });
+  const warnings = [{ code: 'WORDS_UNKNOWN', message: 'The model never met "ball".' }];
+  services.update(uuid(), { status: 'SUCCEEDED', finishedAt: new Date(), warnings });
   services.emit(uuid(), { type: 'JobFinished', status: 'SUCCEEDED' });
   await until(() => expect(clip.phase).toBe('succeeded'));
+  expect(clip.warnings).toMatchObject(warnings);
   expect(clip.assets).toMatchObject([{ __typename: 'VideoAsset', sha256: asset.sha256 }]);
   expect(clip.error).toBeNull();
 });
