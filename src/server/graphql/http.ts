@@ -11,6 +11,8 @@ import { maskError } from './mask.ts';
 import type { PipelineParts } from './pipeline.ts';
 
 const DOCUMENTS_KEPT = 500;
+/** For who sends a subscription here: one answer is not what it asks for. */
+const NO_STREAM = 'A subscription is answered over WebSocket at /graphql (subprotocol graphql-transport-ws), or as server-sent events by POST or GET at /graphql/stream.';
 type DocumentStore = NonNullable<ApolloServerOptions<Context>['documentStore']>;
 
 export interface HttpEndpoint {
@@ -64,6 +66,7 @@ function admissionPlugin(admission: Admission): ApolloServerPlugin<Context> {
     requestDidStart: () =>
       Promise.resolve({
         async didResolveOperation({ document, operation, request, contextValue }) {
+          if (operation?.operation === 'subscription') throw new GraphQLError(NO_STREAM, { extensions: { code: 'BAD_REQUEST', ...head(400) } });
           const operationName = operation?.name?.value;
           await admission.admit({ document, operationName, variables: request.variables ?? {}, context: contextValue }).catch((error: unknown) => {
             throw withStatus(error);

@@ -96,6 +96,11 @@ describe('the endpoint', () => {
     expect(await post(json, '{')).toBe(400);
   });
 
+  it('tells a subscription where it is answered', async () => {
+    const { status, errors } = await graphql(server.url, 'subscription { activity { seq } }');
+    expect([status, errors]).toMatchObject([400, [{ message: expect.stringContaining('/graphql/stream'), extensions: { code: 'BAD_REQUEST' } }]]);
+  });
+
   it('answers preflights of local pages only', async () => {
     const allowed = await preflight('http://localhost:5173');
     expect([allowed.status, allowed.headers.get('access-control-allow-origin')]).toEqual([204, 'http://localhost:5173']);
