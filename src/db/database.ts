@@ -92,9 +92,25 @@ export async function openDatabase({ dataDir, databaseUrl, objectStore, nats, lo
     };
   } catch (error) {
     await closeAll();
-    const seen = asCinegraphError(error);
-    throw seen instanceof CinegraphError ? seen : new CinegraphError('DATABASE_UNAVAILABLE', `The database cannot be opened: ${(error as Error).message}`, { cause: error });
+    throw notOpened(error, databaseUrl);
   }
+}
+
+/** Why there is no database, and where it was looked for: never with the password that the URL may hold. */
+function notOpened(error: unknown, databaseUrl: string | undefined): CinegraphError {
+  if (error instanceof CinegraphError) return error;
+  const { code, message } = faultOf(error);
+  const seen = asCinegraphError(error);
+  if (seen instanceof CinegraphError && (databaseUrl === undefined || seen.code !== 'DATABASE_UNAVAILABLE')) return seen;
+  const where = databaseUrl === undefined ? 'The database' : `The database of DATABASE_URL, ${placeOf(databaseUrl)},`;
+  return new CinegraphError('DATABASE_UNAVAILABLE', `${where} cannot be opened: ${message === '' ? code : message}`, { cause: error });
+}
+
+/** `db.example:5432/cinegraph` */
+function placeOf(url: string): string {
+  if (!URL.canParse(url)) return 'which is not a URL';
+  const { host, pathname, searchParams } = new URL(url);
+  return `${host === '' ? (searchParams.get('host') ?? 'localhost') : host}${pathname}`;
 }
 
 /** Loaded late: few installations need the client of the store, and it takes its time. */

@@ -27,7 +27,8 @@ describe('a start that cannot work says so in one line and fails', () => {
     ['an address that others can reach', { HOST: '0.0.0.0' }, /CONFIG_INVALID: HOST .*CINEGRAPH_ALLOW_PUBLIC=1/],
     ['a wrong value', { EXECUTION_PROVIDER: 'gpu' }, /CONFIG_INVALID: EXECUTION_PROVIDER is "gpu"; allowed: auto, cuda, webgpu or cpu/],
     ['a folder without a model', { MODEL_DIR: '/nowhere' }, /BUNDLE_CORRUPT/],
-    ['a database that is not there', { DATABASE_URL: 'postgres://127.0.0.1:9/none' }, /DATABASE_UNAVAILABLE/],
+    ['a database that is not there', { DATABASE_URL: 'postgres://127.0.0.1:9/none' }, /DATABASE_UNAVAILABLE: The database of DATABASE_URL, 127.0.0.1:9\/none, .*ECONNREFUSED/],
+    ['a NATS server that is not there', { NATS_URL: 'nats://user:pass@127.0.0.1:9' }, /BUS_UNAVAILABLE: The NATS server of NATS_URL, 127.0.0.1:9, cannot/],
   ])('%s', async (_what, env, message) => {
     const { code, stderr } = await runProgram('src/main.ts', [], { DATA_DIR: folder.path, LOG_LEVEL: 'silent', ...env });
     expect([code, stderr]).toEqual([1, expect.stringMatching(message)]);
@@ -45,6 +46,11 @@ describe('a program that runs', () => {
   it('keeps its data folder to itself', async () => {
     const { code, stderr } = await runProgram('src/main.ts', [], { DATA_DIR: folder.path });
     expect([code, stderr]).toEqual([1, expect.stringContaining('DATA_DIR_LOCKED')]);
+  });
+
+  it('tells a second one on its port what runs there', async () => {
+    const { code, stderr } = await runProgram('src/main.ts', [], { DATA_DIR: folder.path, PORT: new URL(program.url).port });
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`a Cinegraph runs there: ${program.url}`)]);
   });
 
   it('says where it is', () => {

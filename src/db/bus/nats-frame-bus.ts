@@ -40,10 +40,11 @@ export class NatsFrameBus implements FrameBus {
 
   /** Throws BUS_UNAVAILABLE when the first connection fails; later ones are tried until {@link close}. */
   static async open({ url, subject }: NatsOptions, log: Log): Promise<NatsFrameBus> {
+    const given = serversOf(url);
     const connection = await connect({
-      ...serversOf(url), name: 'cinegraph', noEcho: true, timeout: CONNECT_DEADLINE_MS, pingInterval: PING_MS, maxPingOut: 1,
+      ...given, name: 'cinegraph', noEcho: true, timeout: CONNECT_DEADLINE_MS, pingInterval: PING_MS, maxPingOut: 1,
       maxReconnectAttempts: -1, reconnectTimeWait: RECONNECT_MS, ignoreAuthErrorAbort: true,
-    }).catch((error: unknown) => Promise.reject(new CinegraphError('BUS_UNAVAILABLE', `The NATS server cannot be reached: ${faultOf(error).message}`, { cause: error })));
+    }).catch((error: unknown) => Promise.reject(new CinegraphError('BUS_UNAVAILABLE', `The NATS server of NATS_URL, ${given.servers.join(', ')}, cannot be reached: ${faultOf(error).message}`, { cause: error })));
     const bus = new NatsFrameBus(connection, subject, log);
     connection.subscribe(subject, { callback: (error, message) => bus.#receive(error, message.string()) });
     await connection.flush();

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { access, constants, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CinegraphError } from '../../errors.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
@@ -15,6 +15,7 @@ const MAJOR = '18';
 export async function makeDataDir(dataDir: string): Promise<void> {
   try {
     await makeFolders(dataDir);
+    if (!(await stat(dataDir)).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' });
     await access(dataDir, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw folderError(dataDir, cause);
@@ -44,7 +45,7 @@ export async function ensureCluster(cluster: string, binaries: PostgresBinaries,
     await removeStaleDrafts(cluster);
     await mkdir(draft, { mode: 0o700 });
     await user.own(draft);
-    await initdb(['-D', draft, '-U', 'cinegraph', '-E', 'UTF8', '--locale=C', '--auth=trust', '--no-instructions', '--no-sync'], binaries, user);
+    await initdb(draft, ['-U', 'cinegraph', '-E', 'UTF8', '--locale=C', '--auth=trust', '--no-instructions', '--no-sync'], binaries, user);
     await rename(draft, cluster).catch(async (error: NodeJS.ErrnoException) => {
       // Another process was faster; its cluster is as good as ours.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
@@ -91,11 +92,11 @@ function isAlive(pid: number): boolean {
 
 /** Has the 1,000 files of a fresh cluster written to the disk: seconds on a slow one, so beside the first start, not before it. */
 export function syncCluster(cluster: string, binaries: PostgresBinaries, user: PostgresUser): Promise<void> {
-  return initdb(['-D', cluster, '--sync-only'], binaries, user);
+  return initdb(cluster, ['--sync-only'], binaries, user);
 }
 
-async function initdb(args: readonly string[], binaries: PostgresBinaries, user: PostgresUser): Promise<void> {
-  const { command, args: all, ...ids } = user.wrap(binaries.initdb, args, true);
+async function initdb(folder: string, args: readonly string[], binaries: PostgresBinaries, user: PostgresUser): Promise<void> {
+  const { command, args: all, ...ids } = user.wrap(binaries.initdb, ['-D', folder, ...args], true);
   const { code, output } = await new Promise<{ code: number | null; output: string }>((resolve, reject) => {
     const child = spawn(command, all, { cwd: '/', env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' }, stdio: ['ignore', 'pipe', 'pipe'], timeout: INITDB_DEADLINE_MS, ...ids });
     let text = '';
@@ -105,12 +106,17 @@ async function initdb(args: readonly string[], binaries: PostgresBinaries, user:
     child.on('close', exit => resolve({ code: exit, output: text }));
   });
   if (code === 0) return;
-  if (output.includes('No space left on device')) throw new CinegraphError('STORAGE_FULL', 'There is no space left to make the database.');
+  if (output.includes('No space left on device')) throw noSpace(dirname(folder));
   throw new CinegraphError('DATABASE_UNAVAILABLE', `initdb failed: ${output.trim().slice(-2000)}`);
 }
 
 function folderError(path: string, cause: unknown): CinegraphError {
   const code = (cause as NodeJS.ErrnoException).code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new CinegraphError('STORAGE_FULL', `There is no space left for ${path}.`, { cause });
-  return new CinegraphError('DATA_DIR_NOT_WRITABLE', `${path} cannot be written to (${code ?? 'unknown cause'}).`, { cause });
+  if (code === 'ENOSPC' || code === 'EDQUOT') return noSpace(path, cause);
+  const why = code === 'ENOTDIR' ? 'is not a folder, or lies below something that is none' : `cannot be written to (${code ?? 'unknown cause'})`;
+  return new CinegraphError('DATA_DIR_NOT_WRITABLE', `${path} ${why}. Choose another folder with DATA_DIR, or give this user the right to write there.`, { cause });
+}
+
+function noSpace(path: string, cause?: unknown): CinegraphError {
+  return new CinegraphError('STORAGE_FULL', `There is no space left in ${path}. Make room there, or choose another folder with DATA_DIR.`, { cause });
 }

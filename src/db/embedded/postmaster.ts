@@ -56,7 +56,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   if (!ready) {
     await postmaster.stop();
     const words = lastWords.join('\n');
-    if (words.includes('No space left on device')) throw new CinegraphError('STORAGE_FULL', 'There is no space left for the database.');
+    if (words.includes('No space left on device')) throw new CinegraphError('STORAGE_FULL', `There is no space left for the database in ${cluster}. Make room there, or choose another folder with DATA_DIR.`);
     throw new CinegraphError('DATABASE_UNAVAILABLE', `The embedded Postgres did not start: ${words.slice(-2000)}`);
   }
   return postmaster;
