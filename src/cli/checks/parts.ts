@@ -24,8 +24,7 @@ export const database: Check = {
     } catch (error) {
       if (!(error instanceof CinegraphError)) throw error;
       if (error.code === 'DATA_DIR_LOCKED') return note('the data folder is in use by a Cinegraph that runs', 'Nothing to do if it is meant to run.');
-      const fix = databaseUrl === undefined ? 'Run `npm install` again, with optional dependencies: they bring Postgres.' : 'Check DATABASE_URL, and that the server runs and lets you in.';
-      return broken(`${error.code}: ${error.message}`, fix);
+      return broken(`${error.code}: ${error.message}`, databaseUrl === undefined ? (EMBEDDED_FIXES[error.code] ?? EMBEDDED_FIX) : 'Check DATABASE_URL, and that the server runs and lets you in.');
     } finally {
       if (fresh !== null) await rm(fresh, { recursive: true, force: true });
     }
@@ -44,12 +43,20 @@ export const bucket: Check = {
       await store.probe();
       return ok(where);
     } catch (error) {
-      return broken(`${where}: ${error instanceof Error ? error.message || error.name : String(error)}`, 'Check the S3_ variables, that the bucket exists, and that its key may read, write, list and delete.');
+      return broken(`${where}: ${faultOfStore(error)}`, 'Check the S3_ variables, that the bucket exists, and that its key may read, write, list and delete.');
     } finally {
       store.close();
     }
   },
 };
+
+/** S3's own names of faults do not always say more than `UnknownError`: the status of its answer does. */
+function faultOfStore(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { $metadata } = error as { readonly $metadata?: { readonly httpStatusCode?: number } };
+  const status = $metadata?.httpStatusCode;
+  return `${error.message || error.name}${status === undefined ? '' : ` (HTTP ${status})`}`;
+}
 
 export const bus: Check = {
   name: 'Bus',
@@ -81,6 +88,13 @@ export const model: Check = {
       await inference.close();
     }
   },
+};
+
+const EMBEDDED_FIX = 'Run `npm install` again, with optional dependencies: they bring Postgres.';
+
+const EMBEDDED_FIXES: Partial<Record<string, string>> = {
+  DATA_DIR_NOT_WRITABLE: 'See the data folder, above.',
+  STORAGE_FULL: 'See the disk space, above.',
 };
 
 const FIXES: Partial<Record<string, string>> = {
