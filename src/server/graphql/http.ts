@@ -2,7 +2,7 @@ import { ApolloServer, HeaderMap, type ApolloServerOptions, type ApolloServerPlu
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { expressMiddleware } from '@as-integrations/express5';
 import type { Request, RequestHandler } from 'express';
-import { GraphQLError, type DocumentNode } from 'graphql';
+import { GraphQLError, OperationTypeNode, type DocumentNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { CinegraphError } from '../../errors.ts';
 import type { Context } from '../../resolvers/context.ts';
@@ -66,7 +66,7 @@ function admissionPlugin(admission: Admission): ApolloServerPlugin<Context> {
     requestDidStart: () =>
       Promise.resolve({
         async didResolveOperation({ document, operation, request, contextValue }) {
-          if (operation?.operation === 'subscription') throw new GraphQLError(NO_STREAM, { extensions: { code: 'BAD_REQUEST', ...head(400) } });
+          if (operation?.operation === OperationTypeNode.SUBSCRIPTION) throw new GraphQLError(NO_STREAM, { extensions: { code: 'BAD_REQUEST', ...head(400) } });
           const operationName = operation?.name?.value;
           await admission.admit({ document, operationName, variables: request.variables ?? {}, context: contextValue }).catch((error: unknown) => {
             throw withStatus(error);
