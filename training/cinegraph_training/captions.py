@@ -154,8 +154,8 @@ def style_phrase(style: str, rng: np.random.Generator | None = None) -> str:
 
 
 def known_words() -> list[str]:
-    """Every lower-case word that a caption can contain, for the bundle's `knownWords`."""
-    phrases = ["a an video of", *PLAIN_BACKGROUNDS, *COLOR_WORDS]
+    """Every lower-case word that a caption of pictures or sounds can contain, for the bundle's `knownWords`."""
+    phrases = ["a an video of", "something the sound of that", *PLAIN_BACKGROUNDS, *COLOR_WORDS]
     for words in concept_words().values():
         phrases += words
     for table in (SIZE_WORDS, PLACE_WORDS, SCENERY_WORDS, CAMERA_WORDS, STYLE_WORDS):

@@ -39,6 +39,8 @@ def known_words(samples: int = 10_000) -> list[str]:
     rng = np.random.default_rng(0)
     met: set[str] = set()
     for _ in range(samples):
-        text = captions.caption(sample_stage_scene(rng, "train"), rng)
+        scene = sample_stage_scene(rng, "train")
+        heard = captions.sound_caption(scene, scene.object in attributes.VOICES)
+        text = f"{captions.caption(scene, rng)} {heard}"
         met.update(text.lower().translate(str.maketrans(":,-", "   ")).split())
     return sorted(met & set(captions.known_words()))
