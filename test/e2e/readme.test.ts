@@ -66,6 +66,15 @@ it('watches a job to its end', async () => {
   expect(types.at(-1)).toBe('JobFinished');
 });
 
+it('runs the examples of curl', async () => {
+  const [, example = ''] = /```sh\n(curl [^]*?)```/.exec(README) ?? [];
+  const [make = '', watch = ''] = example.replaceAll('http://localhost:4000', program.url).split(/\n(?=curl )/);
+  const run = async (command: string) => (await promisify(execFile)('sh', ['-c', command])).stdout;
+  const { data } = JSON.parse(await run(make)) as { readonly data: { readonly textToVideo: Payload } };
+  const events = await run(watch.replace('JOB_ID', data.textToVideo.job?.id ?? ''));
+  expect(events).toMatch(/"index":16,"url"[^]*"outputs":\[\{"url":"http[^]*event: complete/);
+});
+
 it('runs the client\'s example', async () => {
   const [example = ''] = blocks('ts');
   const file = resolve(ROOT, 'hello.test-example.ts');
@@ -74,7 +83,7 @@ it('runs the client\'s example', async () => {
     // As the README says: with the Node that came with the packages.
     expect(README).toContain('`npx node hello.ts`');
     const { stdout } = await promisify(execFile)('npx', ['node', file], { cwd: ROOT });
-    expect(stdout).toMatch(/JobStarted 2\n[^]*JobFinished \d+\n$/);
+    expect(stdout).toMatch(/JobStarted 2\n[^]*JobFinished \d+\nhttp\S+\.mp4\S*\n$/);
   } finally {
     await rm(file);
   }
