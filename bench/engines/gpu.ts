@@ -28,7 +28,7 @@ function idsOf(B: number): BigInt64Array {
 /** One step at position `length`. */
 async function prepare(session: GraphSession, B: number): Promise<(length: number) => Promise<unknown>> {
   if (provider === 'webgpu') {
-    const rows = new GpuRows({ rows: B, layers: shape.layers, kvHeads: shape.kv_heads, maxLength: shape.max_length, headDim: shape.head_dim, type: 'float32' });
+    const rows = new GpuRows({ rows: B, layers: shape.layers, kvHeads: shape.kv_heads, maxLength: shape.max_length, headDim: shape.head_dim });
     const places = Array.from({ length: B }, (_, row) => row);
     return async (length) => await rows.step({ session, places, lengths: new Int32Array(B).fill(length), ids: { ids: idsOf(B) }, fetch: ['logits', 'hidden'] });
   }

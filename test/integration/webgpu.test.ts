@@ -12,14 +12,15 @@ const PROGRAM = fileURLToPath(new URL('../support/webgpu-process.ts', import.met
 const TIMEOUT_MS = 600_000;
 
 describe('WebGPU', () => {
-  it.skipIf(!existsSync(ICD))(`steps as the CPU does, with the cache on the device, whoever comes and goes (needs ${ICD}, of chromium-common)`, { timeout: TIMEOUT_MS }, async () => {
+  it.skipIf(!existsSync(ICD))(`steps and runs as the CPU does, with the cache on the device, whoever comes and goes (needs ${ICD}, of chromium-common)`, { timeout: TIMEOUT_MS }, async () => {
     const child = fork(PROGRAM, [], { env: { ...process.env, LD_LIBRARY_PATH: LOADER, VK_ICD_FILENAMES: ICD }, execArgv: [] });
     const report = await new Promise<WebGpuReport>((resolve, reject) => {
       child.once('message', (message) => resolve(message as WebGpuReport));
       child.once('exit', (code, signal) => reject(new Error(`the process ended by ${signal ?? `exit code ${code}`}`)));
     });
-    expect(report).toMatchObject({ steps: 6, otherChoices: 0, alone: true });
+    expect(report).toMatchObject({ steps: 6, otherChoices: 0, alone: true, clips: 2, sameClips: 2 });
     expect(report.logits).toBeLessThan(1e-4);
     expect(report.entries).toBeLessThan(1e-4);
+    expect(report.runs).toBeLessThan(1e-4);
   });
 });

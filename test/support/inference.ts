@@ -47,7 +47,7 @@ export interface EngineSettings {
   readonly positionsPerRun?: number;
 }
 
-export function openEngine({ bundle, models }: TinyInference, settings: EngineSettings = {}): Engine {
+export function openEngine({ bundle, models }: { readonly bundle: Bundle; readonly models: Pick<Models, 'language'> }, settings: EngineSettings = {}): Engine {
   return new Engine(models.language, bundle.manifest, { maxRows: 8, maxWaiting: 64, batchInvariant: true, headInvariant: true, aheadInvariant: true, ...settings });
 }
 
@@ -69,7 +69,7 @@ export interface SequenceSettings {
   readonly sound?: Int32Array;
 }
 
-export function makeSequence({ bundle, tokenizer }: TinyInference, settings: SequenceSettings = {}): Sequence {
+export function makeSequence({ bundle, tokenizer }: Pick<TinyInference, 'bundle' | 'tokenizer'>, settings: SequenceSettings = {}): Sequence {
   const { prompt = 'a fox bounces on a red background', task = 'TEXT_TO_VIDEO', seed = 1, candidate = 0, video, sound, owner } = settings;
   const sampling = { ...PLAIN, ...settings.sampling };
   const spec = taskSpec(bundle.manifest, task);

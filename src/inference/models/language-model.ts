@@ -25,6 +25,10 @@ export interface PositionWindow {
   readonly cache: CacheView;
 }
 
+interface HostWindow extends PositionWindow {
+  readonly cache: HostView;
+}
+
 /** Which precision a step runs in. */
 export interface PrecisionPlan {
   /** Of every step with a deterministic sequence: one for all batch sizes, since each rounds in its own way. */
@@ -42,6 +46,8 @@ interface Graphs {
   readonly prefill: GraphSession;
   readonly given: GraphSession | undefined;
   readonly together: GraphSession | undefined;
+  /** `given` with its caches on the device. */
+  readonly onDevice: GraphSession | undefined;
   readonly decode: ReadonlyMap<Precision, GraphSession>;
   readonly head: GraphSession;
   readonly audioHead: GraphSession | undefined;
@@ -81,12 +87,15 @@ export class LanguageModel {
     const sides = Array.from({ length: config.layers }, (_, layer) => [`present_key_${layer}`, `present_value_${layer}`]).flat();
     // The binding counts places by what is fetched, which leaves out the sentinel: each output's place is that of the one before it.
     const resident = options.provider === 'webgpu' ? ['hidden', ...sides] : [];
-    const decode = new Map([['fp32', await GraphSession.open(bundleFile(bundle, stepping.decode), graphOptions, resident)] as [Precision, GraphSession]]);
+    const fp32 = await GraphSession.open(bundleFile(bundle, stepping.decode), graphOptions, resident);
+    const decode = new Map<Precision, GraphSession>([['fp32', fp32]]);
     const others = onCpu ? Object.entries(stepping.precisions) : [];
     for (const [precision, file] of others) decode.set(precision as Precision, await open(file));
+    const given = stepping.given !== undefined ? await open(stepping.given) : undefined;
     return new LanguageModel(config, {
       prefill: await open(config.prefill),
-      given: stepping.given !== undefined ? await open(stepping.given) : undefined,
+      given,
+      onDevice: fp32.provider === 'webgpu' && given?.provider === 'webgpu' && predicts(given) ? await GraphSession.open(given.path, graphOptions, resident) : undefined,
       // A kernel of the CPU as well.
       together: onCpu && stepping.together !== undefined ? await open(stepping.together) : undefined,
       decode,
@@ -120,9 +129,10 @@ export class LanguageModel {
     return this.#graphs.given !== undefined;
   }
 
-  /** Whether `ahead` can be called: the cache is in this process, and the bundle has the graph. */
+  /** Whether `ahead` can be called: the bundle has the graph, and it runs where the cache is. */
   get runsAhead(): boolean {
-    return this.#graphs.decode.get('fp32')?.provider !== 'webgpu' && this.#graphs.given?.outputNames.includes('logits') === true;
+    const { decode, given, onDevice } = this.#graphs;
+    return decode.get('fp32')?.provider === 'webgpu' ? onDevice !== undefined : given !== undefined && predicts(given);
   }
 
   /**
@@ -138,11 +148,13 @@ export class LanguageModel {
    * right where all the codes that it and those before it in its window are told are.
    */
   async ahead(input: StepInput, windows: readonly PositionWindow[]): Promise<DecodeOutput> {
-    const [first, ...others] = windows.map(({ cache, ...window }) => {
-      if ('device' in cache) throw new Error('several positions in a run need a cache in this process');
-      return { ...window, cache };
-    });
-    if (first === undefined) throw new Error('a run without positions');
+    const [window] = windows;
+    if (window === undefined) throw new Error('a run without positions');
+    if ('device' in window.cache) {
+      if (windows.length > 1) throw new Error(`a run on the device has one row, not ${windows.length}`);
+      return await this.#runOnDevice(input, window.length, window.cache);
+    }
+    const [first, ...others] = windows.map((of) => ({ ...of, cache: of.cache as HostView })) as [HostWindow, ...HostWindow[]];
     const count = this.#positionsOf(input);
     if (others.length > 0) return await this.#runTogether(input, [first, ...others]);
     const output = this.#emptyOutput(count);
@@ -151,7 +163,7 @@ export class LanguageModel {
   }
 
   /** Rows that the graph has and nobody needs get one position each. */
-  async #runTogether(input: StepInput, windows: readonly (PositionWindow & { readonly cache: HostView })[]): Promise<DecodeOutput> {
+  async #runTogether(input: StepInput, windows: readonly HostWindow[]): Promise<DecodeOutput> {
     const together = required(this.#graphs.together, 'graph for positions of several rows');
     const padding = this.rowsAhead - windows.length;
     if (padding < 0) throw new Error(`a run has ${this.rowsAhead} rows, not ${windows.length}`);
@@ -224,14 +236,18 @@ export class LanguageModel {
   /** Rows in the device's memory for a cache of `rows` slots; undefined where the cache is in this process's. The caller closes them. */
   deviceRows(rows: number): DeviceRows | undefined {
     const { layers, kvHeads, maxLength, headDim } = this.config;
-    return this.#graphs.decode.get('fp32')?.provider === 'webgpu' ? new GpuRows({ rows, layers, kvHeads, maxLength, headDim, type: 'float32' }) : undefined;
+    return this.#graphs.decode.get('fp32')?.provider === 'webgpu' ? new GpuRows({ rows, layers, kvHeads, maxLength, headDim }) : undefined;
   }
 
-  async #decodeOnDevice({ rowIds, codeIds, audioIds }: StepInput, lengths: Int32Array, { device, places }: DeviceView): Promise<DecodeOutput> {
-    if (!(device instanceof GpuRows)) throw new Error('the cache is not of this model');
+  async #decodeOnDevice(input: StepInput, lengths: Int32Array, { device, places }: DeviceView): Promise<DecodeOutput> {
     const session = this.#session(places.length, true);
-    const ids = { row_ids: rowIds, code_ids: codeIds, ...(session.inputNames.includes('audio_ids') ? { audio_ids: audioIds } : {}) };
-    const [logits, hidden] = await device.step({ session, places, lengths, ids, fetch: ['logits', 'hidden'] });
+    const [logits, hidden] = await gpuRows(device).step({ session, places, lengths, ids: idsOf(input, session), fetch: ['logits', 'hidden'] });
+    return { logits: logits as Float32Array, hidden: hidden as Float32Array };
+  }
+
+  async #runOnDevice(input: StepInput, length: number, { device, places }: DeviceView): Promise<DecodeOutput> {
+    const session = required(this.#graphs.onDevice, 'graph for given positions on the device');
+    const [logits, hidden] = await gpuRows(device).run(places[0] as number, { session, count: this.#positionsOf(input), length, ids: idsOf(input, session), fetch: ['logits', 'hidden'] });
     return { logits: logits as Float32Array, hidden: hidden as Float32Array };
   }
 
@@ -256,8 +272,8 @@ export class LanguageModel {
   }
 
   async close(): Promise<void> {
-    const { prefill, given, together, decode, head, audioHead, textHead } = this.#graphs;
-    await Promise.all([prefill, given, together, ...decode.values(), head, audioHead, textHead].map(async (graph) => await graph?.close()));
+    const { prefill, given, together, onDevice, decode, head, audioHead, textHead } = this.#graphs;
+    await Promise.all([prefill, given, together, onDevice, ...decode.values(), head, audioHead, textHead].map(async (graph) => await graph?.close()));
   }
 
   #positionsOf({ rowIds }: StepInput): number {
@@ -306,6 +322,16 @@ function required(graph: GraphSession | undefined, name: string): GraphSession {
   return graph;
 }
 
+/** Whether a graph for given positions says what they predict. */
+function predicts({ outputNames }: GraphSession): boolean {
+  return outputNames.includes('logits');
+}
+
+function gpuRows(device: DeviceRows): GpuRows {
+  if (!(device instanceof GpuRows)) throw new Error('the cache is not of this model');
+  return device;
+}
+
 /** `tokens` tokens, and `more` of zeros behind: the first entry of each table. */
 function padded({ rowIds, codeIds, audioIds }: StepInput, tokens: number, more: number): StepInput {
   const longer = (ids: BigInt64Array): BigInt64Array => {
@@ -320,11 +346,15 @@ function entriesTensor(entries: CacheEntries, dims: readonly number[]): Tensors[
   return entries instanceof Int8Array ? int8Tensor(entries, dims) : floatTensor(entries, dims);
 }
 
-/** `[...dims, ids of a token]` each. A bundle without sound has no audio inputs. */
-function inputsOf({ rowIds, codeIds, audioIds }: StepInput, dims: readonly number[], graph: GraphSession): Tensors {
+/** By the graph's names. A bundle without sound has no audio inputs. */
+function idsOf({ rowIds, codeIds, audioIds }: StepInput, graph: GraphSession): Readonly<Record<string, BigInt64Array>> {
+  return { row_ids: rowIds, code_ids: codeIds, ...(graph.inputNames.includes('audio_ids') ? { audio_ids: audioIds } : {}) };
+}
+
+/** `[...dims, ids of a token]` each. */
+function inputsOf(input: StepInput, dims: readonly number[], graph: GraphSession): Tensors {
   const tokens = dims.reduce((product, extent) => product * extent, 1);
-  const tensor = (ids: BigInt64Array) => int64Tensor(ids, [...dims, ids.length / tokens]);
-  return { row_ids: tensor(rowIds), code_ids: tensor(codeIds), ...(graph.inputNames.includes('audio_ids') ? { audio_ids: tensor(audioIds) } : {}) };
+  return Object.fromEntries(Object.entries(idsOf(input, graph)).map(([name, ids]) => [name, int64Tensor(ids, [...dims, ids.length / tokens])]));
 }
 
 /** The first table row of each token: all that the prefix graph of a bundle of format 2 reads. */
