@@ -35,22 +35,28 @@ export async function* watchJob(url: string, socket: Socket, jobId: string, opti
     outage.over();
     onConnection?.('open');
   };
-  let afterSeq = options.afterSeq ?? 0;
+  const beginsAfter = options.afterSeq ?? 0;
+  let afterSeq = beginsAfter;
+  /** How many of the events that were seen are asked for again. */
+  let again = 0;
   while (!aborted()) {
     const before = afterSeq;
     try {
-      for await (const { jobEvents: event } of socket.stream(JobEventsDocument, { jobId, afterSeq, previews }, { signal, onConnected })) {
+      for await (const { jobEvents: event } of socket.stream(JobEventsDocument, { jobId, afterSeq: afterSeq - again, previews }, { signal, onConnected })) {
         if (aborted()) return;
-        // The last event counts whatever its number: a power cut of the server may have taken numbers back.
+        // The last event counts whatever its number: a crash of the server's database may have taken numbers back.
         if (event.seq <= afterSeq && event.__typename !== 'JobFinished') continue;
-        if (!skipOvertaken && event.seq > afterSeq + 1) break;
+        // Something was left out since the last one: it is fetched.
+        if (!skipOvertaken && event.seq > afterSeq + 1 && afterSeq > before) break;
         afterSeq = event.seq;
         outage.heard();
         yield event;
         if (event.__typename === 'JobFinished') return;
       }
-      // Completed, and there was nothing: the job ended at or before afterSeq.
-      if (afterSeq === before) return;
+      if (afterSeq > before) continue;
+      // Completed, and there was nothing new: the job has ended. Its last event has the number of one that was seen if that one was taken back.
+      if (afterSeq === beginsAfter || again > 0) return;
+      again = 1;
     } catch (error) {
       if (aborted()) return;
       outage.began(error);

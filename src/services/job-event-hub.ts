@@ -13,6 +13,14 @@ const RING = 128;
 /** Reads without a notice this often, in ms: a pointer may get lost when its sender loses Postgres. */
 const SAFETY_READ_MS = 5_000;
 const DATABASE_DEADLINE_MS = 60_000;
+/**
+ * The last event of a job comes whatever its number: a follower may have seen higher ones that a crash of Postgres took back, since their commits do not wait for the disk (jobs/job-store.ts).
+ * Nobody follows who has seen it.
+ */
+const NEXT_EVENTS = `
+  SELECT job_id AS "jobId", seq, payload, at FROM job_event
+  WHERE job_id = $1 AND seq > least($2, (SELECT last_seq - 1 FROM job WHERE id = $1 AND status IN ('SUCCEEDED', 'FAILED', 'CANCELED')))
+  ORDER BY seq LIMIT $3`;
 
 /**
  * The events of jobs, for everybody in this process who follows them.
@@ -81,11 +89,14 @@ export class JobEventHub {
     const wakeAll = (): void => {
       for (const channel of this.#channels.values()) channel.wake();
     };
+    const readAnew = (): void => {
+      for (const channel of this.#channels.values()) channel.forget();
+    };
     const unsubscribe = this.#database.bus.subscribe({
       message: message => {
         if (message.type === 'event') this.#channels.get(message.job)?.heard(message.seq);
       },
-      resync: wakeAll,
+      resync: readAnew,
     });
     const safety = setInterval(wakeAll, SAFETY_READ_MS).unref();
     return () => {
@@ -115,6 +126,13 @@ class Channel {
 
   heard(seq: number): void {
     if (seq > (this.#ring.at(-1)?.seq ?? 0)) this.wake();
+  }
+
+  /** Whoever was away may have missed news; and Postgres, if it crashed, may have lost the newest events. */
+  forget(): void {
+    this.#ring = [];
+    this.#readAt = -1;
+    this.wake();
   }
 
   wake(): void {
@@ -156,7 +174,7 @@ class Channel {
   async #query(afterSeq: number): Promise<JobEventRecord[]> {
     const { version } = this;
     const { rows } = await untilDatabase(
-      () => this.#database.pool.query<EventRow>('SELECT job_id AS "jobId", seq, payload, at FROM job_event WHERE job_id = $1 AND seq > $2 ORDER BY seq LIMIT $3', [this.#jobId, afterSeq, BATCH]),
+      () => this.#database.pool.query<EventRow>(NEXT_EVENTS, [this.#jobId, afterSeq, BATCH]),
       { deadlineMs: DATABASE_DEADLINE_MS },
     );
     const events = rows.map(toEventRecord);

@@ -167,9 +167,8 @@ export class Jobs implements JobService {
   async events(viewer: Viewer, jobId: string, afterSeq: number, signal: AbortSignal): Promise<AsyncIterableIterator<JobEventRecord>> {
     const job = await this.#own(viewer, jobId);
     if (!Number.isInteger(afterSeq) || afterSeq < 0) throw new CinegraphError('INVALID_INPUT', 'afterSeq must be an integer, 0 or more.', { field: ['afterSeq'] });
-    // Nothing comes after the last event of a job that has ended.
-    if (TERMINAL.has(job.status) && afterSeq >= job.lastSeq) return nothing();
-    // A power cut may take the newest events; who saw them follows from what is left.
+    // Nothing comes after the last event of a job that has ended. Who asks behind it saw events that a crash of Postgres took back, and not the last one.
+    if (TERMINAL.has(job.status) && afterSeq === job.lastSeq) return nothing();
     return this.#hub.follow(jobId, Math.min(afterSeq, job.lastSeq), signal);
   }
 

@@ -136,6 +136,30 @@ describe('job events', () => {
     await events.return?.();
   });
 
+  it('end for whoever saw events that a crash of Postgres took back, whatever number the last one has', async () => {
+    for (const after of [0, 1]) {
+      const run = await start();
+      for (let done = 1; done <= 4; done++) await tokens(run, done);
+      const live = hubOf(reader).follow(run.jobId, 0, AbortSignal.timeout(30_000));
+      for (let seq = 1; seq <= 5; seq++) expect((await live.next()).value).toMatchObject({ seq });
+      const waiting = live.next();
+      // A crash may lose the newest of them: their commits do not wait for the disk.
+      await stack.database.pool.query('DELETE FROM job_event WHERE job_id = $1 AND seq > 2', [run.jobId]);
+      await stack.database.pool.query('UPDATE job SET last_seq = 2 WHERE id = $1', [run.jobId]);
+      await stack.database.pool.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()');
+      const current = await store.claim(run.jobId);
+      if (current === undefined) throw new Error('not claimed');
+      for (let done = 1; done <= after; done++) await tokens(current, done);
+      await store.fail(current, 'INTERNAL', 'the end');
+      const end = { type: 'JobFinished', seq: 3 + after };
+      expect((await waiting).value).toMatchObject(end);
+      expect((await live.next()).done).toBe(true);
+      const resumed = await stack.services.jobs.events(ADA, run.jobId, 6, AbortSignal.timeout(30_000));
+      expect(await Array.fromAsync(resumed)).toMatchObject([end]);
+      expect(await Array.fromAsync(await stack.services.jobs.events(ADA, run.jobId, 3 + after, AbortSignal.timeout(30_000)))).toEqual([]);
+    }
+  });
+
   it('are refused from an attempt that was overtaken', async () => {
     const late = await start();
     const current = await store.claim(late.jobId);

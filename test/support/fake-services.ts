@@ -42,6 +42,8 @@ export const FAKE_INFERENCE: InferenceInfo = {
 export interface FakeServices extends Services {
   /** Appends an event to a job's stream. */
   emit(jobId: string, payload: JobEventPayload): void;
+  /** Forgets the events after `seq`, as a crash of the database may. */
+  takeBack(jobId: string, seq: number): void;
   addAsset(jobId: string, candidate?: number): AssetRecord;
   update(jobId: string, change: Partial<JobRecord>): void;
   /** Subscriptions that are being followed. */
@@ -121,6 +123,10 @@ export function createFakeServices(): FakeServices {
   return {
     emit,
     update,
+    takeBack(jobId, seq) {
+      events.get(jobId)?.splice(seq);
+      update(jobId, { lastSeq: seq });
+    },
     addAsset(jobId, candidate = 0) {
       const asset = fakeAsset({ jobId, candidate });
       assets.set(asset.id, asset);

@@ -39,6 +39,26 @@ it('goes on after cuts in the middle of a message', async () => {
   expect(proxy?.cuts).toBe(5);
 });
 
+it('ends with the last event where a crash of the database took back those that were seen', async () => {
+  const { id } = await createCinegraphClient({ url: server.url }).textToVideo({ prompt: 'a' });
+  const uuid = Buffer.from(id, 'base64url').toString().slice('Job:'.length);
+  const token = () => server.services.emit(uuid, { type: 'TokensGenerated', tokensDone: 1, tokensTotal: 2, tokensPerSecond: 1, etaMs: null });
+  token();
+  token();
+  proxy = await startTcpProxy({ target: server.port });
+  client = createCinegraphClient({ url: `http://127.0.0.1:${proxy.port}` });
+  const events = client.watchJob(id);
+  for (const seq of [1, 2, 3]) expect((await events.next()).value).toMatchObject({ seq });
+  server.services.takeBack(uuid, 2);
+  server.services.update(uuid, { status: 'SUCCEEDED', finishedAt: new Date() });
+  server.services.emit(uuid, { type: 'JobFinished', status: 'SUCCEEDED' });
+  proxy.cut();
+  expect((await events.next()).value).toMatchObject({ __typename: 'JobFinished', seq: 3 });
+  expect((await events.next()).done).toBe(true);
+  // Who begins at the last event knows it.
+  expect(await Array.fromAsync(client.watchJob(id, { afterSeq: 3 }))).toEqual([]);
+});
+
 it('goes on for every reader when the socket that they share is cut', async () => {
   const job = await jobBehind({ limits: [5000] });
   const readers = await Promise.all([1, 2, 3].map(() => Array.fromAsync(job.client.watchJob(job.id))));
