@@ -1,5 +1,4 @@
 import type { CinegraphClient } from '../../../src/client/index.ts';
-import type { TileFragment } from '../generated/operations.ts';
 
 /** Requests at once. */
 const PARALLEL = 4;
@@ -12,11 +11,25 @@ export function restoreAssets(client: CinegraphClient, ids: readonly string[]): 
   return forEach(ids, (id) => client.restoreAsset(id));
 }
 
-export function addTags(client: CinegraphClient, tiles: readonly TileFragment[], added: readonly string[]): Promise<void> {
-  return setTags(client, tiles.map(({ id, tags }) => ({ id, tags: [...new Set([...tags, ...added])] })));
+export interface Tagged {
+  readonly id: string;
+  readonly tags: readonly string[];
 }
 
-export function setTags(client: CinegraphClient, tagged: readonly Pick<TileFragment, 'id' | 'tags'>[]): Promise<void> {
+/** To those that each has by now: a list on screen may not know of the last change yet. Resolves with what each had before. */
+export async function addTags(client: CinegraphClient, ids: readonly string[], added: readonly string[]): Promise<Tagged[]> {
+  const before: Tagged[] = [];
+  await forEach(ids, async (id) => {
+    const asset = await client.asset(id);
+    // Deleted meanwhile.
+    if (asset === null) return;
+    await client.updateAsset(id, { tags: [...new Set([...asset.tags, ...added])] });
+    before.push({ id, tags: asset.tags });
+  });
+  return before;
+}
+
+export function setTags(client: CinegraphClient, tagged: readonly Tagged[]): Promise<void> {
   return forEach(tagged, ({ id, tags }) => client.updateAsset(id, { tags }));
 }
 

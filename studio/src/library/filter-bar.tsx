@@ -16,13 +16,19 @@ const KIND_CHIPS = [
 interface FilterBarProps {
   readonly filter: LibraryFilter;
   readonly tasks: readonly Task[];
-  readonly onChange: (filter: LibraryFilter) => void;
+  /** Of what the filter is by then. */
+  readonly onChange: (change: Partial<LibraryFilter>) => void;
 }
 
 /** What the library shows. */
 export function FilterBar({ filter, tasks, onChange }: FilterBarProps) {
-  const text = useTyped(filter.q, (q) => onChange({ ...filter, q }));
-  const tags = useTyped(filter.tags, (value) => onChange({ ...filter, tags: value }));
+  const text = useTyped(filter.q, (q) => onChange({ q }));
+  const tags = useTyped(filter.tags, (value) => onChange({ tags: value }));
+  const clear = () => {
+    text.forget();
+    tags.forget();
+    onChange({ q: '', kind: '', origin: '', task: '', tags: '' });
+  };
   return (
     <search className="filters">
       <div className="field field-wide">
@@ -35,7 +41,7 @@ export function FilterBar({ filter, tasks, onChange }: FilterBarProps) {
       </div>
       <div className="field">
         <label htmlFor="filter-task">Made by</label>
-        <select id="filter-task" value={filter.task} onChange={(event) => onChange({ ...filter, task: event.target.value })}>
+        <select id="filter-task" value={filter.task} onChange={(event) => onChange({ task: event.target.value })}>
           <option value="">any task</option>
           {tasks.map((task) => (
             <option key={task} value={task}>
@@ -46,7 +52,7 @@ export function FilterBar({ filter, tasks, onChange }: FilterBarProps) {
       </div>
       <div className="field">
         <label htmlFor="filter-origin">Origin</label>
-        <select id="filter-origin" value={filter.origin} onChange={(event) => onChange({ ...filter, origin: event.target.value })}>
+        <select id="filter-origin" value={filter.origin} onChange={(event) => onChange({ origin: event.target.value })}>
           <option value="">any</option>
           {ORIGINS.map((origin) => (
             <option key={origin} value={origin}>
@@ -55,16 +61,23 @@ export function FilterBar({ filter, tasks, onChange }: FilterBarProps) {
           ))}
         </select>
       </div>
-      <Chips label="Kind" options={KIND_CHIPS} value={filter.kind} onChange={(kind) => onChange({ ...filter, kind })} />
-      <button type="button" className="quiet" disabled={isEmpty(filter)} onClick={() => onChange({ q: '', kind: '', origin: '', task: '', tags: '' })}>
+      <Chips label="Kind" options={KIND_CHIPS} value={filter.kind} onChange={(kind) => onChange({ kind })} />
+      <button type="button" className="quiet" disabled={isEmpty({ ...filter, q: text.value, tags: tags.value })} onClick={clear}>
         Clear
       </button>
     </search>
   );
 }
 
+interface Typed {
+  readonly value: string;
+  type(value: string): void;
+  /** What was typed since the last pause does not count. */
+  forget(): void;
+}
+
 /** A text field whose value counts when the typing pauses. */
-function useTyped(value: string, commit: (value: string) => void): { readonly value: string; type(value: string): void } {
+function useTyped(value: string, commit: (value: string) => void): Typed {
   const [typed, setTyped] = useState<string | null>(null);
   useEffect(() => {
     if (typed === null) return undefined;
@@ -76,5 +89,5 @@ function useTyped(value: string, commit: (value: string) => void): { readonly va
     // Only typing starts the pause anew.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [typed]);
-  return { value: typed ?? value, type: setTyped };
+  return { value: typed ?? value, type: setTyped, forget: () => setTyped(null) };
 }

@@ -44,7 +44,11 @@ export default function LibraryPage() {
   const query = writeFilter(filter).toString();
   const suffix = query === '' ? '' : `?${query}`;
   const hrefOf = useCallback((tile: Pick<TileFragment, 'id'>) => `/library/${encodeURIComponent(tile.id)}${suffix}`, [suffix]);
-  const change = (next: LibraryFilter) => navigate(`/library?${writeFilter(next).toString()}`, { replace: true });
+  // The address as it is by now: what was typed counts a moment later, when something else may have been chosen or opened.
+  const change = (next: Partial<LibraryFilter>) => {
+    const changed = writeFilter({ ...readFilter(new URLSearchParams(location.search)), ...next }).toString();
+    navigate(`${location.pathname}${changed === '' ? '' : `?${changed}`}`, { replace: true });
+  };
   const nothing = tiles.ended && tiles.known === 0;
   return (
     <Page title="Library" actions={<p className="dim" role="status">{total.data == null ? ' ' : plural(total.data, 'asset')}</p>}>
@@ -56,7 +60,7 @@ export default function LibraryPage() {
       ) : null}
       {tiles.error === null ? null : <ErrorNote error={tiles.error} action={{ label: 'Try again', run: tiles.retry }} />}
       {nothing ? <EmptyLibrary filtered={!isEmpty(filter)} onClear={() => navigate('/library')} /> : <AssetGrid tiles={tiles} hrefOf={hrefOf} selection={selection.ids} onSelect={selection.select} onOpen={navigate} />}
-      {selection.ids.size === 0 ? null : <SelectionBar selection={selection} tiles={tiles} onChanged={() => void total.refetch()} />}
+      {selection.ids.size === 0 ? null : <SelectionBar selection={selection} tiles={tiles} onChanged={() => void total.refetch()} onStale={renew} />}
       {params === null ? null : <AssetDialog id={decodeURIComponent(params.id)} hrefOf={hrefOf} onClose={() => navigate(`/library${suffix}`)} />}
     </Page>
   );

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { useStudio } from '../app/studio-context.ts';
 import { LineageDocument, type TileFragment } from '../generated/operations.ts';
+import { ErrorNote } from '../ui/error-note.tsx';
 import { words } from '../ui/format.ts';
 import { captionOf } from './caption.ts';
 import { layLineage, type LineageNode } from './lineage.ts';
@@ -32,6 +33,7 @@ export function LineageGraph({ asset, hrefOf }: LineageGraphProps) {
   return (
     <section className="lineage" aria-label="Lineage">
       <h3>Lineage</h3>
+      {lineage.error === null ? null : <ErrorNote error={lineage.error} action={{ label: 'Try again', run: () => void lineage.refetch() }} />}
       {lineage.isSuccess && edges.length === 0 ? <p className="dim">Made from words alone, and nothing was made from it yet. Extend or edit it, and the clips are linked here.</p> : null}
       <div className="lineage-scroll" tabIndex={0} role="group" aria-label="Lineage graph, scrolls sideways">
         <div className="lineage-graph" style={{ width: columns * (WIDTH + GAP_X) - GAP_X, height: rows * (HEIGHT + GAP_Y) - GAP_Y }}>

@@ -12,35 +12,40 @@ interface SelectionBarProps {
   readonly selection: Selection;
   readonly tiles: Pick<Tiles, 'hide' | 'refresh'>;
   readonly onChanged: () => void;
+  /** The list is not the one that was changed. */
+  readonly onStale: () => void;
 }
 
 /** What can be done with everything that is ticked. */
-export function SelectionBar({ selection, tiles, onChanged }: SelectionBarProps) {
+export function SelectionBar({ selection, tiles, onChanged, onStale }: SelectionBarProps) {
   const { client } = useStudio();
   const toast = useToast();
   const [tags, setTags] = useState('');
   const [fault, setFault] = useState<unknown>(null);
-  const chosen = selection.tiles;
+  const [busy, setBusy] = useState(false);
 
-  const attempt = async (action: () => Promise<void>) => {
+  /** @param action is told what is ticked now: that may change until the server has answered */
+  const attempt = async (action: (ids: readonly string[]) => Promise<void>) => {
+    if (busy) return;
     setFault(null);
+    setBusy(true);
     try {
-      await action();
+      await action([...selection.ids]);
     } catch (error) {
       setFault(error);
     }
+    setBusy(false);
     onChanged();
   };
   const remove = () =>
-    attempt(async () => {
-      const ids = chosen.map(({ id }) => id);
+    attempt(async (ids) => {
       await deleteAssets(client, ids);
-      const putBack = tiles.hide(new Set(ids));
-      selection.clear();
+      const putBack = tiles.hide(ids);
+      selection.drop(ids);
       const undo = async () => {
         try {
           await restoreAssets(client, ids);
-          putBack();
+          if (!putBack()) onStale();
           toast({ text: `${plural(ids.length, 'asset')} restored.` });
         } catch {
           toast({ text: 'They could not be restored. Try again.', action: { label: 'Undo', run: () => void undo() } });
@@ -53,15 +58,15 @@ export function SelectionBar({ selection, tiles, onChanged }: SelectionBarProps)
     event.preventDefault();
     const added = tagsOf(tags);
     if (added.length === 0) return;
-    void attempt(async () => {
-      await addTags(client, chosen, added);
+    void attempt(async (ids) => {
+      const before = await addTags(client, ids, added);
       setTags('');
-      selection.clear();
+      selection.drop(ids);
       // What was read before lacks the new tags, and would take them away with the next change.
       tiles.refresh();
       const undo = async () => {
         try {
-          await restoreTags(client, chosen);
+          await restoreTags(client, before);
           toast({ text: 'The tags are as they were.' });
         } catch {
           toast({ text: 'The tags could not be put back. Try again.', action: { label: 'Undo', run: () => void undo() } });
@@ -69,22 +74,22 @@ export function SelectionBar({ selection, tiles, onChanged }: SelectionBarProps)
         tiles.refresh();
         onChanged();
       };
-      toast({ text: `${plural(chosen.length, 'asset')} tagged ${added.join(', ')}.`, action: { label: 'Undo', run: () => void undo() } });
+      toast({ text: `${plural(before.length, 'asset')} tagged ${added.join(', ')}.`, action: { label: 'Undo', run: () => void undo() } });
     });
   };
   return (
     <section className="selection-bar panel" aria-label="Selected assets">
-      <p role="status">{chosen.length} selected</p>
+      <p role="status">{selection.ids.size} selected</p>
       <form onSubmit={tag}>
         <label htmlFor="add-tags" className="visually-hidden">
           Tags to add
         </label>
         <input id="add-tags" placeholder="tags, by commas" value={tags} onChange={(event) => setTags(event.target.value)} />
-        <button type="submit" className="quiet">
+        <button type="submit" className="quiet" disabled={busy}>
           Add tags
         </button>
       </form>
-      <button type="button" className="danger" onClick={() => void remove()}>
+      <button type="button" className="danger" disabled={busy} onClick={() => void remove()}>
         Delete
       </button>
       <button type="button" className="quiet" onClick={selection.clear}>

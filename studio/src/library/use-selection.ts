@@ -4,9 +4,10 @@ import type { Tiles } from './use-tiles.ts';
 
 export interface Selection {
   readonly ids: ReadonlySet<string>;
-  readonly tiles: readonly TileFragment[];
   select(tile: TileFragment, range: boolean): void;
   clear(): void;
+  /** Takes the ticks off these. */
+  drop(ids: readonly string[]): void;
 }
 
 export const MAX_SELECTED = 100;
@@ -29,7 +30,8 @@ export function useSelection(tiles: Pick<Tiles, 'at' | 'count'>): Selection {
     });
   }, []);
   const clear = useCallback(() => setChosen(new Map()), []);
-  return useMemo(() => ({ ids: new Set(chosen.keys()), tiles: [...chosen.values()], select, clear }), [chosen, select, clear]);
+  const drop = useCallback((ids: readonly string[]) => setChosen((was) => new Map([...was].filter(([id]) => !ids.includes(id)))), []);
+  return useMemo(() => ({ ids: new Set(chosen.keys()), select, clear, drop }), [chosen, select, clear, drop]);
 }
 
 /** The tiles on screen from one to another, both included; the last alone when the first has scrolled away. */

@@ -18,8 +18,8 @@ export interface Tiles {
   retry(): void;
   /** Reads again what is on screen, in its place. */
   refresh(): void;
-  /** Takes items off the list, and says how to put them back. */
-  hide(ids: ReadonlySet<string>): () => void;
+  /** Takes items off the list, and says how to put them back: false when the list has begun anew meanwhile. */
+  hide(ids: readonly string[]): () => boolean;
 }
 
 /** Pages off screen are let go after a while; their place is remembered. */
@@ -38,7 +38,7 @@ export function useTiles(filter: AssetFilter, version: number): Tiles {
   const [state, setState] = useState<{ readonly listKey: string; readonly index: PageIndex }>({ listKey, index: START });
   const index = state.listKey === listKey ? state.index : START;
   // While one scrolls only another page is news, not every row: whoever draws the list draws the rows.
-  const latest = useRef({ index, first: 0, last: 0 });
+  const latest = useRef({ index, listKey, first: 0, last: 0 });
   const [span, setSpan] = useState<PageSpan>({ from: 0, to: 0 });
   const place = useCallback(() => {
     const next = spanOn(latest.current.index, latest.current.first, latest.current.last);
@@ -52,9 +52,9 @@ export function useTiles(filter: AssetFilter, version: number): Tiles {
     [place],
   );
   useLayoutEffect(() => {
-    latest.current = { ...latest.current, index };
+    latest.current = { ...latest.current, index, listKey };
     place();
-  }, [index, place]);
+  }, [index, listKey, place]);
   const wanted = useMemo(() => pagesIn(span, index), [span, index]);
 
   const results = useQueries({
@@ -92,20 +92,24 @@ export function useTiles(filter: AssetFilter, version: number): Tiles {
       return place === null ? undefined : nodes.get(place.page)?.[place.offset];
     },
     retry: () => void queries.refetchQueries({ queryKey: ['tiles', listKey], predicate: ({ state: { status } }) => status === 'error' }),
-    refresh: () => void queries.invalidateQueries({ queryKey: ['tiles', listKey] }),
+    refresh: () => void queries.invalidateQueries({ queryKey: ['tiles', latest.current.listKey] }),
     hide(ids) {
-      const before = queries.getQueriesData<TilesQuery['assets']>({ queryKey: ['tiles', listKey] });
-      let next = index;
+      // Whoever asks has waited for an answer: the list as it is by now.
+      const { listKey: hidden, index: whole } = latest.current;
+      const before = queries.getQueriesData<TilesQuery['assets']>({ queryKey: ['tiles', hidden] });
+      let next = whole;
       for (const [key, page] of before) {
         if (page === undefined) continue;
-        const kept = page.nodes.filter(({ id }) => !ids.has(id));
+        const kept = page.nodes.filter(({ id }) => !ids.includes(id));
         next = withCountChange(next, next.pages.findIndex(({ after }) => after === key[2]), kept.length - page.nodes.length);
         queries.setQueryData(key, { ...page, nodes: kept });
       }
-      setState({ listKey, index: next });
+      setState({ listKey: hidden, index: next });
       return () => {
+        if (latest.current.listKey !== hidden) return false;
         for (const [key, page] of before) queries.setQueryData(key, page);
-        setState((now) => (now.listKey === listKey ? { listKey, index: { ...now.index, pages: now.index.pages.map((page, at) => index.pages[at] ?? page) } } : now));
+        setState((now) => ({ listKey: hidden, index: { ...now.index, pages: now.index.pages.map((page, at) => whole.pages[at] ?? page) } }));
+        return true;
       };
     },
   };
