@@ -110,6 +110,12 @@ function candidateOf(asset: Asset): number | null {
 }
 
 export function applyEvent(job: LiveJob, event: JobEvent): LiveJob {
+  const next = withEvent(job, event);
+  // What came before the end of a job that was opened after it: it does not begin anew.
+  return TERMINAL.has(job.status) && !TERMINAL.has(next.status) ? { ...next, status: job.status, queuePosition: null, etaMs: null, tokensDone: job.tokensDone } : next;
+}
+
+function withEvent(job: LiveJob, event: JobEvent): LiveJob {
   const sinceAccepted = Date.parse(event.at) - Date.parse(job.createdAt);
   switch (event.__typename) {
     case 'JobQueued':

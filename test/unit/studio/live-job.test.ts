@@ -78,6 +78,13 @@ describe('a job on the stage', () => {
     expect(after(started, finished('CANCELED'))).toMatchObject({ status: 'CANCELED', totalMs: 2000, etaMs: null });
   });
 
+  it('that was opened after its end fills in what was drawn, and does not begin anew', () => {
+    const ended = liveJob(job({ status: 'SUCCEEDED', progress: { tokensDone: 640, tokensTotal: 640, tokensPerSecond: 1, etaMs: null, queuePosition: null } }));
+    const queued = { __typename: 'JobQueued', jobId: 'j1', seq: 1, at: at(0), position: 3 } as JobEvent;
+    const live = [queued, started, frames([0], { final: true })].reduce(applyEvent, ended);
+    expect(live).toMatchObject({ status: 'SUCCEEDED', queuePosition: null, tokensDone: 640, candidates: [{ newest: 0 }, {}] });
+  });
+
   it('fills in the shots of a film as they come', () => {
     const film = liveJob(job({ task: 'FILM' }));
     const shot = (__typename: string, index: number, rest: object) => ({ __typename, jobId: 'j1', seq: 2, at: at(1), shot: index, ...rest }) as JobEvent;
