@@ -24,8 +24,9 @@ export function FilmStrip({ frames, expected, current, onShow }: FilmStripProps)
     event.preventDefault();
     onShow(target.index);
   };
-  const listbox =
-    there.length === 0 ? {} : ({ role: 'listbox', 'aria-label': 'Film strip', 'aria-orientation': 'horizontal', tabIndex: 0, 'aria-activedescendant': `${id}-${current}` } as const);
+  // The clip may be further than the strip, whose frames come one after the other.
+  const active = frames[current] === undefined ? {} : { 'aria-activedescendant': `${id}-${current}` };
+  const listbox = there.length === 0 ? {} : ({ role: 'listbox', 'aria-label': 'Film strip', 'aria-orientation': 'horizontal', tabIndex: 0, ...active } as const);
   return (
     <div className={`strip${slots > 24 ? ' strip-long' : ''}`} onKeyDown={move} {...listbox}>
       {Array.from({ length: slots }, (_, index) => {
