@@ -1,7 +1,7 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { createCinegraphClient } from '../../src/client/index.ts';
+import { CinegraphClientError, createCinegraphClient } from '../../src/client/index.ts';
 import { createCredentialStore, tabStorage } from './access/credentials.ts';
 import { App } from './app/app.tsx';
 import { StudioProvider } from './app/studio-context.ts';
@@ -23,7 +23,9 @@ const client = createCinegraphClient({
   },
 });
 const jobs = createJobStore(client);
-const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 5_000, gcTime: 60_000, retry: 1, refetchOnWindowFocus: false } } });
+/** Once, unless the same question would get the same answer. */
+const retry = (failures: number, error: unknown) => failures < 1 && !(error instanceof CinegraphClientError && !error.retryable);
+const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 5_000, gcTime: 60_000, retry, refetchOnWindowFocus: false } } });
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');

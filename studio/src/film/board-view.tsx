@@ -1,14 +1,15 @@
-import { useEffect, useState, type FormEvent } from 'react';
-import { useLocation, useSearchParams } from 'wouter';
+import { useState, type FormEvent } from 'react';
+import { useLocation } from 'wouter';
 import { CinegraphClientError } from '../../../src/client/index.ts';
 import { useStudio } from '../app/studio-context.ts';
+import { useNavigateHere } from '../app/use-navigate-here.ts';
 import { SizeChips } from '../create/size-chips.tsx';
+import { useRemixed } from '../live/use-remixed.ts';
 import { useModel } from '../system/use-model.ts';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { plural } from '../ui/format.ts';
 import { ShotCard } from './shot-card.tsx';
-import { useToast } from '../ui/toasts.tsx';
-import { boardOf, emptyShot, MAX_SHOTS, moved, shotsOf, toFilmInput, type ShotDraft, type Storyboard } from './storyboard.ts';
+import { boardOf, emptyShot, MAX_SHOTS, moved, shotsOf, toFilmInput, type ShotDraft } from './storyboard.ts';
 import { useDragOrder } from './use-drag-order.ts';
 import { newKey, useStoryboard } from './use-storyboard.ts';
 
@@ -16,6 +17,7 @@ import { newKey, useStoryboard } from './use-storyboard.ts';
 export function BoardView() {
   const { client, jobs } = useStudio();
   const [, navigate] = useLocation();
+  const navigateHere = useNavigateHere();
   const [board, change] = useStoryboard();
   const [sending, setSending] = useState(false);
   const [fault, setFault] = useState<unknown>(null);
@@ -29,7 +31,13 @@ export function BoardView() {
     setSaid(`Shot ${from + 1} is shot ${from + by + 1} now.`);
   };
   const drag = useDragOrder((from, to) => move(from, to - from));
-  useRemix(change);
+  const remixed = useRemixed(
+    ({ task }) => task === 'FILM',
+    (film) => {
+      change(boardOf(film, newKey));
+      navigate('/film', { replace: true });
+    },
+  );
   const edit = (index: number, next: Partial<ShotDraft>) => change({ shots: shots.map((shot, at) => (at === index ? { ...shot, ...next } : shot)) });
   const render = async (event: FormEvent) => {
     event.preventDefault();
@@ -37,7 +45,7 @@ export function BoardView() {
     setFault(null);
     try {
       const job = await jobs.start(() => client.generate(toFilmInput(board)));
-      navigate(`/film/${encodeURIComponent(job.id)}`);
+      navigateHere(`/film/${encodeURIComponent(job.id)}`);
     } catch (error) {
       setFault(error);
     } finally {
@@ -45,7 +53,8 @@ export function BoardView() {
     }
   };
   return (
-    <form className="board" onSubmit={(event) => void render(event)} noValidate>
+    <form className="board" onSubmit={(event) => void render(event)} noValidate inert={remixed.filling}>
+      {remixed.fault === null ? null : <ErrorNote error={remixed.fault} action={{ label: 'Try again', run: remixed.retry }} onDismiss={() => navigate('/film', { replace: true })} />}
       <StoryField onShots={(next) => change({ shots: next })} />
       <div className="field">
         <label htmlFor="film-title">Title</label>
@@ -89,28 +98,6 @@ export function BoardView() {
       </div>
     </form>
   );
-}
-
-/** `?remix=` takes over the plan of a film, once. */
-function useRemix(change: (board: Storyboard) => void): void {
-  const { client } = useStudio();
-  const [search] = useSearchParams();
-  const [, navigate] = useLocation();
-  const toast = useToast();
-  const id = search.get('remix');
-  useEffect(() => {
-    if (id === null) return;
-    client.job(id).then(
-      (job) => {
-        if (job?.task !== 'FILM') return toast({ text: 'The film to remix does not exist any more.' });
-        change(boardOf(job, newKey));
-        navigate('/film', { replace: true });
-      },
-      () => toast({ text: 'The film to remix cannot be read. Try again when the server is there.' }),
-    );
-    // Once for each address.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [id]);
 }
 
 function StoryField({ onShots }: { readonly onShots: (shots: readonly ShotDraft[]) => void }) {

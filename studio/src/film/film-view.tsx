@@ -1,33 +1,37 @@
-import { useEffect, useState } from 'react';
-import { Link, useLocation } from 'wouter';
+import { useState } from 'react';
+import { Link } from 'wouter';
 import { InputError } from '../../../src/client/index.ts';
 import { useStudio } from '../app/studio-context.ts';
+import { useNavigateHere } from '../app/use-navigate-here.ts';
 import { RetryShotDocument } from '../generated/operations.ts';
 import { TERMINAL, type ShotView } from '../live/live-job.ts';
 import { Stage } from '../live/stage.tsx';
 import { useJobs } from '../live/use-jobs.ts';
+import { useOpenJob } from '../live/use-open-job.ts';
 import { useModel } from '../system/use-model.ts';
 import { ErrorNote } from '../ui/error-note.tsx';
 
 /** A film that is being rendered, or was: the shots fill in, then the film plays. */
 export function FilmView({ id }: { readonly id: string }) {
-  const { client, jobs } = useStudio();
-  const [, navigate] = useLocation();
+  const { client } = useStudio();
+  const navigateHere = useNavigateHere();
   const model = useModel();
   const [fault, setFault] = useState<unknown>(null);
+  const [sending, setSending] = useState(false);
   const job = useJobs().find((each) => each.id === id) ?? null;
-  useEffect(() => {
-    jobs.open(id).then((found) => setFault(found ? null : { code: 'NOT_FOUND', message: 'This film does not exist, or it is not yours.' }), setFault);
-  }, [id, jobs]);
+  const opened = useOpenJob(id);
   const again = async (shot: number) => {
     setFault(null);
+    setSending(true);
     try {
       const { payload } = await client.request(RetryShotDocument, { input: { jobId: id, shot } });
       const [error] = payload.userErrors;
       if (error !== undefined) throw new InputError(error, payload.userErrors);
-      if (payload.job !== null) navigate(`/film/${encodeURIComponent(payload.job.id)}`);
+      if (payload.job !== null) navigateHere(`/film/${encodeURIComponent(payload.job.id)}`);
     } catch (error) {
       setFault(error);
+    } finally {
+      setSending(false);
     }
   };
   return (
@@ -36,14 +40,15 @@ export function FilmView({ id }: { readonly id: string }) {
         <Link href="/film">Back to the storyboard</Link>
       </p>
       {fault === null ? null : <ErrorNote error={fault} onDismiss={() => setFault(null)} />}
+      {opened.fault === null ? null : <ErrorNote error={opened.fault} />}
       {job === null ? (
-        <p className="page-loading">{fault === null ? 'Opening the film…' : ''}</p>
+        <p className="page-loading">{opened.opening ? 'Opening the film…' : ''}</p>
       ) : (
         <div className="film">
           <Stage key={job.id} job={job} limits={model.data?.limits ?? null} />
           <ol className="shots" aria-label="Shots">
             {job.shots.map((shot, index) => (
-              <ShotResult key={index} shot={shot} number={index + 1} onAgain={TERMINAL.has(job.status) ? () => void again(index) : null} />
+              <ShotResult key={index} shot={shot} number={index + 1} sending={sending} onAgain={TERMINAL.has(job.status) ? () => void again(index) : null} />
             ))}
           </ol>
         </div>
@@ -54,7 +59,15 @@ export function FilmView({ id }: { readonly id: string }) {
 
 const STATES: Readonly<Record<ShotView['state'], string>> = { waiting: 'Waiting', running: 'Being made', ready: 'Ready', failed: 'Failed' };
 
-function ShotResult({ shot, number, onAgain }: { readonly shot: ShotView; readonly number: number; readonly onAgain: (() => void) | null }) {
+interface ShotResultProps {
+  readonly shot: ShotView;
+  readonly number: number;
+  /** A shot is being asked for. */
+  readonly sending: boolean;
+  readonly onAgain: (() => void) | null;
+}
+
+function ShotResult({ shot, number, sending, onAgain }: ShotResultProps) {
   const { asset } = shot;
   return (
     <li className="shot panel shot-result">
@@ -64,7 +77,7 @@ function ShotResult({ shot, number, onAgain }: { readonly shot: ShotView; readon
         <p className="dim">{shot.prompt ?? ''}</p>
         <p className="dim">{shot.message ?? STATES[shot.state]}</p>
         {onAgain === null ? null : (
-          <button type="button" className="quiet small" aria-label={`Make shot ${number} again`} onClick={onAgain}>
+          <button type="button" className="quiet small" aria-label={`Make shot ${number} again`} disabled={sending} onClick={onAgain}>
             Again
           </button>
         )}

@@ -14,7 +14,9 @@ export function ChooseCandidate({ asset, onFault }: ChooseCandidateProps) {
   const { client } = useStudio();
   const toast = useToast();
   const [chosen, setChosen] = useState<string | null>(null);
+  const [sending, setSending] = useState(false);
   const choose = async () => {
+    setSending(true);
     try {
       const { payload } = await client.request(ChooseCandidateDocument, { input: { asset: asset.id } });
       const [error] = payload.userErrors;
@@ -23,10 +25,12 @@ export function ChooseCandidate({ asset, onFault }: ChooseCandidateProps) {
       toast({ text: 'Taken. Extend or edit goes on from it.' });
     } catch (error) {
       onFault(error);
+    } finally {
+      setSending(false);
     }
   };
   return (
-    <button type="button" className="quiet" aria-pressed={chosen === asset.id} onClick={() => void choose()}>
+    <button type="button" className="quiet" aria-pressed={chosen === asset.id} disabled={sending} onClick={() => void choose()}>
       {chosen === asset.id ? 'This is the one' : 'Take this one'}
     </button>
   );

@@ -1,7 +1,8 @@
-import { useState } from 'react';
-import { Link, useLocation } from 'wouter';
+import { useEffect, useState } from 'react';
+import { Link } from 'wouter';
 import type { Asset } from '../../../src/client/index.ts';
 import { useStudio } from '../app/studio-context.ts';
+import { useNavigateHere } from '../app/use-navigate-here.ts';
 import { ChooseCandidate } from './choose-candidate.tsx';
 import { Continue } from './continue.tsx';
 import { Downloads } from './downloads.tsx';
@@ -18,30 +19,36 @@ interface JobActionsProps {
 /** What can be done with a job now. */
 export function JobActions({ job, asset }: JobActionsProps) {
   const { jobs } = useStudio();
-  const [, navigate] = useLocation();
+  const navigateHere = useNavigateHere();
   const [fault, setFault] = useState<unknown>(null);
-  const [canceling, setCanceling] = useState(false);
+  const [busy, setBusy] = useState(false);
   const ended = TERMINAL.has(job.status);
   const attempt = async (action: () => Promise<void>) => {
+    if (busy) return;
     setFault(null);
+    setBusy(true);
     try {
       await action();
     } catch (error) {
       setFault(error);
+      setBusy(false);
     }
   };
-  const cancel = () =>
-    attempt(async () => {
-      setCanceling(true);
-      await jobs.cancel(job.id).finally(() => setCanceling(false));
+  // Busy until the job says that it has ended.
+  const cancel = () => attempt(() => jobs.cancel(job.id));
+  const retry = () =>
+    void attempt(async () => {
+      const again = await jobs.retry(job.id);
+      setBusy(false);
+      navigateHere(`/?job=${encodeURIComponent(again.id)}`);
     });
-  const retry = () => void attempt(async () => navigate(`/?job=${encodeURIComponent((await jobs.retry(job.id)).id)}`));
+  useEffect(() => setBusy(false), [ended]);
   return (
     <>
       <div className="actions">
         {ended ? null : (
-          <button type="button" className="quiet" onClick={() => void cancel()} disabled={canceling}>
-            {canceling ? 'Canceling…' : 'Cancel'}
+          <button type="button" className="quiet" onClick={() => void cancel()} disabled={busy}>
+            {busy ? 'Canceling…' : 'Cancel'}
           </button>
         )}
         {asset === null ? null : <Downloads asset={asset} />}
@@ -53,7 +60,7 @@ export function JobActions({ job, asset }: JobActionsProps) {
           </Link>
         ) : null}
         {job.status === 'CANCELED' ? (
-          <button type="button" className="quiet" onClick={retry}>
+          <button type="button" className="quiet" disabled={busy} onClick={retry}>
             Try again
           </button>
         ) : null}

@@ -1,4 +1,4 @@
-import { Link } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import { useStudio } from '../app/studio-context.ts';
 import { words } from '../ui/format.ts';
 import { doneShare, TERMINAL, type LiveJob } from './live-job.ts';
@@ -25,6 +25,11 @@ export function JobTray({ jobs, selected }: JobTrayProps) {
 
 function TrayItem({ job, current }: { readonly job: LiveJob; readonly current: boolean }) {
   const { jobs } = useStudio();
+  const [, navigate] = useLocation();
+  const dismiss = () => {
+    jobs.dismiss(job.id);
+    if (current) navigate('/');
+  };
   const ended = TERMINAL.has(job.status);
   const [view] = job.candidates;
   const picture = view?.frames[view.newest]?.src ?? (view?.asset != null && 'thumbnailUrl' in view.asset ? view.asset.thumbnailUrl : undefined);
@@ -38,7 +43,7 @@ function TrayItem({ job, current }: { readonly job: LiveJob; readonly current: b
         </span>
       </Link>
       {ended ? (
-        <button type="button" className="quiet small" aria-label={`Take "${job.prompt}" off the list`} onClick={() => jobs.dismiss(job.id)}>
+        <button type="button" className="quiet small" aria-label={`Take "${job.prompt}" off the list`} onClick={dismiss}>
           ×
         </button>
       ) : null}
