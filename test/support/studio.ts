@@ -1,6 +1,6 @@
 /** The real program and a browser beside it, for the tests of one file. */
 import { join } from 'node:path';
-import type { Browser, BrowserContextOptions } from '@playwright/test';
+import type { Browser, BrowserContextOptions, Page } from '@playwright/test';
 import { afterAll, beforeAll } from 'vitest';
 import { launchBrowser, visit, type Visit } from './browser.ts';
 import { ROOT, startProgram, temporaryFolder, type Environment, type Program } from './server.ts';
@@ -55,4 +55,17 @@ export function studioOf(env: Environment | (() => Environment) = {}): Studio {
 function running<Thing>(thing: Thing | undefined): Thing {
   if (thing === undefined) throw new Error('the program runs within tests only');
   return thing;
+}
+
+/** Drops bytes on the form of Create, as a file of that name and type. */
+export async function dropFile(page: Page, bytes: Buffer, name: string, type: string): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    ([base64, fileName, fileType]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))], fileName, { type: fileType }));
+      return data;
+    },
+    [bytes.toString('base64'), name, type] as const,
+  );
+  await page.locator('form.composer').dispatchEvent('drop', { dataTransfer: transfer });
 }

@@ -1,5 +1,5 @@
-import { useRef, useState, type FormEvent, type KeyboardEvent } from 'react';
-import { CinegraphClientError, type Asset, type Model } from '../../../src/client/index.ts';
+import { useLayoutEffect, useRef, useState, type FormEvent, type KeyboardEvent } from 'react';
+import { CinegraphClientError, type Model } from '../../../src/client/index.ts';
 import { Chips } from '../ui/chips.tsx';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { seconds } from '../ui/format.ts';
@@ -11,49 +11,49 @@ import { SizeChips, sizeText } from './size-chips.tsx';
 import { SoundChoice } from './sound-choice.tsx';
 import { SourcePanel } from './source-panel.tsx';
 import { styleOptions } from './styles.ts';
-import { choicesFor, hasFrames, TASKS } from './tasks.ts';
+import { choicesFor, hasFrames, TASKS, type TaskChoice } from './tasks.ts';
+import type { Attachment } from './use-attachment.ts';
+import type { Sending } from './use-sending.ts';
 import type { Upload } from './use-upload.ts';
 
 const CAMERAS = ['', 'pan left', 'pan right', 'pan up', 'pan down', 'zoom in', 'zoom out'].map((value) => ({ value, label: value === '' ? 'Still' : value }));
 const MAX_EXAMPLES = 4;
+const LABELS: Readonly<Record<Sending['state'], string>> = { idle: 'Generate', waiting: 'Waiting…', sending: 'Sending…' };
 
 interface ComposerProps {
   readonly draft: Draft;
   readonly change: (change: Partial<Draft>) => void;
   /** Undefined while the model is starting. */
   readonly model: Model | undefined;
-  /** What is attached. */
-  readonly source: Asset | null;
+  readonly attachment: Attachment;
   readonly upload: Upload;
+  readonly maskUpload: Upload;
   readonly onFile: (file: File) => void;
-  /** Rejects with what the server refused. */
-  readonly onSubmit: () => Promise<void>;
+  readonly onRemove: () => void;
+  readonly sending: Sending;
+  /** What has to come before anything can be sent, in words; null for nothing. */
+  readonly waitsFor: string | null;
+  /** A job is about to be filled in. */
+  readonly filling: boolean;
 }
 
 /** What to make. */
-export function Composer({ draft, change, model, source, upload, onFile, onSubmit }: ComposerProps) {
-  const [sending, setSending] = useState(false);
-  const [fault, setFault] = useState<unknown>(null);
+export function Composer({ draft, change, model, attachment, upload, maskUpload, onFile, onRemove, sending, waitsFor, filling }: ComposerProps) {
+  const { fault } = sending;
   const form = useRef<HTMLFormElement>(null);
   const field = faultyField(fault);
   const { words } = TASKS[draft.task];
 
-  const submit = async (event: FormEvent) => {
+  useLayoutEffect(() => {
+    if (fault !== null) form.current?.querySelector<HTMLElement>(`[name="${CSS.escape(faultyField(fault) ?? 'prompt')}"]`)?.focus();
+  }, [fault]);
+  const unread = attachment.state === 'failed';
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (sending) return;
-    setSending(true);
-    setFault(null);
-    try {
-      await onSubmit();
-    } catch (error) {
-      setFault(error);
-      form.current?.querySelector<HTMLElement>(`[name="${CSS.escape(faultyField(error) ?? 'prompt')}"]`)?.focus();
-    } finally {
-      setSending(false);
-    }
+    if (!unread) sending.press();
   };
   const styles = styleOptions(model?.styles ?? [], draft.style);
-  const choices = choicesFor(source?.kind ?? null, model?.tasks);
+  const choices = choicesOf(attachment, draft, model);
   const [over, setOver] = useState(false);
   const take = (files: FileList) => {
     const [file] = files;
@@ -69,8 +69,9 @@ export function Composer({ draft, change, model, source, upload, onFile, onSubmi
     <form
       ref={form}
       className={`composer panel${over ? ' composer-over' : ''}`}
-      onSubmit={(event) => void submit(event)}
+      onSubmit={submit}
       noValidate
+      inert={filling}
       onDragOver={(event) => {
         event.preventDefault();
         setOver(true);
@@ -103,20 +104,23 @@ export function Composer({ draft, change, model, source, upload, onFile, onSubmi
           />
         </>
       ) : null}
-      {fault === null ? null : <ErrorNote error={fault} onDismiss={() => setFault(null)} />}
+      {fault === null ? null : <ErrorNote error={fault} onDismiss={sending.dismiss} />}
       <div className="submit">
-        <button type="submit" disabled={sending}>
-          {sending ? 'Sending…' : 'Generate'}
+        <button type="submit" disabled={sending.state !== 'idle' || unread} aria-describedby="sent-when">
+          {LABELS[sending.state]}
         </button>
         <p id="prompt-help" className="dim">
           {limitsText(draft, model)} {words.includes('prompt') ? 'Enter generates, Shift+Enter makes a new line.' : ''}
         </p>
       </div>
-      {source === null ? <Examples model={model} onPick={(prompt) => change({ prompt })} /> : null}
-      <SourcePanel draft={draft} change={change} source={source} upload={upload} onFile={onFile} onRemove={() => change({ source: null, mask: null, task: 'textToVideo' })} clipMs={model?.limits?.durationMs} />
+      <p id="sent-when" className="dim sent-when" role="status">
+        {sentWhen(sending.state === 'waiting', unread, waitsFor)}
+      </p>
+      {attachment.state === 'none' ? <Examples model={model} onPick={(prompt) => change({ prompt })} /> : null}
+      <SourcePanel draft={draft} change={change} attachment={attachment} upload={upload} maskUpload={maskUpload} onMaskLost={sending.giveUp} onFile={onFile} onRemove={onRemove} clipMs={model?.limits?.durationMs} />
       <div className="choices">
         <Chips label="Make" options={choices.map((value) => ({ value, label: TASKS[value].label }))} value={draft.task} onChange={(task) => change({ task })} />
-        {source !== null && choices.length === 0 ? <p className="note note-warn">This model makes nothing from {source.kind === 'IMAGE' ? 'a picture' : 'such a file'}. The System page lists what it does.</p> : null}
+        {attachment.state === 'there' && choices.length === 0 ? <p className="note note-warn">This model makes nothing from {attachment.asset.kind === 'IMAGE' ? 'a picture' : 'such a file'}. The System page lists what it does.</p> : null}
         {words.includes('camera') ? <Chips label="Camera" options={CAMERAS} value={draft.camera} onChange={(camera) => change({ camera })} /> : null}
         {words.includes('style') && styles.length > 1 ? <Chips label="Style" options={styles} value={draft.style} onChange={(style) => change({ style })} /> : null}
         {draft.task === 'textToVideo' || draft.task === 'imageToVideo' ? <LengthChips draft={draft} change={change} model={model} /> : null}
@@ -140,6 +144,24 @@ function Examples({ model, onPick }: { readonly model: Model | undefined; readon
       ))}
     </div>
   );
+}
+
+/** While the source is on its way, what its task tells of it has to do. */
+function choicesOf(attachment: Attachment, { task }: Draft, model: Model | undefined): TaskChoice[] {
+  const { from } = TASKS[task];
+  switch (attachment.state) {
+    case 'none':
+      return choicesFor(null, model?.tasks);
+    case 'there':
+      return choicesFor(attachment.asset.kind, model?.tasks);
+    default:
+      return from === null ? [] : choicesFor(from, model?.tasks);
+  }
+}
+
+function sentWhen(pressed: boolean, unread: boolean, waitsFor: string | null): string {
+  if (unread) return 'What is attached could not be loaded. Try that again, or remove it.';
+  return pressed && waitsFor !== null ? `It is sent as soon as ${waitsFor}.` : '';
 }
 
 /** The last part of the path that the server named. */

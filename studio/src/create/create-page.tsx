@@ -1,66 +1,128 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useState } from 'react';
 import { useLocation, useSearchParams } from 'wouter';
 import type { Asset } from '../../../src/client/index.ts';
 import { Page } from '../app/page.tsx';
 import { useStudio } from '../app/studio-context.ts';
+import { useNavigateHere } from '../app/use-navigate-here.ts';
 import { JobTray } from '../live/job-tray.tsx';
 import { TERMINAL } from '../live/live-job.ts';
 import { Stage } from '../live/stage.tsx';
 import { useJobs } from '../live/use-jobs.ts';
+import { useOpenJob } from '../live/use-open-job.ts';
+import { useRemixed } from '../live/use-remixed.ts';
 import { useModel } from '../system/use-model.ts';
 import { ErrorNote } from '../ui/error-note.tsx';
 import { useToast } from '../ui/toasts.tsx';
 import { Composer } from './composer.tsx';
-import { draftOf, toInput, type Draft } from './draft.ts';
+import { draftOf, toInput, withinSource } from './draft.ts';
 import { EmptyStage } from './empty-stage.tsx';
-import { taskFor, TASKS } from './tasks.ts';
+import { awaited } from './readiness.ts';
+import { choiceNamed, fittingTask } from './tasks.ts';
+import { attachmentKey, useAttachment } from './use-attachment.ts';
 import { useDraft } from './use-draft.ts';
-import { useSource } from './use-source.ts';
+import { useSending } from './use-sending.ts';
 import { useUpload } from './use-upload.ts';
 import './create.css';
 
 /** Prompt in, frames out. The address names the job on the stage (`?job=`), so that a reload goes on with it. */
 export function CreatePage() {
   const { client, jobs } = useStudio();
+  const queries = useQueryClient();
   const [search] = useSearchParams();
   const [, navigate] = useLocation();
+  const navigateHere = useNavigateHere();
+  const toast = useToast();
   const [draft, change] = useDraft();
   const model = useModel();
   const all = useJobs();
   const asked = search.get('job');
   const selected = asked ?? all.find(({ status }) => !TERMINAL.has(status))?.id ?? null;
   const job = all.find(({ id }) => id === selected) ?? null;
-  const missing = useOpenJob(asked);
-  useRemix(search.get('remix'), change);
+  const opened = useOpenJob(asked);
   const upload = useUpload();
-  const attached = useSource(draft.source);
-  const source = attached.data ?? null;
-  const attach = useCallback(
-    (asset: Pick<Asset, 'id' | 'kind'>, wanted: string | null) => {
-      change({ source: asset.id, mask: null, task: taskFor(asset.kind, wanted, model.data?.tasks) });
-    },
-    [change, model.data],
-  );
-  const onFile = (file: File) => void upload.send(file).then((asset) => (asset === null ? undefined : attach(asset, null)));
-  useAttach(search.get('source'), search.get('task'), attach);
-  // Deleted meanwhile, or of another server.
-  useEffect(() => {
-    if (draft.source !== null && attached.isSuccess && attached.data === null) change({ source: null, mask: null, task: 'textToVideo' });
-  }, [draft.source, attached.isSuccess, attached.data, change]);
+  const maskUpload = useUpload();
+  const attachment = useAttachment(draft.source);
+  const asset = attachment.state === 'there' ? attachment.asset : null;
+  const task = asset === null ? draft.task : fittingTask(asset.kind, draft.task, model.data?.tasks);
 
-  const generate = async () => {
-    const made = await jobs.start(() => client.generate(toInput(draft)));
-    if (!draft.seedLocked) change({ seed: String(made.seed) });
-    navigate(`/?job=${encodeURIComponent(made.id)}`);
+  const waitsFor = awaited({ file: upload.share !== null, mask: maskUpload.share !== null, attachment: attachment.state });
+  // The address, and what fits the attachment, reach the draft in the next step.
+  const settled = search.get('source') === null && search.get('remix') === null && task === draft.task;
+  const sending = useSending(waitsFor === null && attachment.state !== 'failed' && settled, async () => {
+    const made = await jobs.start(() => client.generate(toInput(asset === null ? draft : withinSource(draft, asset))));
+    change(({ seedLocked }) => (seedLocked ? {} : { seed: String(made.seed) }));
+    navigateHere(`/?job=${encodeURIComponent(made.id)}`);
+  });
+  const { giveUp } = sending;
+  useEffect(() => {
+    if (task !== draft.task) change({ task });
+  }, [task, draft.task, change]);
+  useEffect(() => {
+    if (attachment.state === 'failed') giveUp();
+  }, [attachment.state, giveUp]);
+
+  const [focus, setFocus] = useState(0);
+  useEffect(() => {
+    if (focus > 0) document.getElementById('prompt')?.focus();
+  }, [focus]);
+  /** What was on its way is not wanted any more. */
+  const { cancel } = upload;
+  const startOver = useCallback(() => {
+    cancel();
+    giveUp();
+    setFocus((was) => was + 1);
+    navigate('/', { replace: true });
+  }, [cancel, giveUp, navigate]);
+  const remixed = useRemixed(
+    ({ task: made }) => made !== 'FILM',
+    (made) => {
+      change(draftOf(made));
+      startOver();
+      toast({ text: 'Filled in. The seed is kept: change it for another take.' });
+    },
+  );
+  useAttach(
+    useCallback(
+      (source, wanted) => {
+        change((was) => ({ source, mask: null, task: choiceNamed(wanted) ?? was.task }));
+        startOver();
+      },
+      [change, startOver],
+    ),
+  );
+  const onFile = (file: File) => {
+    const arrived = (stored: Asset) => {
+      queries.setQueryData(attachmentKey(stored.id), stored);
+      change({ source: stored.id, mask: null });
+    };
+    upload.send(file, { arrived, lost: giveUp });
+  };
+  const onRemove = () => {
+    giveUp();
+    change({ source: null, mask: null, task: 'textToVideo' });
   };
   return (
     <Page title="Create" quietTitle>
       <div className="create">
-        <Composer draft={draft} change={change} model={model.data} source={TASKS[draft.task].from === null ? null : source} upload={upload} onFile={onFile} onSubmit={generate} />
+        <Composer
+          draft={draft}
+          change={change}
+          model={model.data}
+          attachment={attachment}
+          upload={upload}
+          maskUpload={maskUpload}
+          onFile={onFile}
+          onRemove={onRemove}
+          sending={sending}
+          waitsFor={waitsFor}
+          filling={remixed.filling}
+        />
         <div className="create-stage">
           {model.error === null ? null : <ErrorNote error={model.error} action={{ label: 'Try again', run: () => void model.refetch() }} />}
-          {missing === null ? null : <ErrorNote error={missing} action={{ label: 'Start anew', run: () => navigate('/') }} />}
-          {job === null ? <EmptyStage limits={model.data?.limits ?? null} opening={asked !== null && missing === null} /> : <Stage key={job.id} job={job} limits={model.data?.limits ?? null} />}
+          {remixed.fault === null ? null : <ErrorNote error={remixed.fault} action={{ label: 'Try again', run: remixed.retry }} onDismiss={() => navigate('/', { replace: true })} />}
+          {opened.fault === null ? null : <ErrorNote error={opened.fault} action={{ label: 'Start anew', run: () => navigate('/') }} />}
+          {job === null ? <EmptyStage limits={model.data?.limits ?? null} opening={opened.opening} /> : <Stage key={job.id} job={job} limits={model.data?.limits ?? null} />}
           <JobTray jobs={all} selected={selected} />
         </div>
       </div>
@@ -68,59 +130,11 @@ export function CreatePage() {
   );
 }
 
-/** Follows the job that the address names. Returns why it cannot be shown. */
-function useOpenJob(id: string | null): unknown {
-  const { jobs } = useStudio();
-  const [fault, setFault] = useState<{ readonly id: string; readonly error: unknown } | null>(null);
-  useEffect(() => {
-    if (id === null) return;
-    jobs.open(id).then(
-      (found) => setFault(found ? null : { id, error: { code: 'NOT_FOUND', message: 'This job does not exist, or it is not yours.' } }),
-      (error: unknown) => setFault({ id, error }),
-    );
-  }, [id, jobs]);
-  return fault?.id === id ? (fault?.error ?? null) : null;
-}
-
-/** `?remix=` fills in what made a job, once. */
-function useRemix(id: string | null, change: (draft: Draft) => void): void {
-  const { client } = useStudio();
-  const [, navigate] = useLocation();
-  const toast = useToast();
-  useEffect(() => {
-    if (id === null) return;
-    client.job(id).then(
-      (job) => {
-        if (job === null) return toast({ text: 'The job to remix does not exist any more.' });
-        change(draftOf(job));
-        toast({ text: 'Filled in. The seed is kept: change it for another take.' });
-        navigate('/', { replace: true });
-        document.getElementById('prompt')?.focus();
-      },
-      () => toast({ text: 'The job to remix cannot be read. Try again when the server is there.' }),
-    );
-    // Once for each address.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [id]);
-}
-
 /** `?source=` attaches an asset, for the task that `?task=` names. */
-function useAttach(id: string | null, task: string | null, attach: (asset: Pick<Asset, 'id' | 'kind'>, task: string | null) => void): void {
-  const { client } = useStudio();
-  const [, navigate] = useLocation();
-  const toast = useToast();
+function useAttach(attach: (id: string, task: string | null) => void): void {
+  const [search] = useSearchParams();
+  const [id, task] = [search.get('source'), search.get('task')];
   useEffect(() => {
-    if (id === null) return;
-    client.asset(id).then(
-      (asset) => {
-        if (asset === null) return toast({ text: 'What was to be attached does not exist any more.' });
-        attach(asset, task);
-        navigate('/', { replace: true });
-        document.getElementById('prompt')?.focus();
-      },
-      () => toast({ text: 'What was to be attached cannot be read. Try again when the server is there.' }),
-    );
-    // Once for each address.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [id, task]);
+    if (id !== null) attach(id, task);
+  }, [id, task, attach]);
 }

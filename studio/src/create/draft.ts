@@ -1,5 +1,5 @@
 /** What is filled in on the Create page, as the page keeps it. Pure. */
-import type { GenerateInput, Job, SamplingInput } from '../../../src/client/index.ts';
+import type { Asset, GenerateInput, Job, SamplingInput, VideoAsset } from '../../../src/client/index.ts';
 import { inputField, inputNumber, inputText } from '../live/live-job.ts';
 import { choiceOf, TASKS, type TaskChoice } from './tasks.ts';
 
@@ -80,6 +80,16 @@ export const EMPTY_DRAFT: Draft = {
   mask: null,
   padding: { left: 0.25, right: 0.25, top: 0.25, bottom: 0.25 },
 };
+
+/** The first frame that is made new: one of the clip's, but its first. */
+export function editFrame(fromFrame: number, { frameCount }: Pick<VideoAsset, 'frameCount'>): number {
+  return Math.min(Math.max(1, fromFrame), frameCount - 1);
+}
+
+/** What was set for another source, as far as this one goes. */
+export function withinSource(draft: Draft, source: Asset): Draft {
+  return source.__typename === 'VideoAsset' ? { ...draft, fromFrame: editFrame(draft.fromFrame, source) } : draft;
+}
 
 /** The request that a draft stands for. */
 export function toInput(draft: Draft): GenerateInput {

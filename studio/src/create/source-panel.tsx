@@ -8,24 +8,27 @@ import { MaskTool } from './tools/mask-tool.tsx';
 import { PaddingTool } from './tools/padding-tool.tsx';
 import { TASKS } from './tasks.ts';
 import './tools/tools.css';
+import type { Attachment } from './use-attachment.ts';
 import type { Upload } from './use-upload.ts';
 
 interface SourcePanelProps {
   readonly draft: Draft;
   readonly change: (change: Partial<Draft>) => void;
-  readonly source: Asset | null;
+  readonly attachment: Attachment;
   readonly upload: Upload;
+  readonly maskUpload: Upload;
+  readonly onMaskLost: () => void;
   readonly onFile: (file: File) => void;
   readonly onRemove: () => void;
   readonly clipMs: number | undefined;
 }
 
 /** What the new thing is made from, and the tool of the task. */
-export function SourcePanel({ draft, change, source, upload, onFile, onRemove, clipMs }: SourcePanelProps) {
+export function SourcePanel({ draft, change, attachment, upload, maskUpload, onMaskLost, onFile, onRemove, clipMs }: SourcePanelProps) {
   const input = useId();
   return (
     <div className="source">
-      {source === null ? (
+      {attachment.state === 'none' ? (
         <div className="source-pick">
           <label htmlFor={input} className="button quiet small">
             Add a picture, clip or sound
@@ -35,7 +38,10 @@ export function SourcePanel({ draft, change, source, upload, onFile, onRemove, c
         </div>
       ) : (
         <div className="source-head">
-          <p className="dim">{TASKS[draft.task].help}</p>
+          <p className="dim" role="status">
+            {attachment.state === 'loading' ? 'Loading what is attached…' : null}
+            {attachment.state === 'there' ? TASKS[draft.task].help : null}
+          </p>
           <button type="button" className="quiet small" onClick={onRemove}>
             Remove
           </button>
@@ -51,7 +57,8 @@ export function SourcePanel({ draft, change, source, upload, onFile, onRemove, c
         </div>
       )}
       {upload.error === null ? null : <ErrorNote error={upload.error} onDismiss={upload.dismiss} />}
-      {source === null ? null : <Tool key={source.id} draft={draft} change={change} source={source} clipMs={clipMs} />}
+      {attachment.state === 'failed' ? <ErrorNote error={attachment.error} action={{ label: 'Try again', run: attachment.retry }} /> : null}
+      {attachment.state === 'there' ? <Tool key={attachment.asset.id} draft={draft} change={change} source={attachment.asset} maskUpload={maskUpload} onMaskLost={onMaskLost} clipMs={clipMs} /> : null}
     </div>
   );
 }
@@ -60,10 +67,12 @@ interface ToolProps {
   readonly draft: Draft;
   readonly change: (change: Partial<Draft>) => void;
   readonly source: Asset;
+  readonly maskUpload: Upload;
+  readonly onMaskLost: () => void;
   readonly clipMs: number | undefined;
 }
 
-function Tool({ draft, change, source, clipMs }: ToolProps) {
+function Tool({ draft, change, source, maskUpload, onMaskLost, clipMs }: ToolProps) {
   if (source.__typename === 'ImageAsset') return <img className="source-picture" src={source.url} width={source.width} height={source.height} alt="The first frame" />;
   if (source.__typename === 'AudioAsset') return <audio className="source-sound" src={source.url} controls aria-label="The sound" />;
   if (source.__typename !== 'VideoAsset') return null;
@@ -71,7 +80,7 @@ function Tool({ draft, change, source, clipMs }: ToolProps) {
     case 'editVideo':
       return <FrameTool clip={source} fromFrame={draft.fromFrame} onChange={(fromFrame) => change({ fromFrame })} />;
     case 'inpaintVideo':
-      return <MaskTool clip={source} draft={draft} change={change} />;
+      return <MaskTool clip={source} draft={draft} change={change} upload={maskUpload} onLost={onMaskLost} />;
     case 'outpaintVideo':
       return <PaddingTool clip={source} padding={draft.padding} onChange={(padding) => change({ padding })} />;
     case 'stylizeVideo':

@@ -58,10 +58,15 @@ export function choicesFor(kind: string | null, modelTasks: readonly Task[] | un
   return CHOICES.filter((choice) => TASKS[choice].from === kind && (modelTasks?.includes(TASKS[choice].task) ?? true));
 }
 
-/** The task that an asset is attached for: as wanted, else the first that the model does, else the first of all. */
-export function taskFor(kind: string, wanted: string | null, modelTasks: readonly Task[] | undefined): TaskChoice {
+/** The task for what is attached: as chosen, else the first that the model does, else the first of all. */
+export function fittingTask(kind: string, chosen: TaskChoice, modelTasks: readonly Task[] | undefined): TaskChoice {
   const choices = choicesFor(kind, modelTasks);
-  return choices.find((choice) => choice === wanted) ?? choices[0] ?? choicesFor(kind, undefined)[0] ?? 'extendVideo';
+  return choices.find((choice) => choice === chosen) ?? choices[0] ?? choicesFor(kind, undefined)[0] ?? chosen;
+}
+
+/** The task of that name that is made from something; null for another name. */
+export function choiceNamed(name: string | null): TaskChoice | null {
+  return CHOICES.find((choice) => choice === name && TASKS[choice].from !== null) ?? null;
 }
 
 export function choiceOf(task: Task): TaskChoice | null {

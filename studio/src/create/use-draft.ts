@@ -2,11 +2,14 @@ import { useCallback, useEffect, useState } from 'react';
 import { read, write } from '../ui/storage.ts';
 import { EMPTY_DRAFT, type Draft } from './draft.ts';
 
+/** A function is told what the draft is by then. */
+export type DraftChange = Partial<Draft> | ((draft: Draft) => Partial<Draft>);
+
 /** The draft outlives a reload. */
-export function useDraft(): readonly [Draft, (change: Partial<Draft>) => void] {
+export function useDraft(): readonly [Draft, (change: DraftChange) => void] {
   const [draft, setDraft] = useState<Draft>(restore);
   useEffect(() => write('draft', JSON.stringify(draft)), [draft]);
-  const change = useCallback((next: Partial<Draft>) => setDraft((was) => ({ ...was, ...next })), []);
+  const change = useCallback((next: DraftChange) => setDraft((was) => ({ ...was, ...(typeof next === 'function' ? next(was) : next) })), []);
   return [draft, change];
 }
 

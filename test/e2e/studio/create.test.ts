@@ -169,7 +169,7 @@ describe.skipIf(!hasChromium)('the Studio makes a clip', () => {
       held.release();
     }
     await done(page);
-    expect(await page.locator('.strip img').count()).toBe(17);
+    await until(page, "document.querySelectorAll('.strip img').length === 17");
     expect(faults).toEqual([]);
     await page.close();
   });

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createCinegraphClient, type Job } from '../../../src/client/index.ts';
 import { axeViolations, hasChromium, until } from '../../support/browser.ts';
 import { wav } from '../../support/media-files.ts';
-import { SHIPPED, studioOf } from '../../support/studio.ts';
+import { dropFile, SHIPPED, studioOf } from '../../support/studio.ts';
 
 describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
   const studio = studioOf(SHIPPED);
@@ -31,26 +31,14 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
     await done(page);
     return jobOf(page);
   };
-  /** Drops bytes as a file of that name and type. */
-  const drop = async (page: Page, bytes: Buffer, name: string, type: string) => {
-    const transfer = await page.evaluateHandle(
-      ([base64, fileName, fileType]) => {
-        const data = new DataTransfer();
-        data.items.add(new File([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))], fileName, { type: fileType }));
-        return data;
-      },
-      [bytes.toString('base64'), name, type] as const,
-    );
-    await page.locator('form.composer').dispatchEvent('drop', { dataTransfer: transfer });
-  };
   const attach = (page: Page, task: string) => page.goto(`${studio.url}/?source=${encodeURIComponent(clip)}&task=${task}`);
 
   it('animates a picture that is dropped', async () => {
     const { page, faults } = await studio.visit('/');
     const picture = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#c33' } }).png().toBuffer();
-    await drop(page, picture, 'red.png', 'image/png');
+    await dropFile(page, picture, 'red.png', 'image/png');
     await page.getByRole('img', { name: 'The first frame' }).waitFor();
-    await page.getByRole('radio', { name: 'Animate' }).waitFor();
+    await page.getByRole('radio', { name: 'Animate', checked: true }).waitFor();
     expect(await axeViolations(page)).toEqual([]);
     expect(await generate(page, 'it bounces')).toMatchObject({ task: 'IMAGE_TO_VIDEO', status: 'SUCCEEDED' });
     await page.locator('.screen video').waitFor();
@@ -60,7 +48,7 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
 
   it('says in words what was wrong with a file', async () => {
     const { page } = await studio.visit('/', {}, /./);
-    await drop(page, Buffer.from('no picture at all'), 'broken.png', 'image/png');
+    await dropFile(page, Buffer.from('no picture at all'), 'broken.png', 'image/png');
     await page.getByRole('alert').waitFor();
     await page.getByRole('button', { name: 'Dismiss' }).click();
     expect(await page.getByRole('alert').count()).toBe(0);
@@ -74,7 +62,7 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
     expect(dubbed).toMatchObject({ task: 'VIDEO_TO_AUDIO', status: 'SUCCEEDED', outputs: [{ __typename: 'VideoAsset', hasAudio: true }] });
     await page.getByRole('button', { name: 'Sound on' }).waitFor();
     await attach(page, 'videoToText');
-    await page.getByRole('radio', { name: 'Describe' }).waitFor();
+    await page.getByRole('radio', { name: 'Describe', checked: true }).waitFor();
     expect(await page.getByLabel('Prompt').count()).toBe(0);
     await page.getByRole('button', { name: 'Generate' }).click();
     await page.locator('.screen-text').waitFor();
@@ -83,8 +71,8 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
     expect(await axeViolations(page)).toEqual([]);
     await page.goto(`${studio.url}/`);
     await page.getByRole('button', { name: 'Remove' }).click();
-    await drop(page, wav(2), 'tone.wav', 'audio/wav');
-    await page.getByRole('radio', { name: 'Clip to it' }).waitFor();
+    await dropFile(page, wav(2), 'tone.wav', 'audio/wav');
+    await page.getByRole('radio', { name: 'Clip to it', checked: true }).waitFor();
     expect(await axeViolations(page)).toEqual([]);
     expect(faults).toEqual([]);
     await page.close();
@@ -104,7 +92,7 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
     await page.getByRole('button', { name: 'Take this one' }).click();
     await page.getByRole('button', { name: 'This is the one' }).waitFor();
     await page.getByRole('link', { name: 'Extend' }).click();
-    await page.getByRole('radio', { name: 'Extend' }).waitFor();
+    await page.getByRole('radio', { name: 'Extend', checked: true }).waitFor();
     const extended = await generate(page, 'it goes on');
     expect(extended).toMatchObject({ task: 'EXTEND_VIDEO', input: { video: job.outputs[1]?.id } });
     expect(faults).toEqual([]);
@@ -150,7 +138,7 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
     await page.mouse.down();
     await page.mouse.move(box.x - 40, box.y + box.height / 2, { steps: 4 });
     await page.mouse.up();
-    expect(Number(await page.getByRole('spinbutton', { name: 'left' }).inputValue())).toBeGreaterThan(25);
+    await until(page, `document.querySelector('.percents input').valueAsNumber > 25`);
     await page.getByRole('spinbutton', { name: 'left' }).fill('50');
     expect(await axeViolations(page)).toEqual([]);
     const job = await generate(page, 'a fox in a meadow');

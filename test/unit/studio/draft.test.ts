@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { draftOf, EMPTY_DRAFT, toInput } from '../../../studio/src/create/draft.ts';
+import { draftOf, editFrame, EMPTY_DRAFT, toInput } from '../../../studio/src/create/draft.ts';
+import { awaited } from '../../../studio/src/create/readiness.ts';
 import { styleOptions } from '../../../studio/src/create/styles.ts';
-import { TASKS } from '../../../studio/src/create/tasks.ts';
+import { choiceNamed, fittingTask, TASKS } from '../../../studio/src/create/tasks.ts';
 
 describe('a draft', () => {
   it('sends only what was filled in', () => {
@@ -48,6 +49,26 @@ describe('a draft', () => {
   it('offers the looks that the model knows, and keeps another one that was chosen', () => {
     expect(styleOptions(['NATURAL', 'PIXEL'], 'PIXEL')).toEqual([{ value: '', label: 'As written' }, { value: 'PIXEL', label: 'Pixel art' }]);
     expect(styleOptions(['NATURAL'], 'at night')).toEqual([{ value: '', label: 'As written' }, { value: 'at night', label: 'at night' }]);
+  });
+
+  it('has a task that fits what is attached: as chosen, else the first that the model does', () => {
+    expect(fittingTask('VIDEO', 'videoToAudio', undefined)).toBe('videoToAudio');
+    expect(fittingTask('VIDEO', 'textToVideo', ['EDIT_VIDEO', 'VIDEO_TO_AUDIO'])).toBe('editVideo');
+    expect(fittingTask('AUDIO', 'audioToVideo', ['AUDIO_TO_TEXT'])).toBe('audioToText');
+    expect(fittingTask('IMAGE', 'textToVideo', ['TEXT_TO_VIDEO'])).toBe('imageToVideo');
+    expect(fittingTask('MASK', 'editVideo', undefined)).toBe('editVideo');
+    expect([choiceNamed('videoToText'), choiceNamed('textToVideo'), choiceNamed('nonsense'), choiceNamed(null)]).toEqual(['videoToText', null, null, null]);
+  });
+
+  it('waits for what is on its way', () => {
+    expect(awaited({ file: false, mask: false, attachment: 'there' })).toBeNull();
+    expect(awaited({ file: false, mask: false, attachment: 'loading' })).toContain('loaded');
+    expect(awaited({ file: true, mask: false, attachment: 'there' })).toContain('file');
+    expect(awaited({ file: false, mask: true, attachment: 'there' })).toContain('mask');
+  });
+
+  it('edits from a frame that the clip has', () => {
+    expect([0, 8, 20].map((frame) => editFrame(frame, { frameCount: 17 }))).toEqual([1, 8, 16]);
   });
 
   it('comes back from a job as it was', () => {

@@ -5,7 +5,8 @@ interface BrushCanvasProps {
   readonly width: number;
   readonly height: number;
   /** A PNG, white where it was painted, black elsewhere. After each stroke. */
-  readonly onMask: (mask: Blob) => void;
+  readonly onMask: (mask: Promise<File>) => void;
+  readonly onWipe: () => void;
 }
 
 /** Brush width as a share of the picture's. */
@@ -13,7 +14,7 @@ const BRUSH = 0.14;
 const SCALE = 4;
 
 /** Paints a mask. */
-export function BrushCanvas({ width, height, onMask }: BrushCanvasProps) {
+export function BrushCanvas({ width, height, onMask, onWipe }: BrushCanvasProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const last = useRef<{ readonly x: number; readonly y: number } | null>(null);
   const [painted, setPainted] = useState(false);
@@ -37,12 +38,10 @@ export function BrushCanvas({ width, height, onMask }: BrushCanvasProps) {
     last.current = to;
   };
   const end = () => {
-    if (last.current === null) return;
+    if (last.current === null || canvas.current === null) return;
     last.current = null;
     setPainted(true);
-    canvas.current?.toBlob((blob) => {
-      if (blob !== null) onMask(new File([blob], 'mask.png', { type: 'image/png' }));
-    }, 'image/png');
+    onMask(maskOf(canvas.current));
   };
   return (
     <>
@@ -67,6 +66,7 @@ export function BrushCanvas({ width, height, onMask }: BrushCanvasProps) {
           onClick={() => {
             clear(canvas.current);
             setPainted(false);
+            onWipe();
           }}
         >
           Wipe
@@ -74,6 +74,12 @@ export function BrushCanvas({ width, height, onMask }: BrushCanvasProps) {
       ) : null}
     </>
   );
+}
+
+function maskOf(canvas: HTMLCanvasElement): Promise<File> {
+  return new Promise((resolve, reject) => {
+    canvas.toBlob((blob) => (blob === null ? reject(new Error('the mask could not be written')) : resolve(new File([blob], 'mask.png', { type: 'image/png' }))), 'image/png');
+  });
 }
 
 /** Black is kept; the canvas is blended so that black cannot be seen. */

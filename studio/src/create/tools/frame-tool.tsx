@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'react';
 import type { VideoAsset } from '../../../../src/client/index.ts';
+import { editFrame } from '../draft.ts';
 
 interface FrameToolProps {
   readonly clip: VideoAsset;
@@ -10,7 +11,7 @@ interface FrameToolProps {
 /** Picks the first frame that is made new. */
 export function FrameTool({ clip, fromFrame, onChange }: FrameToolProps) {
   const video = useRef<HTMLVideoElement>(null);
-  const frame = Math.min(Math.max(1, fromFrame), clip.frameCount - 1);
+  const frame = editFrame(fromFrame, clip);
   useEffect(() => {
     if (video.current !== null) video.current.currentTime = (frame + 0.5) / clip.fps;
   }, [frame, clip.fps]);

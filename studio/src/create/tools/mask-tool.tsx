@@ -1,9 +1,9 @@
-import { useRef, useState, type PointerEvent } from 'react';
+import { useEffect, useRef, useState, type PointerEvent } from 'react';
 import type { VideoAsset } from '../../../../src/client/index.ts';
 import { Chips } from '../../ui/chips.tsx';
 import { ErrorNote } from '../../ui/error-note.tsx';
 import type { Draft, Rectangle } from '../draft.ts';
-import { useUpload } from '../use-upload.ts';
+import type { Upload } from '../use-upload.ts';
 import { BrushCanvas } from './brush-canvas.tsx';
 import { PercentFields } from './percent-fields.tsx';
 
@@ -11,6 +11,9 @@ interface MaskToolProps {
   readonly clip: VideoAsset;
   readonly draft: Draft;
   readonly change: (change: Partial<Draft>) => void;
+  readonly upload: Upload;
+  /** A mask that was on its way will not come. */
+  readonly onLost: () => void;
 }
 
 const MODES = [
@@ -20,18 +23,21 @@ const MODES = [
 const MIN_SIDE = 0.05;
 
 /** Marks what is made new: a rectangle by pointer or by numbers, or strokes of a brush that become a mask. */
-export function MaskTool({ clip, draft, change }: MaskToolProps) {
+export function MaskTool({ clip, draft, change, upload, onLost }: MaskToolProps) {
   const [mode, setMode] = useState<'rectangle' | 'brush'>(draft.mask === null ? 'rectangle' : 'brush');
-  const upload = useUpload();
-  const stored = async (mask: Blob) => {
-    const asset = await upload.send(mask);
-    if (asset !== null) change({ mask: asset.id });
+  const { cancel } = upload;
+  // A mask for a clip that is not shown any more, or for a brush that was put away.
+  useEffect(() => cancel, [cancel]);
+  const store = (mask: Promise<File>) => upload.send(mask, { arrived: ({ id }) => change({ mask: id }), lost: onLost });
+  const wipe = () => {
+    cancel();
+    change({ mask: null });
   };
   return (
     <>
       <div className="canvas-box">
         <video className="source-picture" src={clip.url} poster={clip.thumbnailUrl} width={clip.width} height={clip.height} muted playsInline preload="auto" aria-label="The clip to inpaint" />
-        {mode === 'rectangle' ? <RectangleLayer rectangle={draft.rectangle} onChange={(rectangle) => change({ rectangle, mask: null })} /> : <BrushCanvas width={clip.width} height={clip.height} onMask={(mask) => void stored(mask)} />}
+        {mode === 'rectangle' ? <RectangleLayer rectangle={draft.rectangle} onChange={(rectangle) => change({ rectangle, mask: null })} /> : <BrushCanvas width={clip.width} height={clip.height} onMask={store} onWipe={wipe} />}
       </div>
       <Chips
         label="Mark with"
@@ -39,7 +45,7 @@ export function MaskTool({ clip, draft, change }: MaskToolProps) {
         value={mode}
         onChange={(next) => {
           setMode(next);
-          change({ mask: null });
+          wipe();
         }}
       />
       {mode === 'rectangle' ? <PercentFields label="Rectangle" names={['x', 'y', 'width', 'height']} values={draft.rectangle} max={100} onChange={(rectangle) => change({ rectangle: inside(rectangle), mask: null })} /> : null}
