@@ -130,7 +130,7 @@ function withEvent(job: LiveJob, event: JobEvent): LiveJob {
         tokensDone: 0,
         tokensTotal: event.tokensTotal,
         executionProvider: event.executionProvider,
-        candidates: job.candidates.map(asDraft),
+        candidates: job.candidates.map((view) => marked(view, false)),
       };
     case 'TokensGenerated':
       return { ...job, tokensDone: event.tokensDone, tokensTotal: event.tokensTotal, tokensPerSecond: event.tokensPerSecond, etaMs: event.etaMs };
@@ -156,7 +156,9 @@ function withEvent(job: LiveJob, event: JobEvent): LiveJob {
       return { ...job, shots: withShot(job.shots, event.shot, { state: 'failed', message: event.message }) };
     case 'JobFinished': {
       const { status, error, warnings, attempt, progress } = event.job;
-      return { ...job, status, error, warnings, attempt, etaMs: null, tokensDone: progress.tokensDone, totalMs: sinceAccepted, connection: 'open' };
+      // What is stored of an attempt before, a shot of a film, is not drawn again.
+      const candidates = status === 'SUCCEEDED' ? job.candidates.map((view) => marked(view, true)) : job.candidates;
+      return { ...job, status, error, warnings, attempt, candidates, etaMs: null, tokensDone: progress.tokensDone, totalMs: sinceAccepted, connection: 'open' };
     }
     default:
       // A newer server sends more kinds of events than this page knows.
@@ -164,8 +166,8 @@ function withEvent(job: LiveJob, event: JobEvent): LiveJob {
   }
 }
 
-function asDraft(view: CandidateView): CandidateView {
-  return { ...view, frames: view.frames.map((frame) => (frame === undefined ? undefined : { ...frame, final: false })) };
+function marked(view: CandidateView, final: boolean): CandidateView {
+  return { ...view, frames: view.frames.map((frame) => (frame === undefined ? undefined : { ...frame, final })) };
 }
 
 function withFrames(views: readonly CandidateView[], candidate: number, frames: readonly FrameView[]): CandidateView[] {

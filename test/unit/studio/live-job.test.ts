@@ -74,6 +74,8 @@ describe('a job on the stage', () => {
     const finished = (status: Job['status']) =>
       ({ __typename: 'JobFinished', jobId: 'j1', seq: 9, at: at(2000), job: job({ status, progress: { tokensDone: 160, tokensTotal: 640, tokensPerSecond: 1, etaMs: null, queuePosition: null } }) }) as JobEvent;
     expect(doneShare(after(started, finished('SUCCEEDED')))).toBe(1);
+    const takenOver = after(started, frames([0], { final: true }), started, frames([1], { final: true }), finished('SUCCEEDED'));
+    expect(takenOver.candidates[0]?.frames.map((frame) => frame?.final), 'of a shot that was stored before a crash').toEqual([true, true]);
     expect(doneShare(after(started, finished('CANCELED')))).toBe(0.25);
     expect(after(started, finished('CANCELED'))).toMatchObject({ status: 'CANCELED', totalMs: 2000, etaMs: null });
   });
