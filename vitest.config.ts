@@ -19,7 +19,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], globalSetup: ['test/support/postgres.ts'], maxWorkers: 1, testTimeout: 180_000 },
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], globalSetup: ['test/support/postgres.ts'], maxWorkers: 1, testTimeout: 300_000, hookTimeout: 360_000 },
       },
     ],
   },

@@ -12,7 +12,7 @@ export const ROOT = resolve(import.meta.dirname, '../..');
 const NODE_FLAGS = /^node ((?:--\S+ )*)src\/main\.ts$/.exec((JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } }).scripts.start)?.[1]?.split(' ').filter(Boolean) ?? [];
 export const TINY_BUNDLE = join(ROOT, 'test/support/tiny-bundle');
 const START_MS = 300_000;
-const STOP_MS = 30_000;
+const STOP_MS = 90_000;
 
 export interface Program {
   readonly url: string;
