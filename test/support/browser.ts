@@ -49,6 +49,8 @@ export async function until(page: Page, expression: string): Promise<void> {
 
 /** What axe finds on the page as it is, one line each. */
 export async function axeViolations(page: Page): Promise<string[]> {
+  // Colours on their way to others are not those that people read.
+  await page.evaluate('Promise.allSettled(document.getAnimations().map(({ finished }) => finished))');
   // The page's policy forbids what axe uses in frames, and there are none.
   const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
   return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)}: ${node.failureSummary ?? ''}`));
