@@ -25,12 +25,15 @@ export function argmax(values: Float64Array, n: number): number {
   return best;
 }
 
-/** Softmax weights `exp((logit - max) / temperature)` in place over `values[0, n)`, not normalised. Returns their sum. */
-export function toWeights(values: Float64Array, n: number, temperature: number): number {
-  const max = values[argmax(values, n)] as number;
+/** An entry this far below the largest, in units of the temperature, weighs nothing: less than the rounding of the others' sum. */
+const NOTHING = -40;
+
+/** Softmax weights `exp((logit - largest) / temperature)` in place over `values[0, n)`, not normalised. Returns their sum. */
+export function toWeights(values: Float64Array, n: number, largest: number, temperature: number): number {
   let sum = 0;
   for (let i = 0; i < n; i += 1) {
-    const weight = Math.exp(((values[i] as number) - max) / temperature);
+    const below = ((values[i] as number) - largest) / temperature;
+    const weight = below < NOTHING ? 0 : Math.exp(below);
     values[i] = weight;
     sum += weight;
   }

@@ -23,9 +23,10 @@ export class Sampler {
     const n = conditional.length;
     guide(conditional, unconditional, params.guidance, this.#weights);
     const best = argmax(this.#weights, n);
-    if (!Number.isFinite(this.#weights[best])) throw new Error('the language model returned logits that are not finite');
+    const largest = this.#weights[best] as number;
+    if (!Number.isFinite(largest)) throw new Error('the language model returned logits that are not finite');
     if (params.temperature === 0) return best;
-    const total = toWeights(this.#weights, n, params.temperature);
+    const total = toWeights(this.#weights, n, largest, params.temperature);
     return this.#draw(n, uniform, this.#filter(n, total, params));
   }
 
@@ -36,13 +37,29 @@ export class Sampler {
       this.#kept.fill(1, 0, n);
       return total;
     }
-    for (let i = 0; i < n; i += 1) this.#order[i] = i;
-    if (k < n) selectTopK(this.#order, n, this.#weights, k);
-    const keptByK = k < n ? this.#weightOf(k) : total;
-    const count = topP < 1 ? selectNucleus(this.#order, k, this.#weights, topP * keptByK) : k;
+    const candidates = k < n ? this.#heaviest(n, k) : this.#above(((1 - topP) * total) / (2 * n), n);
+    const count = topP < 1 ? selectNucleus(this.#order, candidates, this.#weights, topP * (k < n ? this.#weightOf(k) : total)) : k;
     this.#kept.fill(0, 0, n);
     for (let at = 0; at < count; at += 1) this.#kept[this.#order[at] as number] = 1;
     return this.#weightOf(count);
+  }
+
+  /** Puts the `k` heaviest entries in front; returns `k`. */
+  #heaviest(n: number, k: number): number {
+    for (let i = 0; i < n; i += 1) this.#order[i] = i;
+    selectTopK(this.#order, n, this.#weights, k);
+    return k;
+  }
+
+  /** Puts entries of at least `weight` in front; returns how many. All others together have less than `n` times that: too little to be in a nucleus that leaves out twice as much. */
+  #above(weight: number, n: number): number {
+    let count = 0;
+    for (let i = 0; i < n; i += 1) {
+      if ((this.#weights[i] as number) < weight) continue;
+      this.#order[count] = i;
+      count += 1;
+    }
+    return count;
   }
 
   #weightOf(count: number): number {
