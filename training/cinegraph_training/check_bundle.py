@@ -7,6 +7,7 @@ The decode graph runs with its caches bound as input and output (in place), as t
 
 import tempfile
 import time
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -49,14 +50,11 @@ class OnnxLanguageModel:
         cache_scales: CacheScales | None = None,
     ):
         self.config = config
-        started = time.perf_counter()
         self.prefill_session, self.decode_session, self.head_session, self.audio_session, self.text_session = (
             open_session(folder / f"lm-{name}.onnx", threads)
             for name in ("prefill", decode, "head", "audio-head", "text-head")
         )
-        self.given_session = open_session(folder / graph_file("given", cache_scales is not None), threads)
-        self.together_session = open_session(folder / graph_file("together", cache_scales is not None), threads)
-        self.load_seconds = time.perf_counter() - started
+        self._open = lambda name: open_session(folder / graph_file(name, cache_scales is not None), threads)
         shape = (batch, config.kv_heads, config.max_length, config.head_dim)
         names = [f"{kind}_{layer}" for layer in range(config.layers) for kind in ("key", "value")]
         kind = np.float32 if cache_scales is None else np.int8
@@ -65,6 +63,14 @@ class OnnxLanguageModel:
         self.steps = dict(zip(names, steps, strict=False))  # of int8 caches: what one stands for, by name
         self.unwritten = -128 if self.steps else np.nan
         self.lengths = np.zeros(batch, np.int32)
+
+    @cached_property
+    def given_session(self) -> ort.InferenceSession:
+        return self._open("given")
+
+    @cached_property
+    def together_session(self) -> ort.InferenceSession:
+        return self._open("together")
 
     def prefill(self, row: int, prefix: Inputs) -> dict[str, np.ndarray]:
         """Fills the slot of `row` with `[P, ...]`; returns the graph's outputs by name."""
