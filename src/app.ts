@@ -149,7 +149,8 @@ function startInference(config: Config, log: Logger): ForkedInferenceClient {
     threads: config.inferenceThreads,
     maxRows: config.maxRows,
     positionsPerRun: config.positionsPerRun,
-    ...(config.precision === 'auto' && { measurementsDir: join(config.dataDir, 'inference') }),
+    precision: config.precision,
+    findingsDir: join(config.dataDir, 'inference'),
     log: ({ level, message, details }) => log[level]({ part: 'inference', ...details }, message),
   });
 }

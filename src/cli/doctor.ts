@@ -4,10 +4,10 @@ import { CinegraphError } from '../errors.ts';
 import { VERSION } from '../version.ts';
 import { broken, type Check, type CheckResult } from './checks/check.ts';
 import { dataFolder, diskSpace, memory, nativeParts, nodeVersion, port } from './checks/machine.ts';
-import { bucket, bus, database, model } from './checks/parts.ts';
+import { bucket, bus, database, findings, model } from './checks/parts.ts';
 import { EXIT } from './exit-codes.ts';
 
-const CHECKS: readonly Check[] = [nodeVersion, nativeParts, memory, dataFolder, diskSpace, port, database, bucket, bus, model];
+const CHECKS: readonly Check[] = [nodeVersion, nativeParts, memory, dataFolder, diskSpace, port, database, bucket, bus, model, findings];
 const MARKS: Readonly<Record<CheckResult['state'], string>> = { ok: 'ok    ', note: 'note  ', broken: 'BROKEN' };
 const INDENT = ' '.repeat(24);
 
@@ -16,10 +16,14 @@ async function doctor(config: Config): Promise<number> {
   for (const check of CHECKS) {
     const result = await check.run(config).catch((error: unknown) => broken(error instanceof Error ? error.message : String(error), 'Please report this.'));
     if (result.state === 'broken') failures += 1;
-    say(`${MARKS[result.state]}  ${check.name.padEnd(14)}  ${result.detail}`);
-    if (result.fix !== undefined) say(INDENT + result.fix.replaceAll('\n', `\n${INDENT}`));
+    say(`${MARKS[result.state]}  ${check.name.padEnd(14)}  ${indented(result.detail)}`);
+    if (result.fix !== undefined) say(INDENT + indented(result.fix));
   }
   return failures;
+}
+
+function indented(text: string): string {
+  return text.replaceAll('\n', `\n${INDENT}`);
 }
 
 function say(text: string): void {

@@ -4,6 +4,7 @@ import type { LogSink } from './core/log.ts';
 import { SupervisedClient, type RestartPolicy } from './ipc/supervised-client.ts';
 
 export type * from './core/generation.ts';
+export { listKept } from './core/kept-file.ts';
 export type { LogSink } from './core/log.ts';
 export type { RestartPolicy } from './ipc/supervised-client.ts';
 
@@ -18,8 +19,10 @@ export interface InferenceClientOptions {
   readonly maxRows?: number;
   /** Clips that may wait for slots before QUEUE_FULL. Default 64. */
   readonly maxWaiting?: number;
-  /** Folder that keeps what was measured on this machine; without one nothing is, and the model runs in float32. */
-  readonly measurementsDir?: string;
+  /** Folder that keeps what was found out about this machine; without one nothing is, every start proves all anew, and the model runs in float32. */
+  readonly findingsDir?: string;
+  /** `auto`: the model multiplies as integers where that is faster. Default. */
+  readonly precision?: 'auto' | 'fp32';
   /** Positions of a clip that one run of the model draws at most. Default 32. */
   readonly positionsPerRun?: number;
   readonly log?: LogSink;
@@ -41,9 +44,9 @@ const DEFAULT_RESTART: RestartPolicy = { maxCrashes: 5, backoffMs: 250, maxBacko
 
 /** Forks the inference process. Returns at once; `ready()` resolves after its self-check. Owner: the caller, who closes it. */
 export function createInferenceClient(options: InferenceClientOptions): ForkedInferenceClient {
-  const { bundleDir, provider = 'auto', threads = 0, maxRows = 16, maxWaiting = 64, measurementsDir, positionsPerRun = 32, log = () => undefined } = options;
+  const { bundleDir, provider = 'auto', threads = 0, maxRows = 16, maxWaiting = 64, findingsDir, precision = 'auto', positionsPerRun = 32, log = () => undefined } = options;
   return new SupervisedClient({
-    start: { bundleDir, provider, threads, maxRows, maxWaiting, measurementsDir, positionsPerRun },
+    start: { bundleDir, provider, threads, maxRows, maxWaiting, findingsDir, precision, positionsPerRun },
     restart: { ...DEFAULT_RESTART, ...options.restart },
     startTimeoutMs: options.startTimeoutMs ?? 120_000,
     silenceTimeoutMs: options.silenceTimeoutMs ?? 60_000,

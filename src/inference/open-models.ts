@@ -18,11 +18,14 @@ export interface Models extends CheckedModels {
 /** Throws what onnxruntime or the self-check threw. */
 export async function openModels(bundle: Bundle, options: SessionOptions): Promise<Models> {
   const language = await LanguageModel.open(bundle, options);
-  const decoder = await VideoDecoder.open(bundle, options);
-  const encoder = await VideoEncoder.open(bundle, options);
-  const audio = await AudioCodec.open(bundle, options);
-  const depth = await DepthEstimator.open(bundle, options);
-  const enlarger = await SuperResolution.open(bundle, options);
+  // Two of them have threads of their own, and load beside the others.
+  const [decoder, enlarger, encoder, audio, depth] = await Promise.all([
+    VideoDecoder.open(bundle, options),
+    SuperResolution.open(bundle, options),
+    VideoEncoder.open(bundle, options),
+    AudioCodec.open(bundle, options),
+    DepthEstimator.open(bundle, options),
+  ]);
   const models = { language, decoder, encoder, audio, depth, enlarger };
   const close = async (): Promise<void> => {
     await Promise.all([language.close(), decoder.close(), encoder.close(), audio?.close(), depth?.close(), enlarger?.close()]);

@@ -1,9 +1,6 @@
-/** Short-lived child process: does one execution provider load the bundle, pass the self-check and agree with the CPU? */
-import { openBundle } from './core/bundle.ts';
-import { findRefusals, TOLERANCE } from './graph-trials.ts';
-import { openModels } from './open-models.ts';
+/** Short-lived child process: is there a device at all, and does the bundle run on it as it does on the CPU? */
 import { endWithParent } from './runtime/end-with-parent.ts';
-import type { ExecutionProvider } from './runtime/graph-session.ts';
+import { openSmallestGraph, type ExecutionProvider } from './runtime/graph-session.ts';
 import type { ProviderReport } from './runtime/provider-choice.ts';
 
 await endWithParent();
@@ -12,15 +9,10 @@ process.send?.(await probe(bundleDir, provider as ExecutionProvider, Number(thre
 
 async function probe(dir: string, name: ExecutionProvider, threadCount: number): Promise<ProviderReport> {
   try {
-    const bundle = await openBundle(dir);
-    const options = { provider: name, threads: threadCount };
-    const refusals = await findRefusals(bundle, options);
-    const models = await openModels(bundle, { ...options, onCpu: new Set(refusals.map(({ file }) => file)) });
-    const reference = await openModels(bundle, { provider: 'cpu', threads: threadCount });
-    const largest = reference.check.logits.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-    const worst = reference.check.logits.reduce((max, value, i) => Math.max(max, Math.abs(value - (models.check.logits[i] as number))), 0);
-    if (!(worst <= TOLERANCE * largest)) return { usable: false, reason: `its logits differ from the CPU's by ${worst.toPrecision(3)}` };
-    return { usable: true, stepMs: models.check.stepMs, cpuStepMs: reference.check.stepMs, refusals };
+    // Most machines have none: then nothing else is loaded.
+    await openSmallestGraph(name);
+    const { tryProvider } = await import('./provider-trial.ts');
+    return await tryProvider(dir, name, threadCount);
   } catch (error) {
     return { usable: false, reason: firstLine(error) };
   }

@@ -77,6 +77,16 @@ it('doctor finds everything in order, and says what is broken', async () => {
   expect([bad.code, bad.stdout]).toEqual([1, expect.stringMatching(/BROKEN\s+Model\s+BUNDLE_CORRUPT/)]);
 });
 
+it('doctor tells what starts have found out of the machine, and what of it is damaged', async () => {
+  const dataDir = join(folder.path, 'found-out');
+  const doctor = async (): Promise<string> => (await runProgram('src/cli/doctor.ts', [], { DATA_DIR: dataDir })).stdout;
+  expect(await doctor()).toMatch(/ok\s+Kept findings\s+nothing/);
+  await (await startProgram({ DATA_DIR: dataDir })).stop();
+  expect(await doctor()).toMatch(/ok\s+Kept findings\s+kept in .*\n\s+invariance\.json: batchInvariant true, headInvariant true, aheadInvariant true\n\s+precisions\.json: plan/);
+  await writeFile(join(dataDir, 'inference/invariance.json'), '{');
+  expect(await doctor()).toMatch(/note\s+Kept findings\s[^]*invariance\.json: damaged/);
+});
+
 it('Ctrl-C during its own server stops that too', async () => {
   const cli = launch(GENERATE, ['a red ball', '-n', '4', '--duration', '60', '-o', join(folder.path, 'never.mp4')], { DATA_DIR: join(folder.path, 'data') });
   await cli.says('Generating');

@@ -90,7 +90,7 @@ describe('a cancel', () => {
 
   it('reaches the host by its ticket', async () => {
     const reports: Report[] = [];
-    const host = await openInferenceHost({ bundleDir: TINY_BUNDLE, provider: 'cpu', threads: 1, maxRows: 2, maxWaiting: 4, positionsPerRun: 1 }, async (report) => void reports.push(report));
+    const host = await openInferenceHost({ bundleDir: TINY_BUNDLE, provider: 'cpu', threads: 1, maxRows: 2, maxWaiting: 4, precision: 'auto', positionsPerRun: 1 }, async (report) => void reports.push(report));
     const encoding = host.encodeControl(7, many);
     host.cancel(7);
     await encoding;

@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { NatsFrameBus } from '../../db/bus/nats-frame-bus.ts';
 import { openDatabase } from '../../db/database.ts';
 import { CinegraphError } from '../../errors.ts';
-import { createInferenceClient } from '../../inference/index.ts';
+import { createInferenceClient, listKept } from '../../inference/index.ts';
 import { broken, note, ok, type Check } from './check.ts';
 
 const silent = pino({ level: 'silent' });
@@ -87,6 +87,19 @@ export const model: Check = {
     } finally {
       await inference.close();
     }
+  },
+};
+
+/** What starts have found out about this machine and the next one takes as it is. The check of the model above takes nothing. */
+export const findings: Check = {
+  name: 'Kept findings',
+  async run({ dataDir }) {
+    const folder = join(dataDir, 'inference');
+    const kept = await listKept(folder);
+    if (kept.length === 0) return ok('nothing; the first start tries, measures and proves');
+    const lines = kept.map(({ name, found }) => `${name}: ${found === undefined ? 'damaged' : Object.entries(found).map(([key, value]) => `${key} ${typeof value === 'boolean' ? value : JSON.stringify(value)}`).join(', ')}`);
+    const text = [`kept in ${folder}, each file as long as bundle, library and machine are the same`, ...lines].join('\n');
+    return kept.every(({ found }) => found !== undefined) ? ok(text) : note(text, 'Nothing to do: the next start finds out anew what is damaged.');
   },
 };
 

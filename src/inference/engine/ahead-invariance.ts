@@ -2,6 +2,7 @@
  * Proves or refutes, at start, that what a window of positions predicts does not depend on the windows that share its run: the same bits as alone, in whichever run. As with steps
  * (batch-invariance.ts) the shapes decide which kernel computes a row, never the values. Where it does not hold, deterministic clips run alone.
  */
+import type { PrefixCache } from '../core/cache-view.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { StepInput } from '../core/step-input.ts';
 import { KvCache } from '../kv-cache/kv-cache.ts';
@@ -18,7 +19,8 @@ const MAX_LENGTH = 48;
 interface Probe {
   readonly input: StepInput;
   readonly count: number;
-  readonly length: number;
+  /** What its row holds before it. */
+  readonly before: PrefixCache;
 }
 
 /** Whether windows of up to `positions` positions get the bits that they get alone. */
@@ -33,18 +35,19 @@ export async function findAheadInvariance(manifest: Manifest, model: LanguageMod
   const probes = counts.map((count, row): Probe => ({
     input: randomTokens(manifest, layout, random, row, count),
     count,
-    length: Math.floor(random.uniform(row, 1500) * Math.min(MAX_LENGTH, maxLength - count)),
+    before: randomEntries(cache.shape, Math.floor(random.uniform(row, 1500) * Math.min(MAX_LENGTH, maxLength - count)), random, row),
   }));
+  // Slot after slot: what a window gets must not depend on its place either.
+  const alone = new Map<Probe, DecodeOutput>();
+  for (const [i, probe] of probes.entries()) alone.set(probe, await runTogether(model, cache, layout, [probe], i % model.rowsAhead));
   for (const group of groupsOf(probes, model.rowsAhead)) {
-    group.forEach(({ length }, slot) => cache.write(slot, randomEntries(cache.shape, length, random, slot)));
-    const alone: DecodeOutput[] = [];
-    for (const [slot, probe] of group.entries()) alone.push(await runTogether(model, cache, layout, [probe], slot));
     const shared = await runTogether(model, cache, layout, group);
     let first = 0;
-    for (const [i, { count }] of group.entries()) {
+    for (const probe of group) {
+      const { count } = probe;
       const cut = (all: Float32Array, width: number): Float32Array => all.subarray(first * width, (first + count) * width);
       const found = [cut(shared.logits, model.config.outputSize), cut(shared.hidden, model.config.width)];
-      const expected = alone[i] as DecodeOutput;
+      const expected = alone.get(probe) as DecodeOutput;
       if (!sameBits(found, [expected.logits, expected.hidden])) return false;
       first += count;
     }
@@ -60,10 +63,11 @@ function groupsOf(probes: readonly Probe[], rows: number): readonly (readonly Pr
   return [...cut(rows), ...mixed, ...cut(2)].filter((group) => group.length > 1);
 }
 
-/** One run of the windows in the slots from `firstSlot` on. It writes the same entries each time. */
+/** One run of the windows in the slots from `firstSlot` on. */
 async function runTogether(model: LanguageModel, cache: KvCache<never>, layout: TokenLayout, probes: readonly Probe[], firstSlot = 0): Promise<DecodeOutput> {
+  probes.forEach(({ before }, i) => cache.write(firstSlot + i, before));
   return await model.ahead(
     layout.join(...probes.map(({ input }) => input)),
-    probes.map(({ count, length }, i) => ({ count, length, cache: cache.view(firstSlot + i, 1) })),
+    probes.map(({ count, before }, i) => ({ count, length: before.length, cache: cache.view(firstSlot + i, 1) })),
   );
 }

@@ -1,11 +1,10 @@
 /**
  * Chooses, by measuring it, in which precision the decode graph runs on this machine: per batch size where results may differ by rounding, and one that
- * is batch invariant for deterministic sequences. What was found is kept on disk, so that a seed draws the same clip after a restart and a start does not
+ * is batch invariant for deterministic sequences. The choice is kept on disk, so that a seed draws the same clip after a restart and a start does not
  * measure again.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { z } from 'zod';
+import { keep, readKept, type KeptFile } from '../core/kept-file.ts';
 import { PRECISIONS, type Manifest, type Precision } from '../core/manifest.ts';
 import { KvCache } from '../kv-cache/kv-cache.ts';
 import type { LanguageModel, PrecisionPlan } from '../models/language-model.ts';
@@ -16,55 +15,53 @@ import { findInvariance, type Invariance } from './batch-invariance.ts';
 /** ms per step of one precision, one entry per measured batch size. */
 export type StepTimes = ReadonlyMap<Precision, readonly number[]>;
 
-export interface PrecisionChoice extends Invariance {
+export interface PrecisionChoice {
   readonly plan: PrecisionPlan;
-}
-
-/** Where a choice is kept, and what it holds for: another bundle, device or thread count chooses anew. */
-export interface KeptChoice {
-  readonly file: string;
-  readonly holdsFor: string;
+  /** Of this plan, where it was found while choosing. */
+  readonly invariance: Invariance | undefined;
 }
 
 /** A precision must be this much faster than fp32 to be worth its rounding. */
 const WORTH = 0.95;
-const ROUNDS = 6;
+const ROUNDS = 3;
 const STEPS_PER_ROUND = 3;
 const FILLED = 0.6; // of the cache, while measuring
 
-const keptSchema = z.object({
-  holdsFor: z.string(),
-  plan: z.object({ deterministic: z.enum(PRECISIONS), free: z.array(z.enum(PRECISIONS)).nonempty() }),
-});
+const keptSchema = z.object({ plan: z.object({ deterministic: z.enum(PRECISIONS), free: z.array(z.enum(PRECISIONS)).nonempty() }) });
 
 const REFERENCE: PrecisionPlan = { deterministic: 'fp32', free: ['fp32'] };
 
 /**
- * Puts the model into the precisions that suit the machine, and says whether deterministic sequences may share its steps. A choice that cannot be
- * kept is not made: the next start might find another one faster, and the same seed would draw another clip.
+ * Puts the model into the precisions that suit the machine. A choice that cannot be kept is not made: the next start might find another one faster, and the same seed
+ * would draw another clip. `kept`: where it is kept; a plan that is there already is taken as it is.
  */
-export async function choosePrecisions(manifest: Manifest, model: LanguageModel, maxRows: number, kept?: KeptChoice): Promise<PrecisionChoice> {
-  const tried = async (plan: PrecisionPlan): Promise<PrecisionChoice> => {
+export async function choosePrecisions(manifest: Manifest, model: LanguageModel, maxRows: number, kept?: KeptFile): Promise<PrecisionChoice> {
+  const take = (plan: PrecisionPlan): PrecisionChoice => {
     model.use(plan);
-    return { plan, ...(await findInvariance(manifest, model, maxRows)) };
+    return { plan, invariance: undefined };
   };
-  if (kept === undefined || model.precisions.length === 1) return await tried(REFERENCE);
-  const known = await readKept(kept);
-  if (known !== undefined && [known.deterministic, ...known.free].every((precision) => model.precisions.includes(precision))) return await tried(known);
-  const choice = await measureAndChoose(manifest, model, maxRows, tried);
-  return (await keep(kept, choice.plan)) ? choice : await tried(REFERENCE);
+  if (kept === undefined || model.precisions.length === 1) return take(REFERENCE);
+  const known = await readKept(kept, keptSchema);
+  if (known !== undefined && [known.plan.deterministic, ...known.plan.free].every((precision) => model.precisions.includes(precision))) return take(known.plan);
+  const choice = await measureAndChoose(manifest, model, maxRows);
+  return (await keep(kept, { plan: choice.plan })) ? choice : take(REFERENCE);
 }
 
-async function measureAndChoose(manifest: Manifest, model: LanguageModel, maxRows: number, tried: (plan: PrecisionPlan) => Promise<PrecisionChoice>): Promise<PrecisionChoice> {
+async function measureAndChoose(manifest: Manifest, model: LanguageModel, maxRows: number): Promise<PrecisionChoice> {
   const sizes = batchSizes(maxRows);
   const times = await measureSteps(manifest, model, sizes);
   const free = fastestPerRows(times, sizes);
+  const tried = async (deterministic: Precision): Promise<PrecisionChoice & { readonly invariance: Invariance }> => {
+    const plan = { deterministic, free };
+    model.use(plan);
+    return { plan, invariance: await findInvariance(manifest, model, maxRows) };
+  };
   for (const deterministic of byTotalTime(times)) {
-    const choice = await tried({ deterministic, free });
-    if (choice.batchInvariant) return choice;
+    const choice = await tried(deterministic);
+    if (choice.invariance.batchInvariant) return choice;
   }
   // Deterministic sequences step alone then, whatever the precision.
-  return await tried({ deterministic: 'fp32', free });
+  return await tried('fp32');
 }
 
 /** 1, 2, 4, ... and `maxRows` itself. */
@@ -116,33 +113,4 @@ async function measureSteps(manifest: Manifest, model: LanguageModel, sizes: rea
     }
   }
   return times;
-}
-
-/** Undefined when there is none, it holds for something else, or the file is damaged: then it is measured anew. */
-async function readKept({ file, holdsFor }: KeptChoice): Promise<PrecisionPlan | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const parsed = keptSchema.safeParse(parseJson(text));
-  return parsed.success && parsed.data.holdsFor === holdsFor ? parsed.data.plan : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Written beside and moved: two processes that start at once leave one whole file. False when the folder cannot be written to. */
-async function keep({ file, holdsFor }: KeptChoice, plan: PrecisionPlan): Promise<boolean> {
-  const draft = `${file}.${process.pid}`;
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(draft, `${JSON.stringify({ holdsFor, plan }, undefined, 2)}\n`);
-    await rename(draft, file);
-    return true;
-  } catch {
-    return false;
-  }
 }

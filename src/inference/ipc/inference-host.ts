@@ -4,13 +4,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CinegraphError } from '../../errors.ts';
 import type { CacheUsage, GenerationRequest, InferenceInfo, RawFrame } from '../core/generation.ts';
-import { findAheadInvariance } from '../engine/ahead-invariance.ts';
+import type { KeptFile } from '../core/kept-file.ts';
 import { Engine } from '../engine/engine.ts';
-import { choosePrecisions, type KeptChoice } from '../engine/precision-choice.ts';
+import { proveInvariance } from '../engine/invariance-proof.ts';
+import { choosePrecisions } from '../engine/precision-choice.ts';
 import { openModels, type Models } from '../open-models.ts';
 import type { SessionOptions } from '../runtime/graph-session.ts';
 import { Generator } from '../pipelines/generator.ts';
 import { defaultThreads, deviceName } from '../runtime/device.ts';
+import { noGpuKey, processorKey } from '../runtime/machine.ts';
 import { chooseProvider, type ProviderChoice } from '../runtime/provider-choice.ts';
 import { probeProvider } from '../runtime/provider-probe.ts';
 import { TextTokenizer } from '../tokenizers/text-tokenizer.ts';
@@ -35,18 +37,23 @@ export interface InferenceHost {
 export async function openInferenceHost(options: StartOptions, send: (report: Report) => Promise<void>): Promise<InferenceHost> {
   const bundle = await openBundle(options.bundleDir);
   const threads = options.threads === 0 ? defaultThreads() : options.threads;
-  const choice = await chooseProvider(options.provider, async (provider) => await probeProvider(provider, { bundleDir: options.bundleDir, threads }));
-  const models = await openCheckedModels(bundle, choice, { threads, int8Cache: options.measurementsDir !== undefined });
+  const noGpu = options.provider === 'auto' ? await noGpuKey() : undefined;
+  const trials = noGpu === undefined ? undefined : keptIn(options, 'trials', `${bundle.digest}, ${noGpu}, ${threads} threads`);
+  const choice = await chooseProvider(options.provider, async (provider) => await probeProvider(provider, { bundleDir: options.bundleDir, threads }), trials);
+  const int8Cache = options.findingsDir !== undefined && options.precision === 'auto';
+  const models = await openCheckedModels(bundle, choice, { threads, int8Cache });
   const tokenizer = TextTokenizer.parse(await readFile(bundleFile(bundle, bundle.manifest.text.file), 'utf8'), bundle.manifest.text.file);
   const device = deviceName(choice.provider, threads);
-  const { plan, ...invariance } = await choosePrecisions(bundle.manifest, models.language, options.maxRows, keptChoice(options, bundle, device));
-  const aheadInvariant = await findAheadInvariance(bundle.manifest, models.language, options.positionsPerRun);
-  await send({ type: 'log', level: 'info', message: 'precision and batch invariance', details: { ...plan, ...invariance, aheadInvariant } });
-  const engine = new Engine(models.language, bundle.manifest, { ...options, ...invariance, aheadInvariant });
+  const precisions = await choosePrecisions(bundle.manifest, models.language, options.maxRows, options.precision === 'fp32' ? undefined : keptIn(options, 'precisions', `${bundle.digest}, ${device}, ${options.maxRows} rows`));
+  // What a GPU's driver does is looked at anew at each start.
+  const kept = choice.provider === 'cpu' ? keptIn(options, 'invariance', `${bundle.digest}, ${await processorKey()}, ${threads} threads, ${int8Cache ? 'int8' : 'float32'} caches`) : undefined;
+  const { known, ...invariance } = await proveInvariance(bundle.manifest, models.language, precisions, { ...options, kept });
+  await send({ type: 'log', level: 'info', message: 'precision and batch invariance', details: { ...precisions.plan, ...invariance, provenBefore: known } });
+  const engine = new Engine(models.language, bundle.manifest, { ...options, ...invariance });
   const generator = new Generator({ bundle, engine, tokenizer, decoder: models.decoder, encoder: models.encoder, audio: models.audio, depth: models.depth, enlarger: models.enlarger, executionProvider: choice.provider });
   const info: InferenceInfo = {
     // The default where it costs nothing (bench/determinism.md).
-    bundle: describeBundle(bundle, invariance.batchInvariant && aheadInvariant),
+    bundle: describeBundle(bundle, invariance.batchInvariant && invariance.aheadInvariant),
     executionProvider: choice.provider,
     device: `${choice.provider}: ${device}`,
     providerNotes: choice.notes,
@@ -56,8 +63,8 @@ export async function openInferenceHost(options: StartOptions, send: (report: Re
   return { info, usage: () => engine.usage, ...answerRequests(generator, send) };
 }
 
-function keptChoice({ measurementsDir, maxRows }: StartOptions, { digest }: Bundle, device: string): KeptChoice | undefined {
-  return measurementsDir === undefined ? undefined : { file: join(measurementsDir, 'precisions.json'), holdsFor: `${digest}, ${device}, ${maxRows} rows` };
+function keptIn({ findingsDir }: StartOptions, name: string, holdsFor: string): KeptFile | undefined {
+  return findingsDir === undefined ? undefined : { file: join(findingsDir, `${name}.json`), holdsFor };
 }
 
 function answerRequests(generator: Generator, send: (report: Report) => Promise<void>): Omit<InferenceHost, 'info' | 'usage'> {

@@ -15,8 +15,9 @@ export const startOptionsSchema = z
     threads: z.int().nonnegative(),
     maxRows: z.int().min(2),
     maxWaiting: z.int().positive(),
-    /** Folder that keeps what was measured on this machine. */
-    measurementsDir: z.string().min(1).optional(),
+    /** Folder that keeps what was found out about this machine. */
+    findingsDir: z.string().min(1).optional(),
+    precision: z.enum(['auto', 'fp32']),
     positionsPerRun: z.int().positive(),
   })
   .readonly();

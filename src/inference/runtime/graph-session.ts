@@ -2,6 +2,7 @@
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import { onnxModel } from './onnx-graph.ts';
 
 export type ExecutionProvider = 'cuda' | 'webgpu' | 'cpu';
 
@@ -102,4 +103,11 @@ export class GraphSession implements GraphRunner {
   async close(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** Opens a graph of one node, to see whether a provider finds its libraries and a device. Throws what onnxruntime throws. */
+export async function openSmallestGraph(provider: ExecutionProvider): Promise<void> {
+  const value = (name: string) => ({ name, type: 'float32', dims: [1] }) as const;
+  const model = onnxModel({ nodes: [{ operator: 'Add', inputs: ['in', 'in'], output: 'out' }], inputs: [value('in')], outputs: [value('out')], constants: [] });
+  await (await InferenceSession.create(model, { executionProviders: [provider], logSeverityLevel: 3 })).release();
 }

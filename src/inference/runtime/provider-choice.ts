@@ -1,5 +1,7 @@
 /** Chooses the execution provider. Each one is tried by itself in a process of its own; nothing falls back silently. */
+import { z } from 'zod';
 import { CinegraphError } from '../../errors.ts';
+import { keep, readKept, type KeptFile } from '../core/kept-file.ts';
 import type { ExecutionProvider } from './graph-session.ts';
 
 export type ProviderSetting = ExecutionProvider | 'auto';
@@ -29,14 +31,21 @@ export type ProviderProbe = (provider: ExecutionProvider) => Promise<ProviderRep
 
 const ACCELERATORS = ['cuda', 'webgpu'] as const satisfies readonly ExecutionProvider[];
 
-/** `auto` takes the fastest that passes, `cpu` needs no trial. Throws PROVIDER_UNAVAILABLE when the one asked for does not pass. */
-export async function chooseProvider(setting: ProviderSetting, probe: ProviderProbe): Promise<ProviderChoice> {
+const keptSchema = z.object({ notes: z.array(z.string()) });
+
+/**
+ * `auto` takes the fastest that passes, `cpu` needs no trial. Throws PROVIDER_UNAVAILABLE when the one asked for does not pass. `kept`: where it is kept that `auto` has
+ * found nothing better than the processor; a device that is used is tried at each start, in case its driver is another.
+ */
+export async function chooseProvider(setting: ProviderSetting, probe: ProviderProbe, kept?: KeptFile): Promise<ProviderChoice> {
   if (setting === 'cpu') return { provider: 'cpu', onCpu: new Set(), notes: [] };
   if (setting !== 'auto') {
     const report = await probe(setting);
     if (report.usable) return chosen(setting, report.refusals, []);
     throw new CinegraphError('PROVIDER_UNAVAILABLE', `The execution provider ${setting} cannot be used on this machine: ${report.reason}`);
   }
+  const known = kept === undefined ? undefined : await readKept(kept, keptSchema);
+  if (known !== undefined) return { provider: 'cpu', onCpu: new Set(), notes: known.notes };
   const reports = await Promise.all(ACCELERATORS.map(async (provider) => ({ provider, report: await probe(provider) })));
   const notes: string[] = [];
   let best: { readonly provider: ExecutionProvider; readonly stepMs: number; readonly refusals: readonly Refusal[] } | undefined;
@@ -46,7 +55,9 @@ export async function chooseProvider(setting: ProviderSetting, probe: ProviderPr
       notes.push(`${provider}: works, but a step takes ${report.stepMs.toFixed(1)} ms (cpu: ${report.cpuStepMs.toFixed(1)} ms)`);
     } else best = { provider, stepMs: report.stepMs, refusals: report.refusals };
   }
-  return best === undefined ? { provider: 'cpu', onCpu: new Set(), notes } : chosen(best.provider, best.refusals, notes);
+  if (best !== undefined) return chosen(best.provider, best.refusals, notes);
+  if (kept !== undefined) await keep(kept, { notes });
+  return { provider: 'cpu', onCpu: new Set(), notes };
 }
 
 function chosen(provider: ExecutionProvider, refusals: readonly Refusal[], notes: readonly string[]): ProviderChoice {

@@ -1,11 +1,11 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createInferenceClient, type ForkedInferenceClient, type InferenceClientOptions } from '../../../src/inference/index.ts';
+import { createInferenceClient, type ForkedInferenceClient, type InferenceClientOptions, type InferenceInfo, type LogSink } from '../../../src/inference/index.ts';
 import { clipBytes, collect, makeRequest, TINY_BUNDLE } from '../../support/inference.ts';
 
 const never = new AbortController().signal;
@@ -115,6 +115,40 @@ describe('the process', () => {
     const decoding = threads.filter(([name]) => name === 'WorkerThread');
     expect(decoding.length).toBeGreaterThan(0);
     for (const [, nice] of decoding) expect(nice).toBe(getPriority(pid));
+  });
+});
+
+describe('what a start has found out', () => {
+  const start = async (options: Partial<InferenceClientOptions>): Promise<{ readonly provenBefore: unknown; readonly info: InferenceInfo }> => {
+    const lines: Parameters<LogSink>[0][] = [];
+    const client = open({ ...options, log: (line) => void lines.push(line) });
+    const info = await client.ready();
+    await client.close();
+    return { provenBefore: lines.find(({ message }) => message === 'precision and batch invariance')?.details?.['provenBefore'], info };
+  };
+
+  /** The same graphs under another name: another digest. */
+  const renamedBundle = (folder: string): string => {
+    const copy = join(folder, 'bundle');
+    cpSync(TINY_BUNDLE, copy, { recursive: true });
+    const manifest = join(copy, 'manifest.json');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"tiny-random"', '"tiny-other"'));
+    return copy;
+  };
+
+  it('is taken by the next one, unless the file is damaged or the bundle is another', async () => {
+    const findingsDir = mkdtempSync(join(tmpdir(), 'cinegraph-findings-'));
+    try {
+      const first = await start({ findingsDir, precision: 'fp32' });
+      expect(first.provenBefore).toBe(false);
+      const second = await start({ findingsDir, precision: 'fp32' });
+      expect(second).toEqual({ provenBefore: true, info: { ...first.info, selfCheckMs: expect.any(Number) as number } });
+      writeFileSync(join(findingsDir, 'invariance.json'), 'damaged');
+      expect((await start({ findingsDir, precision: 'fp32' })).provenBefore).toBe(false);
+      expect((await start({ findingsDir, precision: 'fp32', bundleDir: renamedBundle(findingsDir) })).provenBefore).toBe(false);
+    } finally {
+      rmSync(findingsDir, { recursive: true });
+    }
   });
 });
 

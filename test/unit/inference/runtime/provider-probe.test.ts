@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -45,6 +45,34 @@ describe('a trial run of a provider', () => {
     expect(await chooseProvider('auto', (provider) => probe(provider === 'cuda' ? 'throws' : 'works'))).toMatchObject({ provider: 'webgpu', notes: ['cuda: its trial run was ended by exit code 1'] });
     await expect(chooseProvider('webgpu', () => probe('aborts'))).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE', message: expect.stringContaining('SIGABRT') as string });
     expect(await left()).toEqual([]);
+  });
+
+  it('is not made again where none was of use, unless it is another machine or the file is damaged', async () => {
+    const kept = { file: join(folder.path, 'findings/trials.json'), holdsFor: 'this machine' };
+    let trials = 0;
+    const choose = async (holdsFor = kept.holdsFor): Promise<unknown> => await chooseProvider('auto', async () => {
+      trials += 1;
+      return { usable: false, reason: 'no device' };
+    }, { ...kept, holdsFor });
+    const found = { provider: 'cpu', onCpu: new Set(), notes: ['cuda: no device', 'webgpu: no device'] };
+    expect([await choose(), trials]).toEqual([found, 2]);
+    expect([await choose(), trials]).toEqual([found, 2]);
+    expect([await choose('another machine'), trials]).toEqual([found, 4]);
+    writeFileSync(kept.file, '{');
+    expect([await choose(), trials]).toEqual([found, 6]);
+  });
+
+  it('is made at each start where a device is used', async () => {
+    const kept = { file: join(folder.path, 'used.json'), holdsFor: 'this machine' };
+    let trials = 0;
+    for (let start = 1; start <= 2; start += 1) {
+      expect(await chooseProvider('auto', async () => {
+        trials += 1;
+        return { usable: true, stepMs: 1, cpuStepMs: 2, refusals: [] };
+      }, kept)).toMatchObject({ provider: 'cuda' });
+      expect(trials).toBe(2 * start);
+    }
+    expect(existsSync(kept.file)).toBe(false);
   });
 
   it.runIf(process.platform === 'linux')('does not outlive its parent, also while the driver hangs', async () => {
