@@ -1,4 +1,4 @@
-// Makes src/generated (the Prisma client and, where codegen.ts is present, the GraphQL types) and builds the Studio. npm runs this after an install,
+// Makes src/generated (the Prisma client and, where codegen.ts is present, the GraphQL types), builds the Studio and fills the compile cache. npm runs this after an install,
 // perhaps with an older Node than ours: it is plain JavaScript and hands the work to the Node that package.json pins. No network.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -11,6 +11,7 @@ const pinned = [at('node_modules/node/bin/node'), at('node_modules/node/node.exe
 run('prisma generate', 'node_modules/prisma/build/index.js', ['generate']);
 if (existsSync(at('codegen.ts'))) run('graphql-codegen', 'node_modules/@graphql-codegen/cli/cjs/bin.js', ['--config', 'codegen.ts']);
 if (existsSync(at('studio/build.ts'))) run('building the Studio', 'studio/build.ts', []);
+run('filling the compile cache', 'scripts/fill-compile-cache.ts', []);
 
 function run(name, program, args) {
   if (!existsSync(at(program))) {

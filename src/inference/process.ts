@@ -1,4 +1,5 @@
 /** The inference process, forked by ipc/child-link.ts: its event loop may block for a run without anyone noticing. */
+import { flushCompileCache } from 'node:module';
 import { CinegraphError } from '../errors.ts';
 import { openInferenceHost, type InferenceHost } from './ipc/inference-host.ts';
 import { toFailure } from './ipc/failure.ts';
@@ -20,6 +21,8 @@ async function start(options: Parameters<typeof openInferenceHost>[0]): Promise<
     host = await openInferenceHost(options, send);
     await stepBehind();
     await send({ type: 'ready', info: host.info });
+    // It is killed in the end, and keeps nothing then.
+    flushCompileCache();
   } catch (error) {
     if (!(error instanceof CinegraphError)) throw error;
     await send({ type: 'failed', failure: toFailure(error) });

@@ -35,6 +35,11 @@ describe('a start that cannot work says so in one line and fails', () => {
   });
 });
 
+it('a compile cache that cannot be written to is done without', async () => {
+  const { code, stderr } = await runProgram('src/main.ts', [], { DATA_DIR: folder.path, NODE_COMPILE_CACHE: '/proc/nowhere', MODEL_DIR: '/nowhere', LOG_LEVEL: 'silent' });
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^Cinegraph cannot run\. BUNDLE_CORRUPT/)]);
+});
+
 describe('a program that runs', () => {
   let program: Program;
   const start = () => startProgram({ DATA_DIR: folder.path });
