@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { CinegraphError } from '../errors.ts';
-import { PrismaClient } from '../generated/prisma/client.ts';
+import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { BlobStore } from './blobs/blob-store.ts';
 import type { ObjectStore, ObjectStoreOptions } from './blobs/object-store.ts';
 import { PostgresBlobStore } from './blobs/postgres-blob-store.ts';
@@ -15,7 +14,7 @@ import type { FrameBus } from './bus/frame-bus.ts';
 import type { Log } from './log.ts';
 import { migrate } from './migrate.ts';
 import { asCinegraphError, faultOf } from './pg-error.ts';
-import { NatsFrameBus, type NatsOptions } from './bus/nats-frame-bus.ts';
+import type { NatsOptions } from './bus/nats-frame-bus.ts';
 import { PostgresFrameBus } from './bus/postgres-frame-bus.ts';
 
 /** Connections of each pool (Prisma's and the one for bytes and events). */
@@ -76,9 +75,9 @@ export async function openDatabase({ dataDir, databaseUrl, objectStore, nats, lo
     opened.push({ close: () => pool.end() });
     const prismaPool = openPool(url, log);
     opened.push({ close: () => prismaPool.end() });
-    const prisma = new PrismaClient({ adapter: new PrismaPg(prismaPool) });
+    const prisma = await openPrisma(prismaPool);
     opened.push({ close: () => prisma.$disconnect() });
-    const bus = nats === undefined ? await PostgresFrameBus.open(url, log) : await NatsFrameBus.open(nats, log);
+    const bus = nats === undefined ? await PostgresFrameBus.open(url, log) : await openNats(nats, log);
     opened.push(bus);
     const objects = await openObjects(objectStore);
     if (objects !== undefined) opened.push({ close: async () => objects.close() });
@@ -111,6 +110,18 @@ function placeOf(url: string): string {
   if (!URL.canParse(url)) return 'which is not a URL';
   const { host, pathname, searchParams } = new URL(url);
   return `${host === '' ? (searchParams.get('host') ?? 'localhost') : host}${pathname}`;
+}
+
+/** Loaded late: a cluster that is to be made has begun by then. */
+async function openPrisma(pool: pg.Pool): Promise<PrismaClient> {
+  const [{ PrismaClient }, { PrismaPg }] = await Promise.all([import('../generated/prisma/client.ts'), import('@prisma/adapter-pg')]);
+  return new PrismaClient({ adapter: new PrismaPg(pool) });
+}
+
+/** As for the store. */
+async function openNats(options: NatsOptions, log: Log): Promise<FrameBus> {
+  const { NatsFrameBus } = await import('./bus/nats-frame-bus.ts');
+  return await NatsFrameBus.open(options, log);
 }
 
 /** Loaded late: few installations need the client of the store, and it takes its time. */

@@ -11,15 +11,17 @@ export interface EncoderPoolOptions {
   readonly log: MediaLog;
   /** Longest encode, in ms; the process is killed then. */
   readonly deadlineMs?: number;
+  /** The processes start when it resolves, or with the first clip. Default: at once. */
+  readonly warmFrom?: Promise<unknown> | undefined;
 }
 
 /** Warm, killable encoder processes for frames of our own making. */
 export class EncoderPool {
   readonly #pool: ProcessPool<EncodeReply>;
 
-  constructor({ size, log, deadlineMs = ENCODE_DEADLINE_MS }: EncoderPoolOptions) {
+  constructor({ size, log, deadlineMs = ENCODE_DEADLINE_MS, warmFrom }: EncoderPoolOptions) {
     const entry = fileURLToPath(new URL('./encoder-process.ts', import.meta.url));
-    this.#pool = new ProcessPool({ name: 'an encoder', entry, size, log, deadlineMs, parse: message => encodeReply.parse(message), lost });
+    this.#pool = new ProcessPool({ name: 'an encoder', entry, size, log, deadlineMs, warmFrom, parse: message => encodeReply.parse(message), lost });
   }
 
   /** Pids of the encoder processes, for tests that kill one. */

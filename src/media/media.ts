@@ -12,6 +12,8 @@ import { type Preview, encodePng, encodePreview, encodeThumbnail, thumbhash } fr
 export interface OpenMediaOptions {
   /** Encoder processes kept warm; each takes a core while it encodes. */
   readonly encoders: number;
+  /** They start when it resolves, or with the first clip. Default: at once. */
+  readonly warmFrom?: Promise<unknown> | undefined;
   /** Reader processes for files of strangers: started when needed, ended when idle. Default 1. */
   readonly readers?: number;
   /** Who signs what was made here; nobody when left out. */
@@ -89,8 +91,8 @@ export interface DecodedInput {
 }
 
 /** Starts the encoder processes; does not wait for them: the first clip does, if it comes that early. */
-export async function openMedia({ encoders, readers = 1, identity, log }: OpenMediaOptions): Promise<Media> {
-  const pool = new EncoderPool({ size: encoders, log });
+export async function openMedia({ encoders, warmFrom, readers = 1, identity, log }: OpenMediaOptions): Promise<Media> {
+  const pool = new EncoderPool({ size: encoders, warmFrom, log });
   const reader = new Reader({ size: readers, log });
   // Conversions take long: uploads and jobs do not wait behind them.
   const converter = new Reader({ size: 1, log, deadlineMs: CONVERT_DEADLINE_MS });

@@ -30,6 +30,8 @@ export interface ProcessPoolOptions<Reply extends Message> {
   readonly lost: (loss: Loss) => Error;
   /** Absent: all processes are kept warm. Else they start when needed and end after so many ms without a task. */
   readonly idleMs?: number;
+  /** Warm processes start when it resolves, or with the first task. Default: at once. */
+  readonly warmFrom?: Promise<unknown> | undefined;
 }
 
 interface Task<Reply> {
@@ -50,7 +52,8 @@ interface Worker<Reply> {
 /** Killable processes, one task at a time each. A process that crashes, hangs or grows costs the task it holds, never the server. */
 export class ProcessPool<Reply extends Message> {
   readonly #options: ProcessPoolOptions<Reply>;
-  readonly #limit = process.platform === 'linux' && spawnSync('prlimit', ['--version'], { stdio: 'ignore' }).status === 0;
+  /** Whether processes can be limited here; looked at before the first one. */
+  #limit: boolean | undefined;
   readonly #workers = new Set<Worker<Reply>>();
   readonly #waiting: Task<Reply>[] = [];
   #nextId = 1;
@@ -58,7 +61,9 @@ export class ProcessPool<Reply extends Message> {
 
   constructor(options: ProcessPoolOptions<Reply>) {
     this.#options = options;
-    if (options.idleMs === undefined) for (let index = 0; index < options.size; index++) this.#spawn();
+    if (options.idleMs !== undefined) return;
+    if (options.warmFrom === undefined) this.#warm();
+    else options.warmFrom.then(() => this.#warm(), () => undefined);
   }
 
   /** Pids of the processes, for tests that kill one. */
@@ -84,8 +89,13 @@ export class ProcessPool<Reply extends Message> {
     })));
   }
 
+  #warm(): void {
+    while (!this.#closed && this.#workers.size < this.#options.size) this.#spawn();
+  }
+
   #spawn(): void {
     const { name, entry, log, parse, lost } = this.#options;
+    this.#limit ??= process.platform === 'linux' && spawnSync('prlimit', ['--version'], { stdio: 'ignore' }).status === 0;
     const command = this.#limit ? 'prlimit' : process.execPath;
     const args = [...(this.#limit ? [`--data=${MEMORY_BYTES}`, process.execPath] : []), `--max-semi-space-size=${YOUNG_MB}`, '--no-warnings', entry];
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], serialization: 'advanced' });

@@ -104,6 +104,21 @@ describe('encoder pool', () => {
     await pool.close();
   });
 
+  it('starts its processes when it is told to, or with the first clip, and none once it is closed', async () => {
+    const [told, never] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const pools = [told.promise, never.promise, never.promise].map((warmFrom) => new EncoderPool({ size: 1, log: silent, warmFrom }));
+    const [warm, asked, closed] = pools as [EncoderPool, EncoderPool, EncoderPool];
+    expect(pools.map(({ pids }) => pids.length)).toEqual([0, 0, 0]);
+    told.resolve();
+    await expect.poll(() => warm.pids.length).toBe(1);
+    expect((await asked.encode(input())).probe.frameCount).toBe(9);
+    await closed.close();
+    never.resolve();
+    await never.promise;
+    expect(pools.map(({ pids }) => pids.length)).toEqual([1, 1, 0]);
+    await Promise.all([warm.close(), asked.close()]);
+  });
+
   it('kills a process that passes the deadline', async () => {
     const pool = new EncoderPool({ size: 1, log: silent, deadlineMs: 1 });
     await expect(pool.encode(input())).rejects.toMatchObject({ code: 'INTERNAL' });
