@@ -9,6 +9,7 @@ import type { Config } from './config.ts';
 import { withDeadline } from './deadline.ts';
 import { createInferenceClient, type ForkedInferenceClient } from './inference/index.ts';
 import type { Backend, BackendStatus, Readiness } from './server/backend.ts';
+import { requirePort } from './server/listen.ts';
 import type { RunningServer } from './server/server.ts';
 import { VERSION } from './version.ts';
 
@@ -70,6 +71,7 @@ export async function startApp({ config, log, onStep }: AppOptions): Promise<App
     return closeInOrder([opened.work, opened.doors, opened.stores].flatMap((parts) => parts.splice(0)), config.drainMs, log, config.drainJobsMs);
   };
 
+  await requirePort(config);
   try {
     const model = role === 'api' ? undefined : startInference(config, log);
     if (model !== undefined) opened.doors.unshift({ name: 'inference', close: () => model.close() });

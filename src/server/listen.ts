@@ -1,10 +1,18 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { CinegraphError } from '../errors.ts';
 
 /** How long whatever holds the port may take to say what it is. */
 const PROBE_MS = 2_000;
+
+/** Before anything else is begun: whether `listen` could. Throws what it throws. */
+export async function requirePort(address: Parameters<typeof listen>[1]): Promise<void> {
+  // Who connects meanwhile comes too early.
+  const server = createServer((socket) => void socket.destroy());
+  await listen(server, address);
+  server.close();
+  await once(server, 'close');
+}
 
 /** Resolves with the port. Throws PORT_IN_USE or CONFIG_INVALID. */
 export async function listen(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<number> {

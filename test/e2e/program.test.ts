@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCinegraphClient } from '../../src/client/index.ts';
 import { allEvents } from '../support/graphql-client.ts';
@@ -36,7 +38,9 @@ describe('a start that cannot work says so in one line and fails', () => {
 });
 
 it('a compile cache that cannot be written to is done without', async () => {
-  const { code, stderr } = await runProgram('src/main.ts', [], { DATA_DIR: folder.path, NODE_COMPILE_CACHE: '/proc/nowhere', MODEL_DIR: '/nowhere', LOG_LEVEL: 'silent' });
+  const file = join(folder.path, 'a-file');
+  await writeFile(file, '');
+  const { code, stderr } = await runProgram('src/main.ts', [], { DATA_DIR: folder.path, NODE_COMPILE_CACHE: join(file, 'compiled'), MODEL_DIR: '/nowhere', LOG_LEVEL: 'silent' });
   expect([code, stderr]).toEqual([1, expect.stringMatching(/^Cinegraph cannot run\. BUNDLE_CORRUPT/)]);
 });
 
