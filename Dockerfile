@@ -15,7 +15,7 @@ COPY . .
 # Types, database client and Studio are made once, in here; then what only that needed goes.
 RUN node scripts/generate.mjs \
   && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
-  && rm -rf studio test bench training examples scripts
+  && rm -rf studio test bench training examples scripts node_modules/.cache
 
 FROM base
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 DATA_DIR=/data

@@ -7,7 +7,7 @@ import { ERRORS } from '../../src/errors.ts';
 import { ROOT } from '../support/server.ts';
 
 /** Of other programs. */
-const FOREIGN = new Set(['MALLOC_ARENA_MAX', 'LD_LIBRARY_PATH', 'NVIDIA_VISIBLE_DEVICES', 'CUDA_VISIBLE_DEVICES', 'VK_ICD_FILENAMES', 'MESA_VK_DEVICE_SELECT', 'ONNXRUNTIME_NODE_INSTALL', 'POSTGRES_PASSWORD']);
+const FOREIGN = new Set(['MALLOC_ARENA_MAX', 'LD_LIBRARY_PATH', 'NVIDIA_VISIBLE_DEVICES', 'CUDA_VISIBLE_DEVICES', 'VK_ICD_FILENAMES', 'MESA_VK_DEVICE_SELECT', 'ONNXRUNTIME_NODE_INSTALL', 'POSTGRES_PASSWORD', 'NODE_COMPILE_CACHE', 'NODE_DISABLE_COMPILE_CACHE']);
 /** Names like variables that are none: codes of Apollo Server, a camera move. */
 const CODES = /^(GRAPHQL_|BAD_|PAN_)/;
 
