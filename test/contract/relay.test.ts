@@ -1,14 +1,17 @@
 import { execFile } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { printSchema } from 'graphql';
 import { fetchQuery, requestSubscription, type GraphQLTaggedNode } from 'relay-runtime';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { build, preview } from 'vite';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createEnvironment } from '../../examples/relay/src/environment.ts';
 import { createCinegraphClient } from '../../src/client/index.ts';
 import { loadSchema } from '../../src/server/graphql/schema.ts';
-import { startFakeServer, type FakeServer } from '../support/fake-server.ts';
+import { hasChromium, launchBrowser } from '../support/browser.ts';
+import { graphql, startFakeServer, type FakeServer } from '../support/fake-server.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const APP = resolve(ROOT, 'examples/relay');
@@ -65,4 +68,38 @@ it('runs its operations: pages, one clip again by its id, the events of a job', 
   server.services.emit(uuid, { type: 'JobFinished', status: 'SUCCEEDED' });
   await ended;
   expect(source.get(job.id)?.['status']).toBe('SUCCEEDED');
+});
+
+it.runIf(hasChromium)('shows in a browser what it makes', async () => {
+  const { url, services, close } = await startFakeServer();
+  const outDir = await mkdtemp(join(tmpdir(), 'cinegraph-relay-'));
+  vi.stubEnv('VITE_CINEGRAPH_URL', url);
+  const options = { root: APP, logLevel: 'silent', build: { outDir, emptyOutDir: true } } as const;
+  await build(options);
+  vi.unstubAllEnvs();
+  const pages = await preview({ ...options, preview: { port: 0 } });
+  const browser = await launchBrowser();
+  try {
+    const page = await browser.newPage();
+    const faults: string[] = [];
+    page.on('pageerror', (error) => faults.push(error.message));
+    await page.goto(pages.resolvedUrls?.local[0] ?? '');
+    await page.getByRole('button', { name: 'Make "a rocket moves up at night"' }).click();
+    await page.locator('progress').waitFor();
+    const { data } = await graphql(url, '{ jobs(first: 1) { nodes { id } } }');
+    const job = Buffer.from(data.jobs.nodes[0].id as string, 'base64url').toString().slice('Job:'.length);
+    services.emit(job, { type: 'JobStarted', tokensTotal: 90, executionProvider: 'cpu' });
+    services.emit(job, { type: 'FramesDecoded', candidate: 0, firstFrame: 0, final: true, frames: [{ index: 0, width: 16, height: 16 }] });
+    await page.getByAltText('The newest frame').waitFor();
+    services.addAsset(job);
+    services.update(job, { status: 'SUCCEEDED', finishedAt: new Date() });
+    services.emit(job, { type: 'JobFinished', status: 'SUCCEEDED' });
+    await page.locator('section video').waitFor();
+    expect(faults).toEqual([]);
+  } finally {
+    await browser.close();
+    await pages.close();
+    await close(1000);
+    await rm(outDir, { recursive: true });
+  }
 });

@@ -20,7 +20,7 @@ export function Clip({ clip }: { readonly clip: clipFragment$key }) {
   );
   return (
     <li>
-      <video src={data.url} poster={data.thumbnailUrl} onError={() => refetch({}, { fetchPolicy: 'network-only' })} />
+      <video src={data.url} poster={data.thumbnailUrl} controls onError={() => refetch({}, { fetchPolicy: 'network-only' })} />
       {data.title ?? `seed ${data.job?.seed ?? 'unknown'}`}
     </li>
   );

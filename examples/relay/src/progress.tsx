@@ -1,10 +1,11 @@
 import { useMemo, useState } from 'react';
 import { graphql, useMutation, useSubscription } from 'react-relay';
 import type { progressMutation } from './__generated__/progressMutation.graphql';
-import type { progressSubscription } from './__generated__/progressSubscription.graphql';
+import type { progressSubscription, progressSubscription$data } from './__generated__/progressSubscription.graphql';
 
 export function Make({ prompt }: { readonly prompt: string }) {
   const [jobId, setJobId] = useState<string | null>(null);
+  const [fault, setFault] = useState<string | null>(null);
   const [commit, busy] = useMutation<progressMutation>(graphql`
     mutation progressMutation($input: TextToVideoInput!) {
       textToVideo(input: $input) {
@@ -18,17 +19,49 @@ export function Make({ prompt }: { readonly prompt: string }) {
       }
     }
   `);
-  if (jobId !== null) return <Progress jobId={jobId} />;
+  const start = () =>
+    commit({
+      variables: { input: { prompt } },
+      onCompleted({ textToVideo: { job, userErrors } }) {
+        setJobId(job?.id ?? null);
+        setFault(userErrors[0]?.message ?? null);
+      },
+      onError: (error) => setFault(error.message),
+    });
   return (
-    <button disabled={busy} onClick={() => commit({ variables: { input: { prompt } }, onCompleted: ({ textToVideo }) => setJobId(textToVideo.job?.id ?? null) })}>
-      Make it
-    </button>
+    <section>
+      <button disabled={busy} onClick={start}>
+        Make "{prompt}"
+      </button>
+      {fault !== null && <p role="alert">{fault}</p>}
+      {jobId !== null && <Progress key={jobId} jobId={jobId} />}
+    </section>
   );
+}
+
+interface Seen {
+  readonly tokensDone: number;
+  readonly tokensTotal: number;
+  /** The newest frame. */
+  readonly picture: string | null;
+  /** The finished clip. */
+  readonly clip: string | null;
+}
+
+const NOTHING: Seen = { tokensDone: 0, tokensTotal: 1, picture: null, clip: null };
+
+function seenAfter(seen: Seen, { frames, tokensDone, tokensTotal, job }: progressSubscription$data['jobEvents']): Seen {
+  return {
+    tokensDone: tokensDone ?? seen.tokensDone,
+    tokensTotal: tokensTotal ?? seen.tokensTotal,
+    picture: frames?.at(-1)?.url ?? seen.picture,
+    clip: job?.outputs[0]?.url ?? seen.clip,
+  };
 }
 
 /** The job in Relay's store follows its events: whatever shows it is drawn again. */
 function Progress({ jobId }: { readonly jobId: string }) {
-  const [done, setDone] = useState(0);
+  const [{ tokensDone, tokensTotal, picture, clip }, setSeen] = useState(NOTHING);
   useSubscription<progressSubscription>(
     useMemo(
       () => ({
@@ -39,6 +72,12 @@ function Progress({ jobId }: { readonly jobId: string }) {
               seq
               ... on TokensGenerated {
                 tokensDone
+                tokensTotal
+              }
+              ... on FramesDecoded {
+                frames {
+                  url
+                }
               }
               ... on JobFinished {
                 job {
@@ -54,10 +93,18 @@ function Progress({ jobId }: { readonly jobId: string }) {
           }
         `,
         variables: { jobId },
-        onNext: (response) => setDone((before) => response?.jobEvents.tokensDone ?? before),
+        onNext(response) {
+          if (response != null) setSeen((before) => seenAfter(before, response.jobEvents));
+        },
       }),
       [jobId],
     ),
   );
-  return <progress value={done} />;
+  if (clip !== null) return <video src={clip} controls autoPlay loop muted />;
+  return (
+    <figure>
+      {picture !== null && <img src={picture} alt="The newest frame" />}
+      <progress value={tokensDone} max={tokensTotal} />
+    </figure>
+  );
 }
