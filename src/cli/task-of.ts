@@ -48,23 +48,50 @@ export async function taskOf(prompt: string | undefined, options: TaskOptions, u
   };
   if (from === undefined) {
     if (text === true) throw new UsageError('--text says what is in a file: give it with --from.');
-    if (image === true) return { textToImage: { ...shared, ...given({ style, upscale }), prompt: needed() } };
-    if (audio === true) return { textToAudio: { ...shared, prompt: needed() } };
+    if (image === true) {
+      takes(options, 'an image', 'style', 'upscale');
+      return { textToImage: { ...shared, ...given({ style, upscale }), prompt: needed() } };
+    }
+    if (audio === true) {
+      takes(options, 'a sound');
+      return { textToAudio: { ...shared, prompt: needed() } };
+    }
+    takes(options, 'a clip from a prompt', 'duration', 'camera', 'style', 'withAudio', 'upscale');
     return { textToVideo: { ...shared, ...given({ durationMs: milliseconds(duration), camera, style, withAudio, upscale }), prompt: needed() } };
   }
   const kind = contentTypeOf(from) === 'image/gif' ? 'video' : contentTypeOf(from).split('/')[0];
-  if (kind === 'video' && audio === true) return { videoToAudio: { ...shared, ...given({ prompt, muxed }), video: await upload(from) } };
-  if (kind === 'video' && text === true) return { videoToText: { ...shared, video: await upload(from) } };
+  if (kind === 'video' && audio === true) {
+    takes(options, 'the sound of a clip', 'muxed');
+    return { videoToAudio: { ...shared, ...given({ prompt, muxed }), video: await upload(from) } };
+  }
+  if (text === true && (kind === 'video' || kind === 'audio')) {
+    takes(options, 'a text');
+    return kind === 'video' ? { videoToText: { ...shared, video: await upload(from) } } : { audioToText: { ...shared, audio: await upload(from) } };
+  }
   if (kind === 'video' && image !== true) {
     if (prompt === undefined && style === undefined) throw new UsageError('A prompt or --style is missing: the look that the clip takes.');
+    takes(options, 'the look of a clip', 'style', 'upscale');
     return { stylizeVideo: { ...shared, ...given({ style, upscale }), prompt: prompt ?? '', video: await upload(from) } };
   }
-  if (kind === 'audio' && text === true) return { audioToText: { ...shared, audio: await upload(from) } };
-  if (kind === 'audio' && audio !== true && image !== true) return { audioToVideo: { ...shared, ...given({ prompt, camera, style, upscale }), audio: await upload(from) } };
+  if (kind === 'audio' && audio !== true && image !== true) {
+    takes(options, 'a clip for a sound', 'camera', 'style', 'upscale');
+    return { audioToVideo: { ...shared, ...given({ prompt, camera, style, upscale }), audio: await upload(from) } };
+  }
   if (kind === 'image' && audio !== true && image !== true && text !== true) {
+    takes(options, 'a clip from a picture', 'duration', 'camera', 'style', 'upscale');
     return { imageToVideo: { ...shared, ...given({ durationMs: milliseconds(duration), camera, style, upscale }), prompt: needed(), image: await upload(from) } };
   }
   throw new UsageError('From a picture comes a clip, from a clip one of another look, a sound (--audio) or a text (--text), from a sound a clip or a text (--text).');
+}
+
+/** Options that only some tasks take. */
+const FLAGS = { duration: '--duration', camera: '--camera', style: '--style', withAudio: '--with-audio', upscale: '--upscale', muxed: '--muxed' } as const;
+type Flag = keyof typeof FLAGS;
+
+/** Throws {@link UsageError} for an option that would change nothing. */
+function takes(options: TaskOptions, what: string, ...flags: readonly Flag[]): void {
+  const [idle] = (Object.keys(FLAGS) as Flag[]).filter((flag) => options[flag] !== undefined && !flags.includes(flag));
+  if (idle !== undefined) throw new UsageError(`${FLAGS[idle]} changes nothing of ${what}: leave it out.`);
 }
 
 function milliseconds(seconds: number | undefined): number | undefined {
