@@ -42,6 +42,12 @@ async function open(): Promise<Database> {
   return openDatabase({ dataDir, databaseUrl: databaseUrl ?? (await EmbeddedPostgres.runningUrl(dataDir, 'cinegraph')), nats, log: pino({ level: 'error', base: null }, pino.destination({ dest: 2, sync: true })) });
 }
 
+/** Where the keys are kept: a server that was started with another DATA_DIR or DATABASE_URL knows nothing of them. */
+function place(): string {
+  const { dataDir, databaseUrl } = loadConfig();
+  return databaseUrl === undefined ? `the database in ${dataDir} (DATA_DIR)` : 'the database of DATABASE_URL';
+}
+
 async function withKeys(work: (keys: ApiKeys) => Promise<void>): Promise<void> {
   const database = await open();
   try {
@@ -54,7 +60,7 @@ async function withKeys(work: (keys: ApiKeys) => Promise<void>): Promise<void> {
 async function create({ name, owner, role, scopes, expires }: CreateOptions): Promise<void> {
   await withKeys(async (keys) => {
     const { key, secret } = await keys.create(LOCAL_CALLER, { name, ownerId: owner, role: role === 'admin' ? 'ADMIN' : 'USER', scopes, expiresAt: expires ?? null });
-    process.stderr.write(`${line(key)}\nThis is the secret. It is shown once and stored nowhere:\n`);
+    process.stderr.write(`${line(key)}\nIt opens servers on ${place()}. This is the secret. It is shown once and stored nowhere:\n`);
     process.stdout.write(`${secret}\n`);
   });
 }

@@ -25,6 +25,7 @@ describe('npm run keys', () => {
   it('makes a key beside a running server, which takes it at once', async () => {
     const { code, stdout, stderr } = await keys('create', '--name', 'web app', '--owner', 'ada', '--scopes', 'read', '--expires', '90d');
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^cg_[\w-]{43}\n$/)]);
+    expect(stderr).toContain(`the database in ${folder.path} (DATA_DIR)`);
     secret = stdout.trim();
     id = /^[0-9a-f-]{36}/.exec(stderr)?.[0] ?? '';
     expect((await graphql(program.url, WHO)).status).toBe(401);
