@@ -90,7 +90,7 @@ async function applyMissing(client: pg.Client, migrations: readonly Migration[],
   const done = new Map(rows.map(row => [row.name, row.checksum]));
   const known = new Map(migrations.map(migration => [migration.name, migration.checksum]));
   for (const [name, checksum] of done) {
-    if (!known.has(name)) throw new CinegraphError('DATABASE_UNAVAILABLE', `The database has the migration ${name}, which this Cinegraph does not know: it is older than the database.`);
+    if (!known.has(name)) throw new CinegraphError('DATABASE_UNAVAILABLE', `The database has the migration ${name}, which this Cinegraph does not know: it is older than the database. Run the newer one again, or restore the backup from before it.`);
     if (known.get(name) !== checksum) throw new CinegraphError('DATABASE_UNAVAILABLE', `The migration ${name} was changed after it was applied.`);
   }
   const applied: string[] = [];
