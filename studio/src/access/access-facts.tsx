@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState, useSyncExternalStore } from 'react';
+import { useEffect, useState, useSyncExternalStore } from 'react';
 import { useStudio } from '../app/studio-context.ts';
 import { Facts } from '../ui/facts.tsx';
 import { when, words } from '../ui/format.ts';
@@ -9,9 +9,13 @@ import { KeyDialog } from './key-dialog.tsx';
 export function AccessFacts() {
   const { client, credentials } = useStudio();
   const queries = useQueryClient();
-  const { key, kept } = useSyncExternalStore(credentials.subscribe, credentials.snapshot);
+  const { key, kept, refused } = useSyncExternalStore(credentials.subscribe, credentials.snapshot);
   const [changing, setChanging] = useState(false);
   const viewer = useQuery({ queryKey: ['viewer'], queryFn: ({ signal }) => client.viewer({ signal }) });
+  // A key that is wrong is asked for by the gate, which stands over every page.
+  useEffect(() => {
+    if (refused) setChanging(false);
+  }, [refused]);
   const forget = () => {
     credentials.forget();
     void queries.resetQueries();

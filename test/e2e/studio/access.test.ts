@@ -55,6 +55,17 @@ describe.skipIf(!hasChromium)('the Studio of a server that wants a key', () => {
     await page.getByText('kept until this tab is closed').waitFor();
     expect(await axeViolations(page)).toEqual([]);
     expect(await page.evaluate('JSON.stringify({ ...localStorage })')).not.toContain(key.secret);
+    await page.getByRole('button', { name: 'Use another key' }).click();
+    const other = page.getByRole('dialog', { name: 'Use a key' });
+    await other.getByLabel('API key').fill('cg_nonsense');
+    await other.getByLabel('Keep it until this tab is closed').check();
+    await other.getByRole('button', { name: 'Use this key' }).click();
+    await dialogOn(page).getByText('does not take the one that was sent').waitFor();
+    await other.waitFor({ state: 'detached' });
+    await dialogOn(page).getByLabel('Keep it until this tab is closed').check();
+    await give(page, key.secret);
+    await page.getByText('kept until this tab is closed').waitFor();
+    expect(await page.getByRole('dialog').count()).toBe(0);
     await revokeKey(database.url, key.id);
     await dialogOn(page).getByText('does not take the one that was sent').waitFor();
     expect(faults).toEqual([]);
