@@ -33,6 +33,8 @@ export function codesOf(bytes: Buffer): Int32Array {
   return Int32Array.from({ length: bytes.byteLength / CODE_BYTES }, (_, index) => bytes.readInt32LE(index * CODE_BYTES));
 }
 
+const INSERT = { name: 'insert-tokens', text: 'INSERT INTO asset_tokens (asset_id, kind, codec, skip, exact, codes) VALUES ($1, $2, $3, $4, $5, $6)' };
+
 export async function insertTokens(client: Queryable, assetId: string, { kind, codec, skip, exact, codes }: AssetTokens): Promise<void> {
-  await client.query('INSERT INTO asset_tokens (asset_id, kind, codec, skip, exact, codes) VALUES ($1, $2, $3, $4, $5, $6)', [assetId, kind, codec, skip, exact, bytesOf(codes)]);
+  await client.query({ ...INSERT, values: [assetId, kind, codec, skip, exact, bytesOf(codes)] });
 }

@@ -82,7 +82,7 @@ export class JobStore {
    */
   async claim(jobId: string, worker: string | null = null, isCurrent: (client: Queryable) => Promise<boolean> = () => Promise.resolve(true)): Promise<Attempt | undefined> {
     const outcome = await transaction(this.#database.pool, async client => {
-      const { rows } = await client.query<ClaimRow>(`SELECT ${CLAIM_COLUMNS} FROM job WHERE id = $1 FOR UPDATE`, [jobId]);
+      const { rows } = await client.query<ClaimRow>({ ...CLAIM, values: [jobId] });
       const row = rows[0];
       if (row === undefined || (row.status !== 'QUEUED' && row.status !== 'RUNNING')) return undefined;
       if (!(await isCurrent(client))) return undefined;
@@ -90,11 +90,7 @@ export class JobStore {
       const fault = faultOf(row);
       const ended = await endUnlessAnotherTry(client, jobId, row, fault);
       if (ended !== undefined) return { ownerId, ended };
-      await client.query(
-        `UPDATE job SET status = 'RUNNING', attempt = attempt + 1, tries = tries + 1, started_at = coalesce(started_at, now()),
-           tokens_done = 0, tokens_per_second = 0, eta_ms = NULL, worker = $2, fault = $3 WHERE id = $1`,
-        [jobId, worker, fault],
-      );
+      await client.query({ ...START, values: [jobId, worker, fault] });
       const { lastSeq, status: _status, overdue: _overdue, cancelRequested: _cancelRequested, worker: _worker, fault: _fault, ...rest } = row;
       return { attempt: { ...rest, jobId, attempt: row.attempt + 1, tries: row.tries + 1, seq: lastSeq } satisfies Attempt };
     });
@@ -104,12 +100,12 @@ export class JobStore {
 
   /** Stores one event with its preview frames, or its piece of sound. Throws {@link Fenced}, or {@link CancelRequested} after it has stored the event. A crash of the machine may lose the newest ones (synchronous_commit off). */
   async append(run: Attempt, payload: JobEventPayload, progress: Progress = {}, frames: readonly (Preview & { readonly index: number })[] = [], sound?: Buffer): Promise<void> {
-    const { rows } = await this.#database.pool.query<{ canceled: boolean }>(APPEND, [
+    const { rows } = await this.#database.pool.query<{ canceled: boolean }>({ ...APPEND, values: [
       run.jobId, run.attempt, run.seq, payload.type, JSON.stringify(payload),
       progress.tokensDone ?? null, progress.tokensTotal ?? null, progress.tokensPerSecond ?? null, progress.etaMs ?? null,
       progress.executionProvider ?? null, progress.warnings === undefined ? null : JSON.stringify(progress.warnings),
       frames.map(({ index }) => index), frames.map(({ width }) => width), frames.map(({ height }) => height), frames.map(({ webp }) => webp), sound ?? null,
-    ]);
+    ] });
     if (rows.length === 0 && !(await this.#stands(run, run.seq + 1))) throw new Fenced(`attempt ${run.attempt} of job ${run.jobId}`);
     run.seq += 1;
     this.#publish(run.jobId, run.seq, isProgress(payload) ? undefined : run.ownerId);
@@ -306,8 +302,20 @@ async function endUnlessAnotherTry(client: Queryable, jobId: string, { cancelReq
 const CLAIM_COLUMNS = `worker, fault, owner_id AS "ownerId", status, attempt, tries, task, input, seed, candidates, sampling, title, tags, last_seq AS "lastSeq",
   deadline_at AS "deadlineAt", trace_parent AS "traceParent", coalesce(deadline_at < now(), false) AS overdue, cancel_requested_at IS NOT NULL AS "cancelRequested"`;
 
+const CLAIM = { name: 'claim-job', text: `SELECT ${CLAIM_COLUMNS} FROM job WHERE id = $1 FOR UPDATE` };
+
+const START = {
+  name: 'start-job',
+  text: `
+  UPDATE job SET status = 'RUNNING', attempt = attempt + 1, tries = tries + 1, started_at = coalesce(started_at, now()),
+    tokens_done = 0, tokens_per_second = 0, eta_ms = NULL, worker = $2, fault = $3 WHERE id = $1`,
+};
+
 // One statement, one round trip: the job's row, the event, its frames. set_config makes this commit not wait for the disk.
-const APPEND = `
+// Named, as are the others that each clip runs: a connection parses and plans it once, which takes longer than running it.
+const APPEND = {
+  name: 'append-event',
+  text: `
   WITH relaxed AS (SELECT set_config('synchronous_commit', 'off', true)),
   moved AS (
     UPDATE job SET last_seq = last_seq + 1,
@@ -322,18 +330,23 @@ const APPEND = `
   ), sound AS (
     INSERT INTO preview_sound (job_id, seq, wav) SELECT $1, last_seq, $16::bytea FROM moved WHERE $16::bytea IS NOT NULL
   )
-  SELECT canceled FROM moved`;
+  SELECT canceled FROM moved`,
+};
+
+const LOCK = { name: 'lock-job', text: `SELECT last_seq AS "lastSeq" FROM job WHERE id = $1 AND attempt = $2 AND status = 'RUNNING' FOR UPDATE` };
 
 /** Takes the job's row for this attempt; false when another has it. */
 async function lock(client: Queryable, run: Attempt): Promise<boolean> {
-  const { rows } = await client.query<{ lastSeq: number }>(`SELECT last_seq AS "lastSeq" FROM job WHERE id = $1 AND attempt = $2 AND status = 'RUNNING' FOR UPDATE`, [run.jobId, run.attempt]);
+  const { rows } = await client.query<{ lastSeq: number }>({ ...LOCK, values: [run.jobId, run.attempt] });
   if (rows[0] === undefined) return false;
   run.seq = rows[0].lastSeq;
   return true;
 }
 
+const INSERT_EVENT = { name: 'insert-event', text: 'INSERT INTO job_event (job_id, seq, type, payload) VALUES ($1, $2, $3, $4)' };
+
 async function insertEvent(client: Queryable, jobId: string, last: number, payload: JobEventPayload): Promise<number> {
-  await client.query('INSERT INTO job_event (job_id, seq, type, payload) VALUES ($1, $2, $3, $4)', [jobId, last + 1, payload.type, JSON.stringify(payload)]);
+  await client.query({ ...INSERT_EVENT, values: [jobId, last + 1, payload.type, JSON.stringify(payload)] });
   return last + 1;
 }
 
@@ -343,28 +356,36 @@ export async function end(
   code?: ErrorCode, message: string | undefined = code && ERRORS[code].message, tokensDone?: number,
 ): Promise<number> {
   const seq = await insertEvent(client, jobId, last, { type: 'JobFinished', status });
-  await client.query('DELETE FROM job_checkpoint WHERE job_id = $1', [jobId]);
-  await client.query(
-    `UPDATE job SET status = $2, last_seq = $3, finished_at = now(), error_code = $4, error_message = $5, tokens_done = coalesce($6, tokens_done),
-       eta_ms = CASE WHEN $2 = 'SUCCEEDED'::"JobStatus" THEN 0 END WHERE id = $1`,
-    [jobId, status, seq, code ?? null, message ?? null, tokensDone ?? null],
-  );
+  await client.query({ ...END, values: [jobId, status, seq, code ?? null, message ?? null, tokensDone ?? null] });
   return seq;
 }
+
+const END = {
+  name: 'end-job',
+  text: `
+  WITH gone AS (DELETE FROM job_checkpoint WHERE job_id = $1)
+  UPDATE job SET status = $2, last_seq = $3, finished_at = now(), error_code = $4, error_message = $5, tokens_done = coalesce($6, tokens_done),
+    eta_ms = CASE WHEN $2 = 'SUCCEEDED'::"JobStatus" THEN 0 END WHERE id = $1`,
+};
 
 async function insertAsset(client: Queryable, run: Attempt, { candidate, shot, media, partial, tokens, parents }: Result, stored: StoredBlobs): Promise<string> {
   const id = randomUUID();
   const content = stored.get(media.bytes);
   const thumbnail = media.thumbnail === null ? undefined : stored.get(media.thumbnail);
-  await client.query(
-    `INSERT INTO asset (id, owner_id, kind, origin, title, tags, content_type, byte_size, sha256, width, height, fps, frame_count, duration_ms,
-       has_audio, thumbhash, thumbnail_sha256, frames_sha256, job_id, candidate, partial, shot, sample_rate_hz, channels, text)
-     VALUES ($1, $2, $3, 'GENERATED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $21, $14, $15, $16, $17, $18, $19, $20, $22, $23, $24)`,
-    [id, run.ownerId, media.kind, run.title, run.tags, media.contentType, content?.byteSize, content?.sha256, media.width, media.height, media.fps,
-      media.frameCount, media.durationMs, media.thumbhash, thumbnail?.sha256, media.framesSha256, run.jobId, candidate, partial, shot, media.hasAudio, media.sampleRateHz, media.channels, media.text],
-  );
+  await client.query({ ...INSERT_ASSET, values: [
+    id, run.ownerId, media.kind, run.title, run.tags, media.contentType, content?.byteSize, content?.sha256, media.width, media.height, media.fps,
+    media.frameCount, media.durationMs, media.thumbhash, thumbnail?.sha256, media.framesSha256, run.jobId, candidate, partial, shot, media.hasAudio, media.sampleRateHz, media.channels, media.text,
+  ] });
   for (const each of tokens) await insertTokens(client, id, each);
   // A parent that was deleted meanwhile has no place in the lineage.
-  await client.query('INSERT INTO asset_parent (child_id, parent_id) SELECT $1, id FROM asset WHERE id = ANY($2::uuid[])', [id, parents]);
+  if (parents.length > 0) await client.query('INSERT INTO asset_parent (child_id, parent_id) SELECT $1, id FROM asset WHERE id = ANY($2::uuid[])', [id, parents]);
   return id;
 }
+
+const INSERT_ASSET = {
+  name: 'insert-asset',
+  text: `
+  INSERT INTO asset (id, owner_id, kind, origin, title, tags, content_type, byte_size, sha256, width, height, fps, frame_count, duration_ms,
+    thumbhash, thumbnail_sha256, frames_sha256, job_id, candidate, partial, shot, has_audio, sample_rate_hz, channels, text)
+  VALUES ($1, $2, $3, 'GENERATED', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`,
+};

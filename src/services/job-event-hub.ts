@@ -17,10 +17,13 @@ const DATABASE_DEADLINE_MS = 60_000;
  * The last event of a job comes whatever its number: a follower may have seen higher ones that a crash of Postgres took back, since their commits do not wait for the disk (jobs/job-store.ts).
  * Nobody follows who has seen it.
  */
-const NEXT_EVENTS = `
+const NEXT_EVENTS = {
+  name: 'next-events',
+  text: `
   SELECT job_id AS "jobId", seq, payload, at FROM job_event
   WHERE job_id = $1 AND seq > least($2, (SELECT last_seq - 1 FROM job WHERE id = $1 AND status IN ('SUCCEEDED', 'FAILED', 'CANCELED')))
-  ORDER BY seq LIMIT $3`;
+  ORDER BY seq LIMIT $3`,
+};
 
 /**
  * The events of jobs, for everybody in this process who follows them.
@@ -174,7 +177,7 @@ class Channel {
   async #query(afterSeq: number): Promise<JobEventRecord[]> {
     const { version } = this;
     const { rows } = await untilDatabase(
-      () => this.#database.pool.query<EventRow>(NEXT_EVENTS, [this.#jobId, afterSeq, BATCH]),
+      () => this.#database.pool.query<EventRow>({ ...NEXT_EVENTS, values: [this.#jobId, afterSeq, BATCH] }),
       { deadlineMs: DATABASE_DEADLINE_MS },
     );
     const events = rows.map(toEventRecord);

@@ -58,11 +58,14 @@ export function isReferred(error: unknown): boolean {
  * stored by the caller, in the object store when that was wanted. Else `inObjectStore` says where they are.
  */
 export async function insertRow(client: Queryable, { sha256, byteSize }: BlobInfo, inObjectStore: boolean): Promise<{ readonly fresh: boolean; readonly inObjectStore: boolean }> {
-  // The empty update locks a row that is there already.
-  const { rows } = await client.query<{ fresh: boolean; inObjectStore: boolean }>(
-    `INSERT INTO blob (sha256, byte_size, in_object_store) VALUES ($1, $2, $3)
-     ON CONFLICT (sha256) DO UPDATE SET byte_size = excluded.byte_size RETURNING xmax = 0 AS fresh, in_object_store AS "inObjectStore"`,
-    [sha256, byteSize, inObjectStore],
-  );
+  const { rows } = await client.query<{ fresh: boolean; inObjectStore: boolean }>({ ...INSERT_ROW, values: [sha256, byteSize, inObjectStore] });
   return rows[0] ?? { fresh: false, inObjectStore };
 }
+
+// The empty update locks a row that is there already.
+const INSERT_ROW = {
+  name: 'insert-blob',
+  text: `
+  INSERT INTO blob (sha256, byte_size, in_object_store) VALUES ($1, $2, $3)
+  ON CONFLICT (sha256) DO UPDATE SET byte_size = excluded.byte_size RETURNING xmax = 0 AS fresh, in_object_store AS "inObjectStore"`,
+};

@@ -60,10 +60,12 @@ export class PostgresBlobStore implements BlobStore {
   }
 }
 
+const INSERT_CHUNK = { name: 'insert-chunk', text: 'INSERT INTO blob_chunk (sha256, index, bytes) VALUES ($1, $2, $3)' };
+
 async function insert(client: Queryable, info: BlobInfo, bytes: Uint8Array): Promise<void> {
   if (!(await insertRow(client, info, false)).fresh) return;
   for (let index = 0; index * CHUNK_BYTES < info.byteSize; index++) {
     const part = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
-    await client.query('INSERT INTO blob_chunk (sha256, index, bytes) VALUES ($1, $2, $3)', [info.sha256, index, Buffer.from(part.buffer, part.byteOffset, part.byteLength)]);
+    await client.query({ ...INSERT_CHUNK, values: [info.sha256, index, Buffer.from(part.buffer, part.byteOffset, part.byteLength)] });
   }
 }

@@ -8,6 +8,7 @@ import { faultOf } from '../pg-error.ts';
 import { Outbox } from './outbox.ts';
 
 const CHANNEL = 'cinegraph_bus';
+const NOTIFY = { name: 'bus-notify', text: 'SELECT pg_notify($1, body) FROM unnest($2::text[]) AS body' };
 const RECONNECT_MS = [50, 100, 250, 500, 1000, 2000] as const;
 /** The connection is asked for a sign of life this often; one that does not answer within the same time is replaced. */
 const HEARTBEAT_MS = 10_000;
@@ -31,7 +32,7 @@ export class PostgresFrameBus implements FrameBus {
     this.#log = log;
     this.#outbox = new Outbox(async batch => {
       if (this.#client === undefined) throw new Error('no connection');
-      await this.#client.query('SELECT pg_notify($1, body) FROM unnest($2::text[]) AS body', [CHANNEL, batch.map(news => encodeMessage(this.#from, news))]);
+      await this.#client.query({ ...NOTIFY, values: [CHANNEL, batch.map(news => encodeMessage(this.#from, news))] });
     });
   }
 
@@ -68,7 +69,8 @@ export class PostgresFrameBus implements FrameBus {
     client.on('notification', ({ payload }) => this.#receive(payload ?? ''));
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
+      // A notice is lost in a crash anyway: its commit need not wait for the disk.
+      await client.query(`SET synchronous_commit = off; LISTEN ${CHANNEL}`);
     } catch (error) {
       void client.end().catch(() => {});
       throw error;
