@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Queryable } from '../db/blobs/blob-store.ts';
+import type { EventPointer } from '../db/bus/frame-bus.ts';
 import type { Database } from '../db/database.ts';
 import { transaction } from '../db/transaction.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
@@ -100,7 +101,7 @@ export class JobStore {
 
   /** Stores one event with its preview frames, or its piece of sound. Throws {@link Fenced}, or {@link CancelRequested} after it has stored the event. A crash of the machine may lose the newest ones (synchronous_commit off). */
   async append(run: Attempt, payload: JobEventPayload, progress: Progress = {}, frames: readonly (Preview & { readonly index: number })[] = [], sound?: Buffer): Promise<void> {
-    const { rows } = await this.#database.pool.query<{ canceled: boolean }>({ ...APPEND, values: [
+    const { rows } = await this.#database.pool.query<{ canceled: boolean; at: Date }>({ ...APPEND, values: [
       run.jobId, run.attempt, run.seq, payload.type, JSON.stringify(payload),
       progress.tokensDone ?? null, progress.tokensTotal ?? null, progress.tokensPerSecond ?? null, progress.etaMs ?? null,
       progress.executionProvider ?? null, progress.warnings === undefined ? null : JSON.stringify(progress.warnings),
@@ -108,7 +109,8 @@ export class JobStore {
     ] });
     if (rows.length === 0 && !(await this.#stands(run, run.seq + 1))) throw new Fenced(`attempt ${run.attempt} of job ${run.jobId}`);
     run.seq += 1;
-    this.#publish(run.jobId, run.seq, isProgress(payload) ? undefined : run.ownerId);
+    const at = rows[0]?.at;
+    this.#publish(run.jobId, run.seq, isProgress(payload) ? undefined : run.ownerId, at === undefined ? undefined : { payload, at });
     if (rows[0]?.canceled === true) throw new CancelRequested();
   }
 
@@ -256,8 +258,8 @@ export class JobStore {
     return rowCount === 1;
   }
 
-  #publish(job: string, seq: number, owner: string | undefined): void {
-    this.#database.bus.publish({ type: 'event', job, seq, owner });
+  #publish(job: string, seq: number, owner: string | undefined, stored?: EventPointer['stored']): void {
+    this.#database.bus.publish({ type: 'event', job, seq, owner, stored });
   }
 }
 
@@ -323,14 +325,14 @@ const APPEND = {
       eta_ms = coalesce($9, eta_ms), execution_provider = coalesce($10, execution_provider), warnings = coalesce($11::jsonb, warnings)
     FROM relaxed WHERE id = $1 AND attempt = $2 AND last_seq = $3 AND status = 'RUNNING' RETURNING last_seq, cancel_requested_at IS NOT NULL AS canceled
   ), event AS (
-    INSERT INTO job_event (job_id, seq, type, payload) SELECT $1, last_seq, $4, $5::jsonb FROM moved
+    INSERT INTO job_event (job_id, seq, type, payload) SELECT $1, last_seq, $4, $5::jsonb FROM moved RETURNING at
   ), frames AS (
     INSERT INTO preview_frame (job_id, seq, frame_index, width, height, webp)
     SELECT $1, last_seq, f.* FROM moved, unnest($12::int[], $13::int[], $14::int[], $15::bytea[]) AS f
   ), sound AS (
     INSERT INTO preview_sound (job_id, seq, wav) SELECT $1, last_seq, $16::bytea FROM moved WHERE $16::bytea IS NOT NULL
   )
-  SELECT canceled FROM moved`,
+  SELECT moved.canceled, event.at FROM moved, event`,
 };
 
 const LOCK = { name: 'lock-job', text: `SELECT last_seq AS "lastSeq" FROM job WHERE id = $1 AND attempt = $2 AND status = 'RUNNING' FOR UPDATE` };

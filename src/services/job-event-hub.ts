@@ -1,9 +1,10 @@
+import type { EventPointer } from '../db/bus/frame-bus.ts';
 import type { Database } from '../db/database.ts';
 import { asCinegraphError } from '../db/pg-error.ts';
 import { untilDatabase } from '../db/until-database.ts';
 import { type EventRow, toEventRecord } from '../jobs/job-rows.ts';
 import { coalesce } from './coalesce.ts';
-import type { JobEventRecord } from './contract.ts';
+import type { JobEventPayload, JobEventRecord } from './contract.ts';
 import { followable, orAborted } from './followable.ts';
 
 /** Events read at once: all that a follower holds in memory. */
@@ -28,10 +29,11 @@ const NEXT_EVENTS = {
 /**
  * The events of jobs, for everybody in this process who follows them.
  *
- * There is one path, the database, read from the last seq that was given out; the frame bus only says when to read. So nothing can fall
- * between replay and live, and nothing can come twice. The followers of a job read together: an event costs one statement, however many
- * they are. A follower that takes its time costs one batch of memory; once it has caught up and then falls behind by a whole batch it is
- * spared previews and token counts which a later event of that batch replaces.
+ * They are read from the database, from the last seq that was given out; the frame bus only says when to read. An event that this process
+ * has stored itself comes with the news, and counts as read where it follows the last one that was. So nothing can fall between replay and
+ * live, and nothing can come twice. The followers of a job read together: an event costs one statement at most, however many they are. A
+ * follower that takes its time costs one batch of memory; once it has caught up and then falls behind by a whole batch it is spared
+ * previews and token counts which a later event of that batch replaces.
  *
  * Listens to the bus while there are followers, and holds nothing without them.
  */
@@ -97,7 +99,7 @@ export class JobEventHub {
     };
     const unsubscribe = this.#database.bus.subscribe({
       message: message => {
-        if (message.type === 'event') this.#channels.get(message.job)?.heard(message.seq);
+        if (message.type === 'event') this.#channels.get(message.job)?.heard(message);
       },
       resync: readAnew,
     });
@@ -127,8 +129,14 @@ class Channel {
     this.#jobId = jobId;
   }
 
-  heard(seq: number): void {
-    if (seq > (this.#ring.at(-1)?.seq ?? 0)) this.wake();
+  heard({ seq, stored }: EventPointer): void {
+    const newest = this.#ring.at(-1)?.seq ?? 0;
+    if (seq <= newest) return;
+    const wasRead = this.#readAt === this.version;
+    this.wake();
+    if (stored === undefined || newest === 0 || seq !== newest + 1) return;
+    this.#ring = [...this.#ring, toEventRecord({ jobId: this.#jobId, seq, payload: stored.payload as JobEventPayload, at: stored.at })].slice(-RING);
+    if (wasRead) this.#readAt = this.version;
   }
 
   /** Whoever was away may have missed news; and Postgres, if it crashed, may have lost the newest events. */

@@ -91,6 +91,25 @@ describe('job events', () => {
     expect(reads).toBeLessThan((EVENTS * READERS) / 4);
   });
 
+  it('are not read again by the process that stored them, and are the same as if they were', async () => {
+    const run = await start();
+    const statements = vi.spyOn(stack.database.pool, 'query');
+    const following = hubOf(stack.database).follow(run.jobId, 0, AbortSignal.timeout(60_000));
+    const first = (await following.next()).value as JobEventRecord;
+    const rest = Array.fromAsync(following);
+    const webp = Buffer.from('picture');
+    for (let done = 1; done <= 10; done++) {
+      await tokens(run, done / 3);
+      await store.append(run, { type: 'FramesDecoded', candidate: 0, firstFrame: done, frames: [{ index: done, width: 8, height: 8 }], final: true }, {}, [{ index: done, width: 8, height: 8, webp }]);
+    }
+    await store.fail(run, 'INTERNAL', 'the end');
+    const seen = [first, ...(await rest)];
+    const reads = readsOf(statements);
+    statements.mockRestore();
+    expect(seen).toEqual(await Array.fromAsync(hubOf(reader).follow(run.jobId, 0, AbortSignal.timeout(60_000))));
+    expect(reads, 'once to begin with, and for the end').toBeLessThan(6);
+  });
+
   it('replay in batches, every one of them', async () => {
     const run = await start();
     for (let done = 1; done <= 150; done++) await tokens(run, done);

@@ -9,7 +9,7 @@ const message = z.union([
 
 /** `from` names the process: it skips its own messages when they come back. */
 export function encodeMessage(from: string, news: BusMessage): string {
-  return JSON.stringify({ from, ...news });
+  return JSON.stringify({ from, ...news, stored: undefined });
 }
 
 /** Undefined for what is not ours. */

@@ -1,9 +1,11 @@
-/** Where an event is stored. The event itself stays in the database: a pointer is small, may be repeated and may be lost. */
+/** Where an event is stored. To other processes the pointer alone is carried: it is small, may be repeated and may be lost. */
 export interface EventPointer {
   readonly job: string;
   readonly seq: number;
   /** Whose activity the event belongs to; left out for events of progress. */
   readonly owner?: string | undefined;
+  /** The event as it was stored, for the listeners of this process: it is not carried to others, who read it. */
+  readonly stored?: { readonly payload: object; readonly at: Date } | undefined;
 }
 
 export type BusMessage =
