@@ -15,6 +15,15 @@ const SAFETY_MS = 5_000;
 /** How soon to look again for an event that a running transaction still hides. */
 const UNSETTLED_MS = 50;
 
+/** Transactions that the cursor may be behind while there are no webhooks: one that is made gets nothing that is older than itself. */
+const FARTHEST_BEHIND = 10_000;
+const LOOK = {
+  name: 'look-for-webhooks',
+  text: `
+  SELECT EXISTS (SELECT FROM webhook)
+    OR coalesce((SELECT abs(pg_snapshot_xmin(pg_current_snapshot())::text::bigint - (value::json->>'xid')::bigint) > $2 FROM setting WHERE key = $1), true) AS due`,
+};
+
 const cursorSchema = z.object({ xid: z.string(), jobId: z.string(), seq: z.number() });
 type Cursor = z.infer<typeof cursorSchema>;
 const LAST = { jobId: 'ffffffff-ffff-ffff-ffff-ffffffffffff', seq: 2_147_483_647 } as const;
@@ -75,7 +84,9 @@ export function startDispatcher({ database, queue, log }: DispatcherOptions): Di
 }
 
 /** One batch. hidden: a transaction that still runs may hold events. */
-function dispatch(database: Database, queue: JobQueue): Promise<'nothing' | 'more' | 'hidden'> {
+async function dispatch(database: Database, queue: JobQueue): Promise<'nothing' | 'more' | 'hidden'> {
+  const { rows: [look] } = await database.pool.query<{ due: boolean }>({ ...LOOK, values: [CURSOR, FARTHEST_BEHIND] });
+  if (look?.due !== true) return 'nothing';
   return transaction(database.pool, async (client) => {
     await client.query(
       `INSERT INTO setting (key, value) SELECT $1, json_build_object('xid', (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)::text, 'jobId', $2::text, 'seq', $3::int)
