@@ -24,7 +24,7 @@ export class Admission {
   readonly #waiting: Place[] = [];
   #left = Promise.withResolvers<void>();
 
-  /** overcommit: jobs may also wait here for rows; the engine then shares those between the owners. For a worker that has no others beside it. */
+  /** onRoom: called when there is room where there was none. overcommit: jobs may also wait here for rows; the engine then shares those between the owners. For a worker that has no others beside it. */
   constructor({ slots, atOnce, overcommit, onRoom }: { readonly slots: number; readonly atOnce: number; readonly overcommit: boolean; readonly onRoom: () => void }) {
     this.slots = slots;
     this.#atOnce = atOnce;
@@ -64,15 +64,17 @@ export class Admission {
     while (!signal.aborted && (this.#waiting[0] !== place || this.#alone !== undefined || this.#places.size > this.#waiting.length)) {
       await Promise.race([this.#left.promise, stopped]);
     }
-    this.#waiting.splice(this.#waiting.indexOf(place), 1);
-    if (signal.aborted) this.#changed(() => {});
-    else this.#alone = place;
+    const waitNoMore = (): void => void this.#waiting.splice(this.#waiting.indexOf(place), 1);
+    if (signal.aborted) return this.#changed(waitNoMore);
+    waitNoMore();
+    this.#alone = place;
   }
 
   #changed(change: () => void): void {
+    const hadRoom = this.hasRoom;
     change();
     this.#left.resolve();
     this.#left = Promise.withResolvers();
-    this.#onRoom();
+    if (!hadRoom && this.hasRoom) this.#onRoom();
   }
 }

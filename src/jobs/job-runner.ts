@@ -91,8 +91,8 @@ class Runner implements JobRunner {
     this.#unsubscribe = database.bus.subscribe({
       message: message => {
         if (message.type === 'cancel') this.#runs.get(message.job)?.controller.abort(new Stop('canceled'));
-        // A state event: a job was queued, or came back.
-        if (message.type === 'event' && message.owner !== undefined) this.#wake();
+        // A state event of a job that does not run here: one was queued, or came back.
+        if (message.type === 'event' && message.owner !== undefined && !this.#runs.has(message.job)) this.#wake();
       },
       // A cancel that got lost is noticed at the next event: the job's row says so.
       resync: () => this.#wake(),

@@ -117,12 +117,13 @@ export class JobPuller {
       const outcome = await this.#handler({ jobId: held.id, rows, lease: held.lease.signal, isCurrent: transaction => isCurrent(transaction, queue, held) }).then(() => undefined, (error: unknown) => error);
       if (outcome !== undefined && !(outcome instanceof DeliverAgain)) log.warn({ job: held.id, ...faultOf(outcome) }, 'the job is delivered again');
       await untilDatabase(() => (outcome === undefined ? boss.complete(queue, held) : boss.fail(queue, held)), { deadlineMs: SETTLE_DEADLINE_MS });
+      // It waits again.
+      if (outcome !== undefined) this.wake();
     } catch (error) {
       // Its lease runs out, and whoever gets it finds what became of it in its row.
       log.warn({ job: held.id, ...faultOf(error) }, 'the queue was not told that the run is over');
     } finally {
       this.#held.delete(held);
-      this.wake();
     }
   }
 
