@@ -6,6 +6,9 @@ import type { RgbFrame } from './clip.ts';
 const THUMBNAIL_SIDE = 256;
 const PREVIEW_SIDE = 256;
 
+// libvips would keep its last results for the next operation that is the same: pixels that were just made never come again.
+sharp.cache(false);
+
 /** Lossless PNG. */
 export function encodePng(frame: RgbFrame): Promise<Buffer> {
   return raw(frame).png({ compressionLevel: 9 }).toBuffer();
