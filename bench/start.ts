@@ -4,12 +4,11 @@
  * processes that it has started, the least of all rounds: on a busy machine it says more. Linux only.
  */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { descendants } from '../test/support/server.ts';
+import { allGone, commandLine, descendants } from '../test/support/server.ts';
 
 const TICKS_PER_SECOND = 100;
 const DEADLINE_MS = 120_000;
@@ -28,7 +27,6 @@ async function start(checkout: string, dataDir: string, provider: string): Promi
   const [load = 0] = loadavg();
   const began = performance.now();
   const child = spawn('npm', ['start'], { cwd: checkout, env: { ...process.env, PORT: '0', DATA_DIR: dataDir, EXECUTION_PROVIDER: provider }, stdio: ['ignore', 'pipe', 'ignore'], timeout: DEADLINE_MS });
-  const ended = once(child, 'exit');
   const at = new Map<string, number>();
   for await (const line of createInterface({ input: child.stdout })) {
     const step = /^\s*(listening|database|Ready)/.exec(line)?.[1];
@@ -37,8 +35,9 @@ async function start(checkout: string, dataDir: string, provider: string): Promi
   }
   const pids = [child.pid ?? 0, ...(await descendants(child.pid ?? 0))];
   const used = (await Promise.all(pids.map(processorSeconds))).reduce((sum, seconds) => sum + seconds, 0);
-  child.kill('SIGTERM');
-  await ended;
+  // Not npm, which would end before the program gives the data folder back.
+  for (const pid of pids) if (/^node\b.*src\/main\.ts/.test(await commandLine(pid))) process.kill(pid, 'SIGTERM');
+  await allGone(pids);
   const of = (step: string): number => at.get(step) ?? Number.NaN;
   return { listening: of('listening'), database: of('database'), ready: of('Ready'), used, load };
 }
