@@ -22,11 +22,14 @@ export interface ProofOptions {
   readonly kept: KeptFile | undefined;
 }
 
+/** To be raised when the engine runs the graphs in another way: what was proven of the old one holds no more. */
+const REVISION = 1;
+
 const schema = z.object({ batchInvariant: z.boolean(), headInvariant: z.boolean(), aheadInvariant: z.boolean() });
 
 /** The model runs in the precisions of `choice`, which are part of what the proof holds for. `known`: it was not proven at this start. */
 export async function proveInvariance(manifest: Manifest, model: LanguageModel, { plan, invariance }: PrecisionChoice, { maxRows, positionsPerRun, kept }: ProofOptions): Promise<InvarianceProof & { readonly known: boolean }> {
-  const file = kept === undefined ? undefined : { ...kept, holdsFor: `${kept.holdsFor}, ${maxRows} rows, ${positionsPerRun} positions, ${plan.deterministic} and ${plan.free.join(' ')}` };
+  const file = kept === undefined ? undefined : { ...kept, holdsFor: `${kept.holdsFor}, revision ${REVISION}, ${maxRows} rows, ${positionsPerRun} positions, ${plan.deterministic} and ${plan.free.join(' ')}` };
   const known = file === undefined ? undefined : await readKept(file, schema);
   if (known !== undefined) return { ...known, known: true };
   const found = { ...(invariance ?? (await findInvariance(manifest, model, maxRows))), aheadInvariant: await findAheadInvariance(manifest, model, positionsPerRun) };
