@@ -25,7 +25,9 @@ const client = createCinegraphClient({
 const jobs = createJobStore(client);
 /** Once, unless the same question would get the same answer. */
 const retry = (failures: number, error: unknown) => failures < 1 && !(error instanceof CinegraphClientError && !error.retryable);
-const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 5_000, gcTime: 60_000, retry, refetchOnWindowFocus: false } } });
+/** A browser that is offline may well reach a server on its own machine: what cannot be asked says so itself. */
+const networkMode = 'always';
+const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 5_000, gcTime: 60_000, retry, networkMode, refetchOnWindowFocus: false } } });
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');

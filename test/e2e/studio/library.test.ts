@@ -21,6 +21,17 @@ describe.skipIf(!hasChromium)('the library of the Studio', () => {
     client.close();
   });
 
+  it('asks a server on this machine without the internet, too', async () => {
+    const { page, faults } = await studio.visit('/library');
+    await page.getByRole('link', { name: 'Image: a star' }).waitFor();
+    await page.evaluate('dispatchEvent(new Event("offline"))');
+    await page.getByLabel('Search').fill('fox');
+    await page.getByRole('link', { name: 'Image: a star' }).waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: 'Video: a fox bounces' }).waitFor();
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
   it('finds by words, tag and kind, and says what to do when nothing matches', async () => {
     const { page, faults } = await studio.visit('/library');
     const fox = page.getByRole('link', { name: 'Video: a fox bounces' });
