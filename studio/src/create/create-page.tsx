@@ -46,7 +46,7 @@ export function CreatePage() {
   const asset = attachment.state === 'there' ? attachment.asset : null;
   const task = asset === null ? draft.task : fittingTask(asset.kind, draft.task, model.data?.tasks);
 
-  const waitsFor = awaited({ file: upload.share !== null, mask: maskUpload.share !== null, attachment: attachment.state });
+  const waitsFor = awaited({ file: upload.share !== null, mask: maskUpload.share !== null, attachment: attachment.state, draft });
   // The address, and what fits the attachment, reach the draft in the next step.
   const settled = search.get('source') === null && search.get('remix') === null && task === draft.task;
   const sending = useSending(waitsFor === null && attachment.state !== 'failed' && settled, async () => {

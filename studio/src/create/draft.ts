@@ -47,9 +47,10 @@ export interface Draft {
   readonly extraMs: number | null;
   /** Edit: the first frame that is made new. */
   readonly fromFrame: number;
-  /** Inpaint, with a rectangle. */
+  /** Inpaint: which of the next two counts. */
+  readonly markWith: 'rectangle' | 'brush';
   readonly rectangle: Rectangle;
-  /** Inpaint, with a brush: id of the uploaded mask; null: the rectangle counts. */
+  /** Id of the uploaded mask; null while nothing is painted. */
   readonly mask: string | null;
   /** Outpaint. */
   readonly padding: Padding;
@@ -76,6 +77,7 @@ export const EMPTY_DRAFT: Draft = {
   tags: '',
   extraMs: null,
   fromFrame: 8,
+  markWith: 'rectangle',
   rectangle: { x: 0.25, y: 0.25, width: 0.5, height: 0.5 },
   mask: null,
   padding: { left: 0.25, right: 0.25, top: 0.25, bottom: 0.25 },
@@ -122,7 +124,7 @@ export function toInput(draft: Draft): GenerateInput {
     case 'editVideo':
       return { editVideo: { ...moving, video: source, fromFrame: draft.fromFrame } };
     case 'inpaintVideo':
-      return { inpaintVideo: { ...moving, video: source, mask: draft.mask === null ? { rectangle: draft.rectangle } : { asset: draft.mask } } };
+      return { inpaintVideo: { ...moving, video: source, mask: draft.markWith === 'rectangle' || draft.mask === null ? { rectangle: draft.rectangle } : { asset: draft.mask } } };
     case 'outpaintVideo':
       return { outpaintVideo: { ...moving, video: source, padding: draft.padding } };
     case 'stylizeVideo':
@@ -182,6 +184,7 @@ export function draftOf(job: Pick<Job, 'input' | 'seed' | 'task'>): Draft {
     tags: Array.isArray(tags) ? tags.join(', ') : '',
     extraMs: inputNumber(input, 'extraMs'),
     fromFrame: inputNumber(input, 'fromFrame') ?? EMPTY_DRAFT.fromFrame,
+    markWith: inputText(mask, 'asset') === null ? 'rectangle' : 'brush',
     mask: inputText(mask, 'asset'),
     rectangle: { ...EMPTY_DRAFT.rectangle, ...(inputField(mask, 'rectangle') as Partial<Rectangle> | undefined) },
     padding: { ...EMPTY_DRAFT.padding, ...(inputField(input, 'padding') as Partial<Padding> | undefined) },

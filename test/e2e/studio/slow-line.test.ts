@@ -136,8 +136,9 @@ describe.skipIf(!hasChromium)('the Studio on a slow line', () => {
       await page.mouse.up();
     };
     await page.getByRole('radio', { name: 'Brush' }).check();
-    await paint();
     await press(page, 'a fox in a hat');
+    await page.getByRole('status').getByText('It is sent as soon as something is painted over').waitFor();
+    await paint();
     await page.getByRole('status').getByText('It is sent as soon as the mask is stored').waitFor();
     held.release();
     await done(page);

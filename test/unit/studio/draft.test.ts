@@ -61,10 +61,15 @@ describe('a draft', () => {
   });
 
   it('waits for what is on its way', () => {
-    expect(awaited({ file: false, mask: false, attachment: 'there' })).toBeNull();
-    expect(awaited({ file: false, mask: false, attachment: 'loading' })).toContain('loaded');
-    expect(awaited({ file: true, mask: false, attachment: 'there' })).toContain('file');
-    expect(awaited({ file: false, mask: true, attachment: 'there' })).toContain('mask');
+    const there = { file: false, mask: false, attachment: 'there', draft: EMPTY_DRAFT } as const;
+    expect(awaited(there)).toBeNull();
+    expect(awaited({ ...there, attachment: 'loading' })).toContain('loaded');
+    expect(awaited({ ...there, file: true })).toContain('file');
+    expect(awaited({ ...there, mask: true })).toContain('mask');
+    const brush = { ...EMPTY_DRAFT, task: 'inpaintVideo', markWith: 'brush' } as const;
+    expect(awaited({ ...there, draft: brush })).toContain('painted');
+    expect(awaited({ ...there, draft: { ...brush, mask: 'a2' } })).toBeNull();
+    expect(awaited({ ...there, draft: { ...brush, task: 'editVideo' } })).toBeNull();
   });
 
   it('edits from a frame that the clip has', () => {

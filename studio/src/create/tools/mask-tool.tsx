@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type PointerEvent } from 'react';
+import { useEffect, useRef, type PointerEvent } from 'react';
 import type { VideoAsset } from '../../../../src/client/index.ts';
 import { Chips } from '../../ui/chips.tsx';
 import { ErrorNote } from '../../ui/error-note.tsx';
@@ -24,7 +24,7 @@ const MIN_SIDE = 0.05;
 
 /** Marks what is made new: a rectangle by pointer or by numbers, or strokes of a brush that become a mask. */
 export function MaskTool({ clip, draft, change, upload, onLost }: MaskToolProps) {
-  const [mode, setMode] = useState<'rectangle' | 'brush'>(draft.mask === null ? 'rectangle' : 'brush');
+  const mode = draft.markWith;
   const { cancel } = upload;
   // A mask for a clip that is not shown any more, or for a brush that was put away.
   useEffect(() => cancel, [cancel]);
@@ -43,9 +43,9 @@ export function MaskTool({ clip, draft, change, upload, onLost }: MaskToolProps)
         label="Mark with"
         options={MODES}
         value={mode}
-        onChange={(next) => {
-          setMode(next);
+        onChange={(markWith) => {
           wipe();
+          change({ markWith });
         }}
       />
       {mode === 'rectangle' ? <PercentFields label="Rectangle" names={['x', 'y', 'width', 'height']} values={draft.rectangle} max={100} onChange={(rectangle) => change({ rectangle: inside(rectangle), mask: null })} /> : null}
