@@ -220,7 +220,8 @@ describe('webhooks', () => {
     await stack.database.pool.query(`DELETE FROM pgboss.job WHERE name = 'webhook'`);
     const sweeper = openSweeper();
     expect(await sweeper.sweep()).toBe(0);
-    await stack.database.pool.query('UPDATE webhook_delivery SET next_attempt_at = now()');
+    // Kept in whole milliseconds: a moment ago, or it may be rounded into the next one.
+    await stack.database.pool.query(`UPDATE webhook_delivery SET next_attempt_at = now() - interval '1 second'`);
     expect(await sweeper.sweep()).toBe(1);
     expect(await settled(id, 1)).toMatchObject([{ status: 'DELIVERED', attempts: 2 }]);
     await sweeper.stop();

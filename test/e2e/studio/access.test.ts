@@ -65,7 +65,7 @@ describe.skipIf(!hasChromium)('the Studio of a server that wants a key', () => {
     await dialogOn(page).getByLabel('Keep it until this tab is closed').check();
     await give(page, key.secret);
     await page.getByText('kept until this tab is closed').waitFor();
-    expect(await page.getByRole('dialog').count()).toBe(0);
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
     await revokeKey(database.url, key.id);
     await dialogOn(page).getByText('does not take the one that was sent').waitFor();
     expect(faults).toEqual([]);
