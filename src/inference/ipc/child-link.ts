@@ -10,14 +10,12 @@ const TICK_MS = 1_000;
 const CLOSE_GRACE_MS = 2_000;
 
 /**
- * How an inference process is run, so that it takes neither memory nor time for nothing. V8: MB of each half of the young generation, which under load
- * grows to 32 by itself, for objects of which 3 MB live; and MB of old generation below which it is not looked through: tensors count as such, so that
- * a heap of 13 MB was marked once for each clip. glibc: pools of its allocator, of which each thread would have one, none giving anything back.
+ * How an inference process is run, so that it does not take memory for nothing. V8: MB of each half of the young generation, which under load
+ * grows to 32 by itself, for objects of which 3 MB live. glibc: pools of its allocator, of which each thread would have one, none giving anything back.
  */
-const V8_FLAGS = ['--max-semi-space-size=8', '--initial-old-space-size=128'];
 export const INFERENCE_NODE = process.platform === 'linux'
-  ? { execPath: '/usr/bin/env', execArgv: ['MALLOC_ARENA_MAX=2', process.execPath, ...V8_FLAGS] }
-  : { execPath: process.execPath, execArgv: V8_FLAGS };
+  ? { execPath: '/usr/bin/env', execArgv: ['MALLOC_ARENA_MAX=2', process.execPath, '--max-semi-space-size=4'] }
+  : { execPath: process.execPath, execArgv: ['--max-semi-space-size=4'] };
 
 export interface ChildLinkOptions {
   readonly start: StartOptions;
