@@ -6,6 +6,7 @@ import { loadConfig } from './config.ts';
 import { CinegraphError } from './errors.ts';
 import { logFields } from './log-context.ts';
 import { VERSION } from './version.ts';
+import { wayOut } from './ways-out.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_FORCED = 130;
@@ -21,7 +22,7 @@ async function main(): Promise<void> {
   const app = await starting;
   try {
     await app.ready;
-    if (!stopping.aborted) say(config.role === 'worker' ? `\n  Ready. Jobs are taken; health and metrics at ${app.url}\n` : banner(app.url));
+    if (!stopping.aborted) say(config.role === 'worker' ? `\n  Ready. Jobs are taken; health and metrics at ${app.url}\n` : banner(app.url, config.auth.required));
   } catch (error) {
     // While stopping, the model is gone because we closed it.
     if (stopping.aborted) return;
@@ -46,7 +47,7 @@ const LABELS: Readonly<Record<StartStep, string>> = {
   model: 'model     ',
 };
 
-function banner(url: string): string {
+function banner(url: string, authRequired: boolean): string {
   return [
     '',
     '  Ready. Type a prompt and see it being made:',
@@ -54,6 +55,7 @@ function banner(url: string): string {
     '',
     `  GraphQL   ${url}/graphql    (HTTP and WebSocket; server-sent events at /graphql/stream)`,
     `  GraphiQL  ${url}/graphiql`,
+    ...(authRequired ? ['  Keys      npm run keys -- create --name "web app" --owner ada'] : []),
     '',
   ].join('\n');
 }
@@ -85,7 +87,7 @@ function say(text: string): void {
 
 /** One line for what a person can put right; a stack only for faults of ours. */
 function fail(error: unknown): void {
-  const text = error instanceof CinegraphError ? `${error.code}: ${error.message}` : error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text = error instanceof CinegraphError ? [`${error.code}: ${error.message}`, wayOut(error.code)].filter(Boolean).join(' ') : error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`Cinegraph cannot run. ${text}\n`);
   process.exit(EXIT_FAILED);
 }

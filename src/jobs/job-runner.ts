@@ -101,7 +101,10 @@ class Runner implements JobRunner {
     // Which jobs are ours, the model tells. One that cannot start takes none: they wait for another worker.
     void inference.ready().then(
       ({ bundle: { name, digest } }) => this.#takeJobs({ name, digest }),
-      (error: unknown) => log.error({ err: error }, 'no jobs are taken: the model cannot start'),
+      // Whoever stops closes the model, too.
+      (error: unknown) => {
+        if (!this.#stopping) log.error({ err: error }, 'no jobs are taken: the model cannot start');
+      },
     );
   }
 

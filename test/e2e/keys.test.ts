@@ -22,6 +22,11 @@ describe('npm run keys', () => {
   let id: string;
   let secret: string;
 
+  it('is what a server that wants a key tells of when it is ready', async () => {
+    await program.says('Ready.');
+    await expect.poll(() => program.output()).toContain('npm run keys -- create');
+  });
+
   it('makes a key beside a running server, which takes it at once', async () => {
     const { code, stdout, stderr } = await keys('create', '--name', 'web app', '--owner', 'ada', '--scopes', 'read', '--expires', '90d');
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^cg_[\w-]{43}\n$/)]);

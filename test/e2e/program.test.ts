@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCinegraphClient } from '../../src/client/index.ts';
 import { allEvents } from '../support/graphql-client.ts';
-import { allGone, descendants, runProgram, startProgram, temporaryFolder, type Program } from '../support/server.ts';
+import { SHIPPED } from '../support/studio.ts';
+import { allGone, descendants, launch, runProgram, startProgram, temporaryFolder, type Program } from '../support/server.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {
@@ -28,13 +29,23 @@ describe('a start that cannot work says so in one line and fails', () => {
   it.each([
     ['an address that others can reach', { HOST: '0.0.0.0' }, /CONFIG_INVALID: HOST .*CINEGRAPH_ALLOW_PUBLIC=1/],
     ['a wrong value', { EXECUTION_PROVIDER: 'gpu' }, /CONFIG_INVALID: EXECUTION_PROVIDER is "gpu"; allowed: auto, cuda, webgpu or cpu/],
-    ['a folder without a model', { MODEL_DIR: '/nowhere' }, /BUNDLE_CORRUPT/],
+    ['a folder without a model', { MODEL_DIR: '/nowhere' }, /BUNDLE_CORRUPT: The model bundle .* point MODEL_DIR at a complete bundle/],
     ['a database that is not there', { DATABASE_URL: 'postgres://127.0.0.1:9/none' }, /DATABASE_UNAVAILABLE: The database of DATABASE_URL, 127.0.0.1:9\/none, .*ECONNREFUSED/],
     ['a NATS server that is not there', { NATS_URL: 'nats://user:pass@127.0.0.1:9' }, /BUS_UNAVAILABLE: The NATS server of NATS_URL, 127.0.0.1:9, cannot/],
   ])('%s', async (_what, env, message) => {
     const { code, stderr } = await runProgram('src/main.ts', [], { DATA_DIR: folder.path, LOG_LEVEL: 'silent', ...env });
     expect([code, stderr]).toEqual([1, expect.stringMatching(message)]);
   });
+});
+
+it('a start that is stopped ends without a fault', async () => {
+  const folderOfItsOwn = await temporaryFolder();
+  const program = launch('src/main.ts', [], { ...SHIPPED, DATA_DIR: folderOfItsOwn.path });
+  await program.says('listening');
+  program.signal('SIGINT');
+  expect(await program.exit()).toEqual({ code: 0, signal: null });
+  expect(program.output()).not.toContain('"level":50');
+  await folderOfItsOwn.remove();
 });
 
 it('a compile cache that cannot be written to is done without', async () => {

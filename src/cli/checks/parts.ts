@@ -7,6 +7,7 @@ import { NatsFrameBus } from '../../db/bus/nats-frame-bus.ts';
 import { openDatabase } from '../../db/database.ts';
 import { CinegraphError } from '../../errors.ts';
 import { createInferenceClient, listKept } from '../../inference/index.ts';
+import { wayOut } from '../../ways-out.ts';
 import { broken, note, ok, type Check } from './check.ts';
 
 const silent = pino({ level: 'silent' });
@@ -83,7 +84,7 @@ export const model: Check = {
       return info.providerNotes.length === 0 ? ok(text) : note(text, info.providerNotes.join('\n'));
     } catch (error) {
       if (!(error instanceof CinegraphError)) throw error;
-      return broken(`${error.code}: ${error.message}`, FIXES[error.code] ?? 'Run `npm start` with LOG_LEVEL=debug and look at the log.');
+      return broken(`${error.code}: ${error.message}`, wayOut(error.code) ?? 'Run `npm start` with LOG_LEVEL=debug and look at the log.');
     } finally {
       await inference.close();
     }
@@ -108,9 +109,4 @@ const EMBEDDED_FIX = 'Run `npm install` again, with optional dependencies: they 
 const EMBEDDED_FIXES: Partial<Record<string, string>> = {
   DATA_DIR_NOT_WRITABLE: 'See the data folder, above.',
   STORAGE_FULL: 'See the disk space, above.',
-};
-
-const FIXES: Partial<Record<string, string>> = {
-  BUNDLE_CORRUPT: 'Check out models/ again (`git checkout -- models`), or point MODEL_DIR at a complete bundle.',
-  PROVIDER_UNAVAILABLE: 'Use EXECUTION_PROVIDER=auto or cpu, or see docs/OPERATIONS.md.',
 };
