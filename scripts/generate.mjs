@@ -11,9 +11,10 @@ const pinned = [at('node_modules/node/bin/node'), at('node_modules/node/node.exe
 run('prisma generate', 'node_modules/prisma/build/index.js', ['generate']);
 if (existsSync(at('codegen.ts'))) run('graphql-codegen', 'node_modules/@graphql-codegen/cli/cjs/bin.js', ['--config', 'codegen.ts']);
 if (existsSync(at('studio/build.ts'))) run('building the Studio', 'studio/build.ts', []);
-run('filling the compile cache', 'scripts/fill-compile-cache.ts', []);
+// Only the first start is slower without.
+run('filling the compile cache', 'scripts/fill-compile-cache.ts', [], { needed: false });
 
-function run(name, program, args) {
+function run(name, program, args, { needed = true } = {}) {
   if (!existsSync(at(program))) {
     console.error(`generate: ${program} is missing; install the development dependencies (npm install without --omit=dev).`);
     process.exit(1);
@@ -22,5 +23,5 @@ function run(name, program, args) {
   const { status, stdout, stderr, error } = spawnSync(pinned, [at(program), ...args], { cwd: root, env, encoding: 'utf8', timeout: 120_000 });
   if (status === 0) return;
   console.error(`generate: ${name} failed\n${error?.message ?? ''}${stdout ?? ''}${stderr ?? ''}`);
-  process.exit(1);
+  if (needed) process.exit(1);
 }
