@@ -50,8 +50,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   'video/x-matroska': 'video/matroska',
 };
 
-/** Content types that createUpload takes, for messages and docs. */
-export const ACCEPTED: readonly string[] = [...new Set(Object.values(FORMATS).map(({ contentType }) => contentType))];
+const ACCEPTED: readonly string[] = [...new Set(Object.values(FORMATS).map(({ contentType }) => contentType))];
 
 /** The format behind a media type as a client writes it: `Video/MP4; codecs=...`. Undefined when it is not let in. */
 export function formatOf(contentType: string): MediaFormat | undefined {
@@ -59,9 +58,23 @@ export function formatOf(contentType: string): MediaFormat | undefined {
   return FORMATS[ALIASES[bare] ?? bare];
 }
 
-/** The format that the bytes themselves say. `head`: the first 4,100 bytes are enough. */
-export async function detectFormat(head: Uint8Array): Promise<MediaFormat | undefined> {
+/** What to do with a file that is not let in, by its kind: what phones and offices make. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/^image\/hei[cf]/, ' It is a photo in HEIC: save it as JPEG.'],
+  [/^image\//, ' Save the picture as PNG or JPEG.'],
+  [/^video\//, ' Save the clip as MP4.'],
+  [/^audio\//, ' Save the sound as WAV or MP3.'],
+];
+
+/** The allow-list in words, and the way out for a file of this media type. */
+export function allowedInstead(contentType = ''): string {
+  const [, advice = ''] = ADVICE.find(([kind]) => kind.test(contentType.trim().toLowerCase())) ?? [];
+  return `allowed: ${ACCEPTED.join(', ')}.${advice}`;
+}
+
+/** The format that the bytes themselves say, undefined when it is not let in, and its media type. `head`: the first 4,100 bytes are enough. */
+export async function detectFormat(head: Uint8Array): Promise<{ readonly format: MediaFormat | undefined; readonly contentType: string | undefined }> {
   // A damaged header makes the detector run off its end: then it is nothing that we know.
   const detected = await fileTypeFromBuffer(head).catch(() => undefined);
-  return detected === undefined ? undefined : formatOf(detected.mime);
+  return { format: detected === undefined ? undefined : formatOf(detected.mime), contentType: detected?.mime };
 }

@@ -5,7 +5,7 @@ import { Log } from 'node-av/lib';
 import sharp from 'sharp';
 import { addSound } from './add-sound.ts';
 import { convert } from './convert.ts';
-import { ACCEPTED, detectFormat, type MediaFormat } from './media-kinds.ts';
+import { allowedInstead, detectFormat, type MediaFormat } from './media-kinds.ts';
 import { decodePcm, inspectAudio } from './read-audio.ts';
 import { decodeImage, inspectImage } from './read-image.ts';
 import { decodeVideo, inspectVideo } from './read-video.ts';
@@ -50,8 +50,8 @@ async function read(request: ReadRequest): Promise<ReadReply> {
 
 async function open(file: string): Promise<{ readonly bytes: Buffer; readonly format: MediaFormat }> {
   const bytes = await readFile(file);
-  const format = await detectFormat(bytes.subarray(0, 4100));
-  if (format === undefined) throw new Refused('MEDIA_TYPE_NOT_SUPPORTED', `The bytes are none of the formats that can be uploaded, whatever the name says; allowed: ${ACCEPTED.join(', ')}.`);
+  const { format, contentType } = await detectFormat(bytes.subarray(0, 4100));
+  if (format === undefined) throw new Refused('MEDIA_TYPE_NOT_SUPPORTED', `The bytes are none of the formats that can be uploaded, whatever the name says; ${allowedInstead(contentType)}`);
   return { bytes, format };
 }
 

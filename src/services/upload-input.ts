@@ -1,5 +1,5 @@
 import { CinegraphError, type ErrorCode } from '../errors.ts';
-import { ACCEPTED, formatOf, type UploadKind } from '../media/media-kinds.ts';
+import { allowedInstead, formatOf, type UploadKind } from '../media/media-kinds.ts';
 import type { AssetKind, CreateUploadInput } from './contract.ts';
 import { checkTags, checkText, LONGEST_TITLE } from './generation-input.ts';
 
@@ -23,7 +23,7 @@ export function checkUpload(input: CreateUploadInput, maxBytes: number): Checked
   const filename = (checkText(input.filename.normalize('NFC'), 'filename', LONGEST_FILENAME) ?? '').replace(/^.*[/\\]/, '');
   if (filename === '' || /\p{Cc}/u.test(filename)) refuse('INVALID_INPUT', 'filename', 'filename must be the name of a file, without a path and without control characters.');
   const format = formatOf(input.contentType);
-  if (format === undefined) refuse('MEDIA_TYPE_NOT_SUPPORTED', 'contentType', `${JSON.stringify(input.contentType.slice(0, 100))} cannot be uploaded; allowed: ${ACCEPTED.join(', ')}.`);
+  if (format === undefined) refuse('MEDIA_TYPE_NOT_SUPPORTED', 'contentType', `${JSON.stringify(input.contentType.slice(0, 100))} cannot be uploaded; ${allowedInstead(input.contentType)}`);
   if (!Number.isInteger(input.byteSize) || input.byteSize < 1) refuse('INVALID_INPUT', 'byteSize', 'byteSize must be the length of the file in bytes, 1 or more.');
   if (input.byteSize > maxBytes) refuse('UPLOAD_TOO_LARGE', 'byteSize', `The file has ${input.byteSize} bytes; up to ${maxBytes} are allowed.`);
   return {

@@ -70,9 +70,9 @@ describe('a clip with sound', () => {
 });
 
 it.each([
-  ['a photo in HEIC', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1'), 'IMAGE'],
-  ['an AVI', Buffer.from('RIFF\0\x01\0\0AVI LIST\0\0\0\0hdrlavih', 'latin1'), 'VIDEO'],
-] as const)('%s is refused, with what is allowed', async (_what, head, kind) => {
+  ['a photo in HEIC', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1'), 'IMAGE', 'save it as JPEG'],
+  ['an AVI', Buffer.from('RIFF\0\x01\0\0AVI LIST\0\0\0\0hdrlavih', 'latin1'), 'VIDEO', 'Save the clip as MP4'],
+] as const)('%s is refused, with what is allowed', async (_what, head, kind, advice) => {
   const refused = media.inspect(bytesOf(Buffer.concat([head, Buffer.alloc(200)])), kind);
-  await expect(refused).rejects.toMatchObject({ code: 'MEDIA_TYPE_NOT_SUPPORTED', message: expect.stringMatching(/allowed: .*image\/jpeg.*video\/mp4.*video\/quicktime.*video\/webm/) });
+  await expect(refused).rejects.toMatchObject({ code: 'MEDIA_TYPE_NOT_SUPPORTED', message: expect.stringMatching(new RegExp(`allowed: .*image/jpeg.*video/mp4.*video/quicktime.*video/webm.*${advice}`)) });
 });
