@@ -3,6 +3,7 @@ import type { CacheEntries, CacheView, DeviceRows, DeviceView, HostView, PrefixC
 import { bundleFile, type Bundle } from '../core/bundle.ts';
 import type { Manifest, Precision } from '../core/manifest.ts';
 import type { Prefix, StepInput } from '../core/step-input.ts';
+import { sidesOf } from '../runtime/gpu-row.ts';
 import { GpuRows } from '../runtime/gpu-rows.ts';
 import { GraphSession, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
 import type { CacheShape } from '../kv-cache/slots.ts';
@@ -84,9 +85,8 @@ export class LanguageModel {
     const stepping = int8Cache ?? config;
     const graphOptions = { ...options, wholeAttention: int8Cache !== undefined || config.kvHeads * config.headDim <= NARROW_CACHE };
     const open = (file: string): Promise<GraphSession> => GraphSession.open(bundleFile(bundle, file), graphOptions);
-    const sides = Array.from({ length: config.layers }, (_, layer) => [`present_key_${layer}`, `present_value_${layer}`]).flat();
     // The binding counts places by what is fetched, which leaves out the sentinel: each output's place is that of the one before it.
-    const resident = options.provider === 'webgpu' ? ['hidden', ...sides] : [];
+    const resident = options.provider === 'webgpu' ? ['hidden', ...sidesOf(config).map((side) => `present_${side}`)] : [];
     const fp32 = await GraphSession.open(bundleFile(bundle, stepping.decode), graphOptions, resident);
     const decode = new Map<Precision, GraphSession>([['fp32', fp32]]);
     const others = onCpu ? Object.entries(stepping.precisions) : [];
@@ -148,15 +148,14 @@ export class LanguageModel {
    * right where all the codes that it and those before it in its window are told are.
    */
   async ahead(input: StepInput, windows: readonly PositionWindow[]): Promise<DecodeOutput> {
-    const [window] = windows;
-    if (window === undefined) throw new Error('a run without positions');
-    if ('device' in window.cache) {
+    const [first] = windows;
+    if (first === undefined) throw new Error('a run without positions');
+    if ('device' in first.cache) {
       if (windows.length > 1) throw new Error(`a run on the device has one row, not ${windows.length}`);
-      return await this.#runOnDevice(input, window.length, window.cache);
+      return await this.#runOnDevice(input, first.length, first.cache);
     }
-    const [first, ...others] = windows.map((of) => ({ ...of, cache: of.cache as HostView })) as [HostWindow, ...HostWindow[]];
+    if (windows.length > 1) return await this.#runTogether(input, windows as readonly HostWindow[]);
     const count = this.#positionsOf(input);
-    if (others.length > 0) return await this.#runTogether(input, [first, ...others]);
     const output = this.#emptyOutput(count);
     await this.#runPositions(input, first.length, first.cache, this.#outputTensors(output, count));
     return output;
