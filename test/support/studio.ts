@@ -69,3 +69,13 @@ export async function dropFile(page: Page, bytes: Buffer, name: string, type: st
   );
   await page.locator('form.composer').dispatchEvent('drop', { dataTransfer: transfer });
 }
+
+/** A stroke of the brush across the middle of the clip that is shown. */
+export async function paintMask(page: Page): Promise<void> {
+  const box = await page.getByTestId('brush').boundingBox();
+  if (box === null) throw new Error('no canvas to paint on');
+  await page.mouse.move(box.x + box.width * 0.3, box.y + box.height * 0.3);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.7, box.y + box.height * 0.7, { steps: 5 });
+  await page.mouse.up();
+}

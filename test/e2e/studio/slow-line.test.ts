@@ -5,7 +5,7 @@ import { createCinegraphClient, type CinegraphClient, type Job } from '../../../
 import { axeViolations, hasChromium } from '../../support/browser.ts';
 import { failRequests, holdRequests } from '../../support/hold-requests.ts';
 import { png } from '../../support/media-files.ts';
-import { dropFile, studioOf } from '../../support/studio.ts';
+import { dropFile, paintMask, studioOf } from '../../support/studio.ts';
 
 describe.skipIf(!hasChromium)('the Studio on a slow line', () => {
   const studio = studioOf();
@@ -127,24 +127,16 @@ describe.skipIf(!hasChromium)('the Studio on a slow line', () => {
 
   it('waits for the mask that was painted; one that was wiped off counts no more', async () => {
     const { page, faults, held } = await open(sourceOf('inpaintVideo'), 'CreateUpload');
-    const paint = async () => {
-      const box = await page.getByTestId('brush').boundingBox();
-      if (box === null) throw new Error('no canvas to paint on');
-      await page.mouse.move(box.x + box.width * 0.3, box.y + box.height * 0.3);
-      await page.mouse.down();
-      await page.mouse.move(box.x + box.width * 0.7, box.y + box.height * 0.7, { steps: 5 });
-      await page.mouse.up();
-    };
     await page.getByRole('radio', { name: 'Brush' }).check();
     await press(page, 'a fox in a hat');
     await page.getByRole('status').getByText('It is sent as soon as something is painted over').waitFor();
-    await paint();
+    await paintMask(page);
     await page.getByRole('status').getByText('It is sent as soon as the mask is stored').waitFor();
     held.release();
     await done(page);
     expect(await jobOf(page)).toMatchObject({ task: 'INPAINT_VIDEO', input: { mask: { asset: expect.any(String) } } });
     const again = await holdRequests(page, 'CreateUpload');
-    await paint();
+    await paintMask(page);
     await page.getByRole('button', { name: 'Wipe' }).click();
     await page.getByRole('radio', { name: 'Rectangle' }).check();
     again.release();

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createCinegraphClient, type Job } from '../../../src/client/index.ts';
 import { axeViolations, hasChromium, until } from '../../support/browser.ts';
 import { wav } from '../../support/media-files.ts';
-import { dropFile, SHIPPED, studioOf } from '../../support/studio.ts';
+import { dropFile, paintMask, SHIPPED, studioOf } from '../../support/studio.ts';
 
 describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
   const studio = studioOf(SHIPPED);
@@ -105,12 +105,7 @@ describe.skipIf(!hasChromium)('the Studio makes one thing from another', () => {
     await page.getByRole('spinbutton', { name: 'width' }).waitFor();
     expect(await axeViolations(page)).toEqual([]);
     await page.getByRole('radio', { name: 'Brush' }).check();
-    const box = await page.getByTestId('brush').boundingBox();
-    if (box === null) throw new Error('no canvas to paint on');
-    await page.mouse.move(box.x + box.width * 0.3, box.y + box.height * 0.3);
-    await page.mouse.down();
-    await page.mouse.move(box.x + box.width * 0.7, box.y + box.height * 0.7, { steps: 5 });
-    await page.mouse.up();
+    await paintMask(page);
     await page.getByText('The mask is stored').waitFor();
     const job = await generate(page, 'a fox in a hat');
     expect(job).toMatchObject({ task: 'INPAINT_VIDEO', status: 'SUCCEEDED', input: { mask: { asset: expect.any(String) } } });
